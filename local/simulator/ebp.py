@@ -1,0 +1,264 @@
+"""EBP's purchase API (`/api/v2`): document 004 and the EBP part of providers.md.
+
+The meaning of the single codes EBP-C-0001..0007 is not public; which one stands for what is this simulator's
+own choice, as are the texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from local.simulator.calls import Call, Plan
+from local.simulator.faults import Fault, Operation
+from local.simulator.movements import Actor, MoneyLedger, Movement, MovementKind
+from local.simulator.orders import CancelLine, Order, OrderCancellation, as_shown, cancel_line, lines_total
+from local.simulator.records import CLEAR_SIGHT, Records, Sight
+from local.simulator.wire import Reply, Request, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+AUTHENTICATION = "EBP-A-0001"
+FORMAT = "EBP-B-0001"
+UNKNOWN_ORDER = "EBP-C-0001"
+UNKNOWN_ITEM = "EBP-C-0002"
+OVER_AMOUNT = "EBP-C-0003"
+WRONG_TOTAL = "EBP-C-0004"
+NOT_CAPTURED = "EBP-C-0005"
+NOT_APPROVED = "EBP-C-0006"
+ALREADY_CANCELLED = "EBP-C-0007"
+CANCELLATION_FAILED = "EBP-C-0010"
+INTERNAL = "EBP-Z-0010"
+
+REQUIRED_HEADERS = (
+    "x-access-key",
+    "x-ebp-signature",
+    "x-division-code",
+    "x-store-id",
+    "x-channel-code",
+    "x-ric-code",
+    "x-country-code",
+    "x-currency-code",
+)
+RIC_CODES = ("KIC", "AIC", "EIC")
+
+CANCEL_PATH = "/api/v2/payment/cancel"
+DETAIL_PATH = "/api/v2/payment/detail"
+
+
+@dataclass(frozen=True, slots=True)
+class EbpKeys:
+    """What a caller must know: the access key, and the store's hash key that signs bodies."""
+
+    access_key: str = "simulator-access-key"
+    hash_key: str = "simulator-hash-key"
+
+
+@dataclass(slots=True)
+class EbpState:
+    """Orders. `clock` gives UNIX seconds, `next_id` a new id for a prefix."""
+
+    clock: Callable[[], float]
+    next_id: Callable[[str], str]
+    money: MoneyLedger
+    orders: Records[Order] = field(default_factory=Records)
+
+
+class Ebp:
+    """Routes, credentials, checks and lies of EBP."""
+
+    name = "ebp"
+
+    def __init__(self, state: EbpState, keys: EbpKeys) -> None:
+        self._state = state
+        self._keys = keys
+
+    def recognise(self, request: Request) -> Call | None:
+        if request.method != "POST" or request.path not in (CANCEL_PATH, DETAIL_PATH):
+            return None
+        cancelling = request.path == CANCEL_PATH
+        operation = Operation.CANCEL if cancelling else Operation.DETAIL
+        try:
+            fields = request.fields()
+        except ValueError:
+            refusal = self._refusal("", FORMAT, "body", "the body is not a JSON object")
+            return Call(self, operation, (), request, lambda _sight: refusal)
+        order_no = str(fields.get("orderNo") or "")
+        plan = self._plan_cancel if cancelling else self._plan_detail
+        return Call(
+            self, operation, (order_no,) if order_no else (), request, partial(plan, order_no, fields)
+        )
+
+    def refuse_credentials(self, call: Call) -> Reply | None:
+        headers = call.request.headers
+        missing = [name for name in REQUIRED_HEADERS if not headers.get(name)]
+        content_type = (headers.get("content-type") or "").replace(" ", "").lower()
+        if content_type != "application/json;charset=utf-8":
+            missing.append("content-type")
+        if headers.get("accept") != "application/json":
+            missing.append("accept")
+        if missing:
+            return self._refusal(call.subject, FORMAT, missing[0], f"missing or wrong headers: {missing}")
+        if headers["x-ric-code"] not in RIC_CODES:
+            return self._refusal(call.subject, FORMAT, "x-ric-code", f"must be one of {RIC_CODES}")
+        signature = hashlib.sha256(call.request.body + self._keys.hash_key.encode()).hexdigest()
+        if headers["x-access-key"] != self._keys.access_key or headers["x-ebp-signature"] != signature:
+            return self._refusal(call.subject, AUTHENTICATION, "x-ebp-signature", "authentication failed")
+        return None
+
+    def expire_credentials(self, call: Call) -> Reply:
+        return self._refusal(call.subject, AUTHENTICATION, "x-access-key", "the access key has expired")
+
+    def error(self, call: Call, fault: Fault, status: int) -> Reply:
+        return self._refusal_as_told(call, fault, INTERNAL, status)
+
+    def refuse(self, call: Call, fault: Fault) -> Reply:
+        return self._refusal_as_told(call, fault, UNKNOWN_ORDER, 400)
+
+    def applied_but_refused(self, call: Call, fault: Fault) -> Reply:
+        return self._refusal_as_told(call, fault, CANCELLATION_FAILED, 500)
+
+    def not_found(self, call: Call) -> Reply:
+        return self._refusal(call.subject, UNKNOWN_ORDER, "orderNo", "no such order")
+
+    def distort(self, reply: Reply, variant: str) -> None:
+        data = reply.payload.get("data")
+        if not isinstance(data, dict):
+            return
+        if variant == "identity":
+            data["orderNo"] = f"{data['orderNo']}-other"
+        elif variant == "amount":
+            total = "totalProductAmount" if "totalProductAmount" in data else "totalCancelAmount"
+            data[total] += 1
+        else:
+            data["items"] = data["items"][:-1]
+            if "cancelDetails" in data:
+                data["cancelDetails"] = data["cancelDetails"][:-1]
+
+    def interfere(self, call: Call, amount: int | None) -> None:
+        self.cancel_by_somebody_else(call.subject, amount)
+
+    def deposit(self, subject: str, who: Actor) -> None:
+        """Nothing of EBP waits for a deposit."""
+
+    def cancel_by_somebody_else(self, order_no: str, amount: int | None) -> None:
+        """Another channel cancels `amount` won of the first items with room, never more than is left."""
+        order = self._state.orders.current.get(order_no)
+        if order is None or not order.approved or order.left == 0:
+            return
+        lines = order.lines_worth(order.left if amount is None else amount)
+        self._apply(order, lines, Actor.SOMEBODY_ELSE)
+
+    def _plan_detail(self, order_no: str, _fields: Mapping[str, Any], sight: Sight) -> Plan | Reply:
+        order = self._state.orders.get(order_no, sight)
+        if order is None:
+            return self._refusal(order_no, UNKNOWN_ORDER, "orderNo", "no such order")
+        return Plan(reply=lambda: self._success(order.detail(sight.grown_by)))
+
+    def _plan_cancel(self, order_no: str, fields: Mapping[str, Any], _sight: Sight) -> Plan | Reply:
+        try:
+            total, lines = _requested(fields)
+        except ValueError as wrong:
+            return self._refusal(order_no, FORMAT, "items", str(wrong))
+        order = self._state.orders.current.get(order_no)
+        if order is None:
+            return self._refusal(order_no, UNKNOWN_ORDER, "orderNo", "no such order")
+        code = _objection(order, total, lines)
+        if code:
+            return self._refusal(order_no, code, "items", "the cancellation is not possible")
+        request_id = f"RETREQ{self._state.next_id('return')}"
+        return Plan(
+            reply=lambda: self._success(_cancelled(order_no, lines, request_id)),
+            commit=partial(self._apply, order, lines, Actor.API, request_id),
+        )
+
+    def _apply(self, order: Order, lines: tuple[CancelLine, ...], who: Actor, request_id: str = "") -> None:
+        request_id = request_id or f"RETREQ{self._state.next_id('return')}"
+        now = self._state.clock()
+        self._state.orders.change(
+            order.order_no, order.with_cancellation(OrderCancellation(request_id, lines, now))
+        )
+        self._state.money.record(
+            Movement(
+                now, self.name, MovementKind.REFUND, order.order_no, lines_total(lines), request_id, "", who
+            )
+        )
+
+    def _refusal_as_told(self, call: Call, fault: Fault, code: str, status: int) -> Reply:
+        message = fault.message or "the request failed"
+        return self._refusal(
+            call.subject, str(fault.code or code), "orderNo", message, fault.status or status
+        )
+
+    def _success(self, data: dict[str, Any]) -> Reply:
+        return Reply(200, {**self._envelope("0", "SUCCESS"), "data": data})
+
+    def _refusal(self, order_no: str, code: str, name: str, detail: str, status: int = 400) -> Reply:
+        order = self._state.orders.get(order_no, CLEAR_SIGHT)
+        payload = self._envelope(code, detail)
+        details = [{"field": name, "message": detail}]
+        if order and order.error_style == "errorDetails":
+            payload["error"] = {"errorDetails": details}
+        else:
+            payload["errors"] = details
+        return Reply(status, payload)
+
+    def _envelope(self, code: str, message: str) -> dict[str, Any]:
+        now = self._state.clock()
+        shown = datetime.fromtimestamp(now, UTC)
+        return {
+            "resultCode": code,
+            "message": message,
+            "requestId": str(int(now * 1000)),
+            "timestamp": f"{shown:%Y-%m-%dT%H:%M:%S}.{shown.microsecond:06d}000Z",
+        }
+
+
+def _requested(fields: Mapping[str, Any]) -> tuple[int, tuple[CancelLine, ...]]:
+    items = fields.get("items")
+    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+        raise ValueError("items must be a list of objects")
+    return whole_number(fields.get("totalCancelAmount")), tuple(cancel_line(item) for item in items)
+
+
+def _objection(order: Order, total: int, lines: tuple[CancelLine, ...]) -> str | None:
+    """The code of the first rule a cancellation breaks."""
+    if not order.approved:
+        return NOT_APPROVED
+    if order.left == 0:
+        return ALREADY_CANCELLED
+    if total != lines_total(lines) or total <= 0:
+        return WRONG_TOTAL
+    if len({line.seq for line in lines}) != len(lines):
+        return UNKNOWN_ITEM
+    for line in lines:
+        item = order.item(line.seq, line.item_id)
+        if item is None or item.item_type != line.item_type:
+            return UNKNOWN_ITEM
+        if line.total > item.left or line.quantity > item.quantity:
+            return OVER_AMOUNT
+    return NOT_CAPTURED if not order.captured and total != order.total else None
+
+
+def _cancelled(order_no: str, lines: tuple[CancelLine, ...], request_id: str) -> dict[str, Any]:
+    """`data` exactly as the samples of document 004 shape it."""
+    delivery = [line for line in lines if line.item_type == "DELIVERY"]
+    products = [line for line in lines if line.item_type != "DELIVERY"]
+    return {
+        "orderNo": order_no,
+        "totalProductAmount": as_shown(lines_total(products)),
+        "totalProductTaxAmount": as_shown(_tax_total(products)),
+        "totalDeliveryAmount": as_shown(lines_total(delivery)),
+        "totalDeliveryTaxAmount": as_shown(_tax_total(delivery)),
+        "processedCount": len(lines),
+        "returnRequestId": request_id,
+        "items": [line.payload() for line in lines],
+    }
+
+
+def _tax_total(lines: list[CancelLine]) -> int:
+    return sum(line.quantity * line.tax_amount for line in lines)

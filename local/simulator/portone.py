@@ -1,0 +1,199 @@
+"""PortOne V1 as documents 000-003, providers.md and portone-v1.openapi.json describe it.
+
+Texts the sources document are used word for word; the others are this simulator's own and marked so, because
+no client may depend on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from local.simulator.calls import Call, Plan
+from local.simulator.faults import Fault, Operation
+from local.simulator.movements import Actor
+from local.simulator.portone_cancel import CancelDesk
+from local.simulator.portone_lookup import LookupDesk
+from local.simulator.portone_revoke import RevokeDesk
+from local.simulator.portone_state import PortOneState, failure, success
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.simulator.records import Sight
+    from local.simulator.wire import Reply, Request
+
+APPLIED_BUT_REFUSED = "결제취소에 실패하였습니다. [500626|기 취소 거래]"  # providers.md
+SERVER_ERROR = "일시적인 오류가 발생하였습니다."  # own text
+REFUSED = "결제취소에 실패하였습니다."  # providers.md, without a PG's part
+
+
+@dataclass(frozen=True, slots=True)
+class PortOneKeys:
+    """What a caller must know: REST API key and secret, and KG Inicis' API key for virtual accounts."""
+
+    imp_key: str = "simulator-imp-key"
+    imp_secret: str = "simulator-imp-secret"
+    pg_api_key: str = "simulator-pg-api-key"
+
+
+class PortOne:
+    """Routes, credentials and lies of PortOne V1; the desks carry the calls out."""
+
+    name = "portone"
+
+    def __init__(self, state: PortOneState, keys: PortOneKeys) -> None:
+        self._state = state
+        self._keys = keys
+        self._cancels = CancelDesk(state)
+        self._lookups = LookupDesk(state)
+        self._revokes = RevokeDesk(state, keys.pg_api_key)
+
+    def recognise(self, request: Request) -> Call | None:
+        parts = tuple(unquote(part) for part in request.path.strip("/").split("/"))
+        match (request.method, *parts):
+            case ("GET", "payments", imp_uid):
+                return self._lookup(request, self._subjects(imp_uid), self._lookups.one, imp_uid)
+            case ("POST", "payments", "cancel"):
+                return self._cancel(request)
+            case ("POST", "users", "getToken"):
+                return Call(self, Operation.TOKEN, (), request, partial(self._token, request))
+            case ("DELETE", "vbanks", imp_uid):
+                plan = partial(self._revokes.vbank, request, imp_uid)
+                return Call(self, Operation.REVOKE, self._subjects(imp_uid), request, plan)
+            case ("DELETE", "cvs", imp_uid):
+                plan = partial(self._revokes.cvs, imp_uid)
+                return Call(self, Operation.REVOKE, self._subjects(imp_uid), request, plan)
+            case ("DELETE", "receipts", "external", merchant_uid):
+                plan = partial(self._revokes.receipt, merchant_uid)
+                return Call(self, Operation.RECEIPT, (merchant_uid,), request, plan)
+            case ("GET", "receipts", "external", merchant_uid):
+                return self._lookup(request, (merchant_uid,), self._lookups.receipt, merchant_uid)
+            case ("GET", "payments", "find", merchant_uid, *status):
+                return self._of_order(request, self._lookups.first, merchant_uid, status)
+            case ("GET", "payments", "findAll", merchant_uid, *status):
+                return self._of_order(request, self._lookups.all, merchant_uid, status)
+            case ("GET", "payments", "status", status):
+                return self._lookup(request, (), self._lookups.by_status, status)
+        return None
+
+    def refuse_credentials(self, call: Call) -> Reply | None:
+        if call.operation is Operation.TOKEN or self._state.tokens.valid(
+            _token_of(call), self._state.clock()
+        ):
+            return None
+        return failure(401, -1, "Unauthorized")
+
+    def expire_credentials(self, call: Call) -> Reply:
+        self._state.tokens.revoke(_token_of(call))
+        return failure(401, -1, "Unauthorized")
+
+    def error(self, call: Call, fault: Fault, status: int) -> Reply:
+        return _failure_as_told(fault, status, SERVER_ERROR)
+
+    def refuse(self, call: Call, fault: Fault) -> Reply:
+        return _failure_as_told(fault, 200, REFUSED)
+
+    def applied_but_refused(self, call: Call, fault: Fault) -> Reply:
+        return _failure_as_told(fault, 200, APPLIED_BUT_REFUSED)
+
+    def not_found(self, call: Call) -> Reply:
+        return self._lookups.not_found()
+
+    def distort(self, reply: Reply, variant: str) -> None:
+        for shown in _shown_records(reply.payload.get("response")):
+            _distort_record(shown, variant)
+
+    def interfere(self, call: Call, amount: int | None) -> None:
+        if call.operation is Operation.RECEIPT or call.subject in self._state.receipts.current:
+            self._revokes.void_receipt(call.subject, Actor.SOMEBODY_ELSE)
+            return
+        imp_uid = self._state.imp_uid_of(call.subject)
+        if call.operation is Operation.REVOKE:
+            self._revokes.void_number(imp_uid, Actor.SOMEBODY_ELSE)
+        else:
+            self._cancels.cancel_by_somebody_else(imp_uid, amount)
+
+    def deposit(self, subject: str, who: Actor) -> None:
+        self._revokes.deposit(self._state.imp_uid_of(subject), who)
+
+    def cancel_by_somebody_else(self, imp_uid: str, amount: int | None, reason: str) -> None:
+        """Cancel `amount` won (None: all) through another channel than the API. Never more than is left."""
+        self._cancels.cancel_by_somebody_else(imp_uid, amount, reason)
+
+    def void_by_somebody_else(self, subject: str) -> None:
+        """Void an unpaid number or a cash receipt through another channel than the API."""
+        if subject in self._state.receipts.current:
+            self._revokes.void_receipt(subject, Actor.SOMEBODY_ELSE)
+        else:
+            self._revokes.void_number(subject, Actor.SOMEBODY_ELSE)
+
+    def _subjects(self, imp_uid: str) -> tuple[str, ...]:
+        payment = self._state.payments.current.get(imp_uid)
+        return (imp_uid, payment.merchant_uid) if payment else (imp_uid,)
+
+    def _lookup(
+        self, request: Request, subjects: tuple[str, ...], look: Callable[..., Plan | Reply], key: str
+    ) -> Call:
+        return Call(self, Operation.LOOKUP, subjects, request, partial(look, request, key))
+
+    def _of_order(
+        self, request: Request, look: Callable[..., Plan | Reply], merchant_uid: str, rest: list[str]
+    ) -> Call | None:
+        if len(rest) > 1:
+            return None
+        status = rest[0] if rest else ""
+        subjects = (merchant_uid, *self._state.by_merchant.get(merchant_uid, ()))
+        return Call(self, Operation.LOOKUP, subjects, request, partial(look, request, merchant_uid, status))
+
+    def _cancel(self, request: Request) -> Call:
+        try:
+            fields = request.fields()
+        except ValueError:
+            refusal = failure(400, -1, "요청 본문을 읽을 수 없습니다.")  # own text
+            return Call(self, Operation.CANCEL, (), request, lambda _sight: refusal)
+        imp_uid = self._cancels.target(fields)
+        subjects = self._subjects(imp_uid) if imp_uid else ()
+        return Call(self, Operation.CANCEL, subjects, request, partial(self._cancels.plan, imp_uid, fields))
+
+    def _token(self, request: Request, _sight: Sight) -> Plan | Reply:
+        try:
+            fields = request.fields()
+        except ValueError:
+            fields = {}
+        if (fields.get("imp_key"), fields.get("imp_secret")) != (self._keys.imp_key, self._keys.imp_secret):
+            return failure(401, -1, "imp_key, imp_secret 인증에 실패하였습니다.")
+        now = self._state.clock()
+        token, expires = self._state.tokens.issue(now)
+        answer = success({"access_token": token, "expired_at": int(expires), "now": int(now)})
+        return Plan(reply=lambda: answer)
+
+
+def _failure_as_told(fault: Fault, status: int, message: str) -> Reply:
+    code = -1 if fault.code is None else int(fault.code)
+    return failure(fault.status or status, code, fault.message or message)
+
+
+def _token_of(call: Call) -> str:
+    header = call.request.headers.get("authorization") or ""
+    return header[7:] if header[:7].lower() == "bearer " else header
+
+
+def _shown_records(response: Any) -> list[dict[str, Any]]:
+    if not isinstance(response, dict):
+        return []
+    listed = response.get("list")
+    return listed if isinstance(listed, list) else [response]
+
+
+def _distort_record(shown: dict[str, Any], variant: str) -> None:
+    identity = "imp_uid" if "imp_uid" in shown else "merchant_uid"
+    if variant == "identity":
+        shown[identity] = f"{shown[identity]}-other"
+    elif variant == "amount":
+        amount = "cancel_amount" if "cancel_amount" in shown else "amount"
+        shown[amount] += 1
+    elif "cancel_history" in shown:
+        shown["cancel_history"] = shown["cancel_history"][:-1]

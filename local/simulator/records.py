@@ -1,0 +1,53 @@
+"""Records that remember the state before their last change, so that a stale read can be played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a lookup sees: the state before the last change, and a balance `grown_by` won too big."""
+
+    stale: bool = False
+    grown_by: int = 0
+
+
+CLEAR_SIGHT = Sight()
+
+
+@dataclass(slots=True)
+class Records(Generic[Record]):
+    """Immutable records by id. A change replaces the record and keeps the old one as `previous`."""
+
+    current: dict[str, Record] = field(default_factory=dict)
+    previous: dict[str, Record] = field(default_factory=dict)
+
+    def seed(self, key: str, record: Record) -> None:
+        """Put a record as if it had always been so."""
+        self.current[key] = record
+        self.previous.pop(key, None)
+
+    def change(self, key: str, record: Record) -> None:
+        self.previous[key] = self.current[key]
+        self.current[key] = record
+
+    def get(self, key: str, sight: Sight = CLEAR_SIGHT) -> Record | None:
+        if sight.stale and key in self.previous:
+            return self.previous[key]
+        return self.current.get(key)
+
+
+def checked_seed(kind: type, seed: Mapping[str, Any], *, internal: frozenset[str]) -> dict[str, Any]:
+    """The seed's fields as keyword arguments of `kind`. Raises ValueError naming an unknown field."""
+    known = {f.name for f in fields(kind) if f.init} - internal
+    unknown = set(seed) - known
+    if unknown:
+        raise ValueError(f"unknown fields {sorted(unknown)}; known: {sorted(known)}")
+    return dict(seed)
