@@ -38,6 +38,7 @@ class Call:
 
     @property
     def subject(self) -> str:
+        """The id the call is about; empty for a token or a list."""
         return self.subjects[0] if self.subjects else ""
 
 
@@ -45,7 +46,8 @@ class Provider(Protocol):
     """One simulated provider."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name in movements and in the request log."""
 
     def recognise(self, request: Request) -> Call | None:
         """The call behind a request; None when the path is not this provider's."""
@@ -56,16 +58,16 @@ class Provider(Protocol):
     def expire_credentials(self, call: Call) -> Reply:
         """Make the call's access token invalid and answer as for an expired one."""
 
-    def error(self, call: Call, fault: Fault, status: int) -> Reply:
+    def error(self, call: Call, fault: Fault, status: int, /) -> Reply:
         """A technical error in this provider's form; `status` unless the fault names one."""
 
-    def refuse(self, call: Call, fault: Fault) -> Reply:
+    def refuse(self, call: Call, fault: Fault, /) -> Reply:
         """A refusal for a business reason, with the fault's code and message if it names them."""
 
-    def applied_but_refused(self, call: Call, fault: Fault) -> Reply:
+    def applied_but_refused(self, call: Call, fault: Fault, /) -> Reply:
         """The error a provider gives for something it has already done."""
 
-    def not_found(self, call: Call) -> Reply:
+    def not_found(self, call: Call, /) -> Reply:
         """The answer to a question about something unknown."""
 
     def distort(self, reply: Reply, variant: str) -> None:

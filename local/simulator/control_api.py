@@ -18,7 +18,7 @@ PREFIX = "/_control/"
 
 
 def control(world: World, method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
-    """Answer one control request: 200 with JSON, 400 with `error` for wrong input, 404 for an unknown route."""
+    """Answer one control request: 200 with JSON, 400 with `error` for wrong input, 404 for no such route."""
     handler = _ROUTES.get((method, path.removeprefix(PREFIX).strip("/")))
     if handler is None:
         return _answer(404, {"error": f"no such control endpoint: {method} {path}"})

@@ -78,6 +78,7 @@ class Ebp:
         self._keys = keys
 
     def recognise(self, request: Request) -> Call | None:
+        """The call behind a cancellation or a detail request."""
         if request.method != "POST" or request.path not in (CANCEL_PATH, DETAIL_PATH):
             return None
         cancelling = request.path == CANCEL_PATH
@@ -94,6 +95,7 @@ class Ebp:
         )
 
     def refuse_credentials(self, call: Call) -> Reply | None:
+        """Check the required headers (EBP-B-0001), the access key and the signature (EBP-A-0001)."""
         headers = call.request.headers
         missing = [name for name in REQUIRED_HEADERS if not headers.get(name)]
         content_type = (headers.get("content-type") or "").replace(" ", "").lower()
@@ -111,21 +113,27 @@ class Ebp:
         return None
 
     def expire_credentials(self, call: Call) -> Reply:
+        """Answer as for an expired access key."""
         return self._refusal(call.subject, AUTHENTICATION, "x-access-key", "the access key has expired")
 
     def error(self, call: Call, fault: Fault, status: int) -> Reply:
+        """A technical error, EBP-Z-0010 unless told otherwise."""
         return self._refusal_as_told(call, fault, INTERNAL, status)
 
     def refuse(self, call: Call, fault: Fault) -> Reply:
+        """HTTP 400 with a validation code unless told otherwise."""
         return self._refusal_as_told(call, fault, UNKNOWN_ORDER, 400)
 
     def applied_but_refused(self, call: Call, fault: Fault) -> Reply:
+        """HTTP 500 EBP-C-0010 (cancellation failed) unless told otherwise."""
         return self._refusal_as_told(call, fault, CANCELLATION_FAILED, 500)
 
     def not_found(self, call: Call) -> Reply:
+        """HTTP 400: there is no documented 404."""
         return self._refusal(call.subject, UNKNOWN_ORDER, "orderNo", "no such order")
 
     def distort(self, reply: Reply, variant: str) -> None:
+        """Change the order number, a total or the items of a success."""
         data = reply.payload.get("data")
         if not isinstance(data, dict):
             return
@@ -140,6 +148,7 @@ class Ebp:
                 data["cancelDetails"] = data["cancelDetails"][:-1]
 
     def interfere(self, call: Call, amount: int | None) -> None:
+        """Somebody else cancels `amount` won of the order."""
         self.cancel_by_somebody_else(call.subject, amount)
 
     def deposit(self, subject: str, who: Actor) -> None:
@@ -235,13 +244,17 @@ def _objection(order: Order, total: int, lines: tuple[CancelLine, ...]) -> str |
         return WRONG_TOTAL
     if len({line.seq for line in lines}) != len(lines):
         return UNKNOWN_ITEM
-    for line in lines:
-        item = order.item(line.seq, line.item_id)
-        if item is None or item.item_type != line.item_type:
-            return UNKNOWN_ITEM
-        if line.total > item.left or line.quantity > item.quantity:
-            return OVER_AMOUNT
+    code = next(filter(None, (_line_objection(order, line) for line in lines)), None)
+    if code:
+        return code
     return NOT_CAPTURED if not order.captured and total != order.total else None
+
+
+def _line_objection(order: Order, line: CancelLine) -> str | None:
+    item = order.item(line.seq, line.item_id)
+    if item is None or item.item_type != line.item_type:
+        return UNKNOWN_ITEM
+    return OVER_AMOUNT if line.total > item.left or line.quantity > item.quantity else None
 
 
 def _cancelled(order_no: str, lines: tuple[CancelLine, ...], request_id: str) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def lost(fault: Fault) -> Lost:
 
 
 def truncated(answer: Answer) -> Lost:
+    """The answer with half of its body."""
     return Lost(LossKind.TRUNCATED, answer, sent_bytes=len(answer.body) // 2)
 
 

@@ -15,7 +15,7 @@ ANY = "*"
 class Operation(StrEnum):
     """What a request asks a provider to do, across both providers."""
 
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 an operation
     CANCEL = "cancel"
     REVOKE = "revoke"
     RECEIPT = "receipt"
@@ -36,7 +36,7 @@ class FaultKind(StrEnum):
     NOT_JSON_BEFORE_COMMIT = "not_json_before_commit"
     HTTP_429 = "http_429"
 
-    TOKEN_EXPIRED = "token_expired"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 a fault
     REFUSE = "refuse"
     LOOKUP_404 = "lookup_404"
     LATE_APPLY = "late_apply"
@@ -193,9 +193,11 @@ class Fault:
 
     @property
     def exhausted(self) -> bool:
+        """Whether it has struck as often as it should."""
         return self.times is not None and self.fired >= self.times
 
     def matches(self, operation: Operation, subjects: Iterable[str]) -> bool:
+        """Whether it concerns a request with these ids."""
         return (
             not self.exhausted
             and operation in self.rule.operations
@@ -219,6 +221,7 @@ class FaultBoard:
     faults: list[Fault] = field(default_factory=list)
 
     def add(self, fault: Fault) -> None:
+        """Switch a fault on."""
         self.faults.append(fault)
 
     def clear(self, subject: str | None = None) -> None:
@@ -226,6 +229,7 @@ class FaultBoard:
         self.faults = [] if subject is None else [f for f in self.faults if f.subject != subject]
 
     def strike(self, operation: Operation, subjects: Iterable[str]) -> Struck:
+        """The faults that concern a request. None counts as fired yet."""
         struck = Struck()
         for fault in self.faults:
             if not fault.matches(operation, subjects):

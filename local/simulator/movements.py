@@ -48,9 +48,11 @@ class MoneyLedger:
     movements: list[Movement] = field(default_factory=list)
 
     def record(self, movement: Movement) -> None:
+        """Add a line to the statement."""
         self.movements.append(movement)
 
     def of(self, subject: str) -> list[Movement]:
+        """The movements of one payment, receipt or order."""
         return [movement for movement in self.movements if movement.subject == subject]
 
     def refunded(self, subject: str) -> int:

@@ -28,9 +28,11 @@ class CancelLine:
 
     @property
     def total(self) -> int:
+        """Won of the whole line."""
         return self.quantity * self.amount
 
     def payload(self) -> dict[str, Any]:
+        """As document 004 writes it."""
         return {
             "seq": self.seq,
             "itemType": self.item_type,
@@ -63,9 +65,11 @@ class OrderItem:
 
     @property
     def left(self) -> int:
+        """Won not cancelled yet."""
         return self.quantity * self.amount - self.cancelled_amount
 
     def payload(self) -> dict[str, Any]:
+        """As the detail query shows it."""
         return {
             "seq": self.seq,
             "itemType": self.item_type,
@@ -87,6 +91,7 @@ class OrderCancellation:
 
     @property
     def total(self) -> int:
+        """Won of the whole cancellation."""
         return sum(line.total for line in self.lines)
 
 
@@ -110,14 +115,17 @@ class Order:
 
     @property
     def total(self) -> int:
+        """Won paid for the order."""
         return sum(item.quantity * item.amount for item in self.items)
 
     @property
     def left(self) -> int:
+        """Won not cancelled yet."""
         return sum(item.left for item in self.items)
 
     @property
     def payment_status(self) -> str:
+        """What the detail query reports."""
         if not self.approved:
             return "REQUESTED"
         if self.left == 0:
@@ -125,9 +133,11 @@ class Order:
         return self.partial_status if self.cancellations else "APPROVED"
 
     def item(self, seq: int, item_id: str) -> OrderItem | None:
+        """The item a line means; both seq and id must fit."""
         return next((i for i in self.items if i.seq == seq and i.item_id == item_id), None)
 
     def with_cancellation(self, cancellation: OrderCancellation) -> Order:
+        """The order after a cancellation."""
         taken = {line.seq: line.total for line in cancellation.lines}
         items = tuple(
             replace(i, cancelled_amount=i.cancelled_amount + taken.get(i.seq, 0)) for i in self.items
@@ -204,4 +214,5 @@ def cancel_line(item: Mapping[str, Any]) -> CancelLine:
 
 
 def lines_total(lines: Sequence[CancelLine]) -> int:
+    """Won of several lines."""
     return sum(line.total for line in lines)

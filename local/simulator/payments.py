@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 STATUSES = ("ready", "paid", "cancelled", "failed")
 
 RECEIPT_PG_PROVIDERS = frozenset(
-    "html5_inicis kcp settle nice kicc tosspayments nice_v2 ksnet smartro_v2 welcome".split()
+    [
+        "html5_inicis",
+        "kcp",
+        "settle",
+        "nice",
+        "kicc",
+        "tosspayments",
+        "nice_v2",
+        "ksnet",
+        "smartro_v2",
+        "welcome",
+    ]
 )
 """PGs that revoke external receipts (portone-v1.openapi.json, DELETE /receipts/external); others: 501."""
 
@@ -29,6 +40,7 @@ class Cancellation:
     cancelled_at: int
 
     def annotation(self) -> dict[str, Any]:
+        """PaymentCancelAnnotation."""
         return {
             "pg_tid": self.pg_tid,
             "amount": self.amount,
@@ -75,6 +87,7 @@ class Payment:
 
     @property
     def cancellable(self) -> int:
+        """Won not cancelled yet."""
         return self.amount - self.cancel_amount
 
     @property
@@ -91,7 +104,8 @@ class Payment:
             return reason[: int(argument)]
         return argument if rule == "replaced" else reason
 
-    def with_cancellation(self, cancellation: Cancellation, retain_promotion: bool | None) -> Payment:
+    def with_cancellation(self, cancellation: Cancellation) -> Payment:
+        """The payment after a cancellation."""
         cancel_amount = self.cancel_amount + cancellation.amount
         return replace(
             self,
@@ -100,14 +114,15 @@ class Payment:
             status="cancelled" if cancel_amount == self.amount else self.partial_status,
             cancelled_at=cancellation.cancelled_at,
             updated_at=cancellation.cancelled_at,
-            retain_promotion=retain_promotion,
         )
 
     def voided(self, at: int) -> Payment:
+        """The unpaid number after its revocation."""
         times = {"failed_at": at} if self.revoked_status == "failed" else {"cancelled_at": at}
         return replace(self, status=self.revoked_status, updated_at=at, **times)  # type: ignore[arg-type]
 
     def deposited(self, at: int) -> Payment:
+        """The number after the customer paid."""
         return replace(self, status="paid", paid_at=at, updated_at=at)
 
     def annotation(self, grown_by: int = 0) -> dict[str, Any]:
@@ -197,9 +212,11 @@ class Receipt:
     cancelled_at: int = 0
 
     def voided(self, at: int) -> Receipt:
+        """The receipt after its revocation."""
         return replace(self, cancelled_at=at)
 
     def annotation(self) -> dict[str, Any]:
+        """ExternalReceiptAnnotation."""
         return {
             "merchant_uid": self.merchant_uid,
             "receipt_tid": f"receipt-{self.merchant_uid}",
@@ -214,7 +231,7 @@ class Receipt:
 
 
 def receipt_from_seed(seed: Mapping[str, Any], now: int) -> Receipt:
-    """A receipt from its JSON form: `merchant_uid`, `amount` and any field of `Receipt`. Raises ValueError."""
+    """A receipt from its JSON form: `merchant_uid`, `amount`, any field of `Receipt`. Raises ValueError."""
     chosen = checked_seed(Receipt, seed, internal=frozenset({"cancelled_at"}))
     if not {"merchant_uid", "amount"} <= set(chosen):
         raise ValueError("a receipt needs merchant_uid and amount")

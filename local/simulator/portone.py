@@ -35,7 +35,7 @@ class PortOneKeys:
     """What a caller must know: REST API key and secret, and KG Inicis' API key for virtual accounts."""
 
     imp_key: str = "simulator-imp-key"
-    imp_secret: str = "simulator-imp-secret"
+    imp_secret: str = "simulator-imp-secret"  # noqa: S105 made up
     pg_api_key: str = "simulator-pg-api-key"
 
 
@@ -52,34 +52,23 @@ class PortOne:
         self._revokes = RevokeDesk(state, keys.pg_api_key)
 
     def recognise(self, request: Request) -> Call | None:
-        parts = tuple(unquote(part) for part in request.path.strip("/").split("/"))
-        match (request.method, *parts):
-            case ("GET", "payments", imp_uid):
-                return self._lookup(request, self._subjects(imp_uid), self._lookups.one, imp_uid)
+        """The call behind a request; faults can name a payment by imp_uid and by merchant_uid."""
+        head, *rest = (unquote(part) for part in request.path.strip("/").split("/"))
+        match (request.method, head, *rest):
             case ("POST", "payments", "cancel"):
                 return self._cancel(request)
             case ("POST", "users", "getToken"):
                 return Call(self, Operation.TOKEN, (), request, partial(self._token, request))
-            case ("DELETE", "vbanks", imp_uid):
-                plan = partial(self._revokes.vbank, request, imp_uid)
-                return Call(self, Operation.REVOKE, self._subjects(imp_uid), request, plan)
-            case ("DELETE", "cvs", imp_uid):
-                plan = partial(self._revokes.cvs, imp_uid)
-                return Call(self, Operation.REVOKE, self._subjects(imp_uid), request, plan)
-            case ("DELETE", "receipts", "external", merchant_uid):
-                plan = partial(self._revokes.receipt, merchant_uid)
-                return Call(self, Operation.RECEIPT, (merchant_uid,), request, plan)
+            case ("GET", "payments", *_):
+                return self._recognise_lookup(request, rest)
             case ("GET", "receipts", "external", merchant_uid):
                 return self._lookup(request, (merchant_uid,), self._lookups.receipt, merchant_uid)
-            case ("GET", "payments", "find", merchant_uid, *status):
-                return self._of_order(request, self._lookups.first, merchant_uid, status)
-            case ("GET", "payments", "findAll", merchant_uid, *status):
-                return self._of_order(request, self._lookups.all, merchant_uid, status)
-            case ("GET", "payments", "status", status):
-                return self._lookup(request, (), self._lookups.by_status, status)
+            case ("DELETE", *_):
+                return self._recognise_revocation(request, head, rest)
         return None
 
     def refuse_credentials(self, call: Call) -> Reply | None:
+        """HTTP 401 for a missing, unknown or expired access token; `Bearer x` and bare `x` are both read."""
         if call.operation is Operation.TOKEN or self._state.tokens.valid(
             _token_of(call), self._state.clock()
         ):
@@ -87,26 +76,33 @@ class PortOne:
         return failure(401, -1, "Unauthorized")
 
     def expire_credentials(self, call: Call) -> Reply:
+        """Revoke the token, so that asking again gives another one, and answer 401."""
         self._state.tokens.revoke(_token_of(call))
         return failure(401, -1, "Unauthorized")
 
-    def error(self, call: Call, fault: Fault, status: int) -> Reply:
+    def error(self, _call: Call, fault: Fault, status: int) -> Reply:
+        """A technical error with code -1."""
         return _failure_as_told(fault, status, SERVER_ERROR)
 
-    def refuse(self, call: Call, fault: Fault) -> Reply:
+    def refuse(self, _call: Call, fault: Fault) -> Reply:
+        """HTTP 200 with a code other than 0: refused."""
         return _failure_as_told(fault, 200, REFUSED)
 
-    def applied_but_refused(self, call: Call, fault: Fault) -> Reply:
+    def applied_but_refused(self, _call: Call, fault: Fault) -> Reply:
+        """HTTP 200, code -1 and a text that says it had been cancelled before."""
         return _failure_as_told(fault, 200, APPLIED_BUT_REFUSED)
 
-    def not_found(self, call: Call) -> Reply:
+    def not_found(self, _call: Call) -> Reply:
+        """HTTP 404 with the documented text."""
         return self._lookups.not_found()
 
     def distort(self, reply: Reply, variant: str) -> None:
+        """Change the id, an amount or the history of every record shown."""
         for shown in _shown_records(reply.payload.get("response")):
             _distort_record(shown, variant)
 
     def interfere(self, call: Call, amount: int | None) -> None:
+        """Somebody else cancels `amount` won of a payment, or voids a number or a receipt."""
         if call.operation is Operation.RECEIPT or call.subject in self._state.receipts.current:
             self._revokes.void_receipt(call.subject, Actor.SOMEBODY_ELSE)
             return
@@ -117,6 +113,7 @@ class PortOne:
             self._cancels.cancel_by_somebody_else(imp_uid, amount)
 
     def deposit(self, subject: str, who: Actor) -> None:
+        """The customer pays into an unpaid number."""
         self._revokes.deposit(self._state.imp_uid_of(subject), who)
 
     def cancel_by_somebody_else(self, imp_uid: str, amount: int | None, reason: str) -> None:
@@ -129,6 +126,31 @@ class PortOne:
             self._revokes.void_receipt(subject, Actor.SOMEBODY_ELSE)
         else:
             self._revokes.void_number(subject, Actor.SOMEBODY_ELSE)
+
+    def _recognise_lookup(self, request: Request, rest: list[str]) -> Call | None:
+        match rest:
+            case [imp_uid]:
+                return self._lookup(request, self._subjects(imp_uid), self._lookups.one, imp_uid)
+            case ["status", status]:
+                return self._lookup(request, (), self._lookups.by_status, status)
+            case ["find", merchant_uid, *status]:
+                return self._of_order(request, self._lookups.first, merchant_uid, status)
+            case ["findAll", merchant_uid, *status]:
+                return self._of_order(request, self._lookups.all, merchant_uid, status)
+        return None
+
+    def _recognise_revocation(self, request: Request, head: str, rest: list[str]) -> Call | None:
+        match (head, *rest):
+            case ("vbanks", imp_uid):
+                plan = partial(self._revokes.vbank, request, imp_uid)
+                return Call(self, Operation.REVOKE, self._subjects(imp_uid), request, plan)
+            case ("cvs", imp_uid):
+                plan = partial(self._revokes.cvs, imp_uid)
+                return Call(self, Operation.REVOKE, self._subjects(imp_uid), request, plan)
+            case ("receipts", "external", merchant_uid):
+                plan = partial(self._revokes.receipt, merchant_uid)
+                return Call(self, Operation.RECEIPT, (merchant_uid,), request, plan)
+        return None
 
     def _subjects(self, imp_uid: str) -> tuple[str, ...]:
         payment = self._state.payments.current.get(imp_uid)

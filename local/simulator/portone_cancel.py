@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ class CancelDesk:
         self._state = state
 
     def target(self, fields: Mapping[str, Any]) -> str:
-        """The imp_uid a request means: its own if it has one, else the newest refundable of its merchant_uid."""
+        """The imp_uid a request means: its own, else the newest refundable one of its merchant_uid."""
         if fields.get("imp_uid"):
             return str(fields["imp_uid"])
         candidates = self._state.by_merchant.get(str(fields.get("merchant_uid") or ""), [])
@@ -50,6 +51,7 @@ class CancelDesk:
         return (refundable or candidates or [""])[-1]
 
     def plan(self, imp_uid: str, fields: Mapping[str, Any], _sight: Sight) -> Plan | Reply:
+        """Check a cancellation: fully cancelled before, then checksum, then amount, then required fields."""
         payment = self._state.payments.current.get(imp_uid)
         if payment is None:
             return failure(200, 1, UNKNOWN_PAYMENT)
@@ -77,7 +79,7 @@ class CancelDesk:
         if payment is None or not payment.refundable:
             return
         share = payment.cancellable if amount is None else min(amount, payment.cancellable)
-        self._apply(payment, share, reason, payment.retain_promotion, Actor.SOMEBODY_ELSE)
+        self._apply(payment, share, reason, Actor.SOMEBODY_ELSE)
 
     def _refusal(
         self, payment: Payment, fields: Mapping[str, Any], checksum: int | None, amount: int
@@ -91,17 +93,19 @@ class CancelDesk:
         return _missing_field(payment, fields)
 
     def _commit(self, payment: Payment, fields: Mapping[str, Any], amount: int) -> None:
-        retained = payment.retain_promotion
-        if payment.promotion and retained is None:
-            retained = _truth(fields.get("retain_promotion"))
-        self._apply(payment, amount, str(fields.get("reason") or ""), retained, Actor.API)
+        choice = payment.retain_promotion
+        if payment.promotion and choice is None:
+            choice = _truth(fields.get("retain_promotion"))
+        self._apply(
+            replace(payment, retain_promotion=choice), amount, str(fields.get("reason") or ""), Actor.API
+        )
 
-    def _apply(self, payment: Payment, amount: int, reason: str, retained: bool | None, who: Actor) -> None:
+    def _apply(self, payment: Payment, amount: int, reason: str, who: Actor) -> None:
         cancellation_id = self._state.next_id("cancellation")
         at = int(self._state.clock())
         # The PG's number is the payment's own: only cancellation_id is unique (providers.md).
         cancellation = Cancellation(cancellation_id, payment.pg_tid, amount, payment.kept(reason), at)
-        self._state.payments.change(payment.imp_uid, payment.with_cancellation(cancellation, retained))
+        self._state.payments.change(payment.imp_uid, payment.with_cancellation(cancellation))
         self._state.record(MovementKind.REFUND, payment.imp_uid, amount, cancellation_id, reason, who)
 
     def _reply(self, imp_uid: str) -> Reply:

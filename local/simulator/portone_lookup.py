@@ -9,7 +9,7 @@ from local.simulator.payments import STATUSES, Payment
 from local.simulator.portone_state import PortOneState, failure, success
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from local.simulator.records import Sight
     from local.simulator.wire import Reply, Request
@@ -41,15 +41,18 @@ class LookupDesk:
         self._state = state
 
     def not_found(self) -> Reply:
+        """HTTP 404, as for a payment that does not exist."""
         return failure(404, -1, UNKNOWN_PAYMENT)
 
     def one(self, request: Request, imp_uid: str, sight: Sight) -> Plan | Reply:
+        """A payment by imp_uid; a test payment only with include_sandbox=true."""
         payment = self._state.payments.get(imp_uid, sight)
         if payment is None or (payment.sandbox and request.query.get("include_sandbox") != "true"):
             return self.not_found()
         return _shown(payment, sight)
 
     def first(self, request: Request, merchant_uid: str, status: str, sight: Sight) -> Plan | Reply:
+        """The first payment of a merchant_uid in the order asked for."""
         try:
             found = self._sorted(request, self._of_merchant(merchant_uid, status, sight))
         except ValueError:
@@ -57,6 +60,7 @@ class LookupDesk:
         return _shown(found[0], sight) if found else self.not_found()
 
     def all(self, request: Request, merchant_uid: str, status: str, sight: Sight) -> Plan | Reply:
+        """A page of all payments of a merchant_uid."""
         if merchant_uid not in self._state.by_merchant:
             return self.not_found()
         try:
@@ -67,29 +71,28 @@ class LookupDesk:
     def by_status(self, request: Request, status: str, sight: Sight) -> Plan | Reply:
         """Within `from`..`to` (UNIX seconds, at most 90 days), by the time that belongs to the status."""
         try:
-            if status != "all" and status not in STATUSES:
-                raise ValueError(status)
-            to = int(request.query.get("to") or self._state.clock())
-            since = int(request.query.get("from") or to - LONGEST_SPAN_SECONDS)
-            if to - since > LONGEST_SPAN_SECONDS:
-                raise ValueError("more than 90 days")
-            payments = (self._state.payments.get(key, sight) for key in self._state.payments.current)
-            matching = [p for p in payments if p and status in ("all", p.status)]
+            since, to = _span(request, self._state.clock())
+            matching = self._with_status(
+                self._state.payments.current, "" if status == "all" else status, sight
+            )
             found = [p for p in matching if since <= _STATUS_TIMES[p.status](p) <= to]
             return self._page(request, found, sight)
         except ValueError:
             return failure(400, -1, WRONG_PARAMETER)
 
     def receipt(self, _request: Request, merchant_uid: str, sight: Sight) -> Plan | Reply:
+        """An external cash receipt; cancelled_at is 0 while it is valid."""
         receipt = self._state.receipts.get(merchant_uid, sight)
         if receipt is None:
             return self.not_found()
         return Plan(reply=lambda: success(receipt.annotation()))
 
     def _of_merchant(self, merchant_uid: str, status: str, sight: Sight) -> list[Payment]:
+        return self._with_status(self._state.by_merchant.get(merchant_uid, ()), status, sight)
+
+    def _with_status(self, keys: Iterable[str], status: str, sight: Sight) -> list[Payment]:
         if status and status not in STATUSES:
             raise ValueError(status)
-        keys = self._state.by_merchant.get(merchant_uid, ())
         payments = (self._state.payments.get(key, sight) for key in keys)
         return [p for p in payments if p and status in ("", p.status)]
 
@@ -116,6 +119,14 @@ class LookupDesk:
             "list": [payment.annotation(sight.grown_by) for payment in shown],
         }
         return Plan(reply=lambda: success(response))
+
+
+def _span(request: Request, now: float) -> tuple[int, int]:
+    to = int(request.query.get("to") or now)
+    since = int(request.query.get("from") or to - LONGEST_SPAN_SECONDS)
+    if to - since > LONGEST_SPAN_SECONDS:
+        raise ValueError("more than 90 days")
+    return since, to
 
 
 def _shown(payment: Payment, sight: Sight) -> Plan:

@@ -1,4 +1,4 @@
-"""PortOne `DELETE /vbanks/{imp_uid}` (003), `/cvs/{imp_uid}` (000) and `/receipts/external/{merchant_uid}` (002)."""
+"""PortOne `DELETE` of a virtual account (document 003), a store number (000) and a cash receipt (002)."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class RevokeDesk:
         self._pg_api_key = pg_api_key
 
     def vbank(self, request: Request, imp_uid: str, _sight: Sight) -> Plan | Reply:
+        """Void an unpaid virtual account; 404 unknown, 400 not one or not ready."""
         payment = self._state.payments.current.get(imp_uid)
         if payment is None:
             return failure(404, -1, UNKNOWN)
@@ -73,6 +74,7 @@ class RevokeDesk:
         )
 
     def void_receipt(self, merchant_uid: str, who: Actor) -> None:
+        """Void a receipt that is still valid."""
         receipt = self._state.receipts.current.get(merchant_uid)
         if receipt is None or receipt.cancelled_at:
             return
@@ -80,6 +82,7 @@ class RevokeDesk:
         self._state.record(MovementKind.RECEIPT_VOID, merchant_uid, 0, self._state.next_id("void"), "", who)
 
     def void_number(self, imp_uid: str, who: Actor) -> None:
+        """Void a number that is still unpaid."""
         payment = self._unpaid(imp_uid)
         if payment is None:
             return

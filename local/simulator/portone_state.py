@@ -29,6 +29,7 @@ class PortOneState:
     by_merchant: dict[str, list[str]] = field(default_factory=dict)
 
     def seed_payment(self, payment: Payment) -> None:
+        """Put a payment, replacing one with the same imp_uid."""
         known = self.payments.current.get(payment.imp_uid)
         if known:
             self.by_merchant[known.merchant_uid].remove(known.imp_uid)
@@ -44,6 +45,7 @@ class PortOneState:
     def record(
         self, kind: MovementKind, subject: str, amount: int, cancellation_id: str, reason: str, who: Actor
     ) -> None:
+        """Tell the oracle."""
         self.money.record(
             Movement(self.clock(), "portone", kind, subject, amount, cancellation_id, reason, who)
         )

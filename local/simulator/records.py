@@ -35,10 +35,12 @@ class Records(Generic[Record]):
         self.previous.pop(key, None)
 
     def change(self, key: str, record: Record) -> None:
+        """Replace a record, keeping the old one for stale reads."""
         self.previous[key] = self.current[key]
         self.current[key] = record
 
     def get(self, key: str, sight: Sight = CLEAR_SIGHT) -> Record | None:
+        """The record as a lookup sees it."""
         if sight.stale and key in self.previous:
             return self.previous[key]
         return self.current.get(key)

@@ -33,10 +33,13 @@ class AccessTokens:
         return self.latest, expires
 
     def valid(self, token: str, now: float) -> bool:
+        """Whether a token is known and not expired."""
         return self.expiry.get(token, 0.0) > now
 
     def revoke(self, token: str) -> None:
+        """Make one token invalid before its time."""
         self.expiry.pop(token, None)
 
     def clear(self) -> None:
+        """Make all tokens invalid."""
         self.expiry.clear()

@@ -1,4 +1,4 @@
-"""The world a client meets: both providers, their faults and outages, and the oracle that counts the money."""
+"""The world a client meets: both providers, their faults and outages, and the oracle that counts money."""
 
 from __future__ import annotations
 
@@ -154,6 +154,7 @@ class World:
         return order
 
     def add_fault(self, fault: Fault) -> None:
+        """Switch a fault on."""
         self.faults.add(fault)
 
     def start_outage(
@@ -165,14 +166,15 @@ class World:
         self.outage = Outage(mode, provider, None if seconds is None else self.clock() + seconds)
 
     def end_outage(self) -> None:
+        """Let the providers work again."""
         self.outage = None
 
     def somebody_else(self, subject: str, action: str, amount: int | None = None, reason: str = "") -> None:
         """Change a record through another channel than the API.
 
-        `action` is "cancel" (`amount` won of a payment or an order, None: all that is left), "void" (an unpaid
-        number or a cash receipt) or "deposit" (into an unpaid number). Raises ValueError for an unknown
-        subject or action; what the record's state does not allow has no effect.
+        `action` is "cancel" (`amount` won of a payment or an order, None: all that is left), "void" (an
+        unpaid number or a cash receipt) or "deposit" (into an unpaid number). Raises ValueError for
+        an unknown subject or action; what the record's state does not allow has no effect.
         """
         known = (self.portone_state.payments, self.portone_state.receipts, self.ebp_state.orders)
         if not any(subject in records.current for records in known):
