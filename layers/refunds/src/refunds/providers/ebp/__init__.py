@@ -1,0 +1,1 @@
+"""EBP, the purchase API of document 004 (``/api/v2``)."""

@@ -1,0 +1,221 @@
+"""The two EBP operations the refund handler uses, and what their answers mean.
+
+Sources: API document 004 and ``providers.md``, section EBP. A cancellation is sent once and
+never again from here: EBP documents no idempotency key for it, not even for ``EBP-C-0011``
+("retry recommended").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
+
+from refunds.deadline import Deadline
+from refunds.errors import ErrorCode, LookupFailed, OutcomeUnknown, ProviderError, Refused
+from refunds.providers import wire
+from refunds.providers.credentials import CredentialSource, EbpCredentials
+from refunds.providers.ebp.models import CancelData, Envelope, OrderDetail
+from refunds.providers.ebp.signature import signature
+from refunds.providers.exchange import Answer, Exchange
+from refunds.providers.fields import read_as
+from refunds.providers.redaction import redact
+from refunds.settings import EbpHeaders
+
+_CANCEL = "/api/v2/payment/cancel"
+_DETAIL = "/api/v2/payment/detail"
+
+_REFUSALS = frozenset({200, 400, 401, 403, 404, 422})
+_SUCCESS = "0"
+_AUTHENTICATION = "EBP-A-"
+
+_SERVER_SIDE = re.compile(r"EBP-(C-(0008|0009|0010|0011|0012)|Z-.*)")
+"""Codes documented for HTTP 500: payment and cancellation errors that may leave money moved.
+Under another status they prove no more."""
+
+
+class EbpClient:
+    """Safe for concurrent use.
+
+    Args:
+        base_url: the region's host, without ``/api/v2``.
+        headers: the store's routing headers.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        base_url: str,
+        headers: EbpHeaders,
+        credentials: CredentialSource,
+    ) -> None:
+        self._exchange = exchange
+        self._base_url = base_url.rstrip("/")
+        self._headers = headers
+        self._credentials = credentials
+
+    def cancel(
+        self, body: Mapping[str, object], *, deadline: Deadline, secrets: Iterable[str] = ()
+    ) -> CancelData:
+        """``POST /api/v2/payment/cancel`` (EBP_API_232): cancel an order, items of it, or an amount.
+
+        Args:
+            body: the request of document 004; amounts are ``Decimal`` or ``int``.
+            deadline: when the function is stopped.
+            secrets: values masked in EBP's texts, besides ``refundAccount`` and the keys.
+
+        Raises:
+            NotSent: it did not reach EBP.
+            OutcomeUnknown: no complete answer, a 5xx, or an answer that is not EBP's.
+            Refused: EBP's own, well-formed "no"; ``PROVIDER_AUTH`` when it rejects our keys.
+            ConfigurationError: there are no keys.
+        """
+        credentials = self._credentials.ebp()
+        answer = self._post(_CANCEL, body, credentials, deadline, self._exchange.timeouts.read)
+        envelope, _ = read_as(Envelope, answer.body)
+        masked = (*secrets, *_personal(body), *credentials.values())
+        problem = "no readable result"
+        if envelope is not None:
+            if _is_refusal(answer.status, envelope):
+                raise self._refused(answer, envelope, masked)
+            problem = f"resultCode {redact(envelope.result_code)}"
+            if answer.status == HTTPStatus.OK and envelope.result_code == _SUCCESS:
+                data, faults = read_as(CancelData, envelope.data)
+                if data is not None:
+                    return data
+                problem = f"success without usable data: {faults}"
+        raise OutcomeUnknown(
+            f"POST {_CANCEL} got no proper answer (HTTP {answer.status}, {problem}): "
+            "it may have been carried out",
+            provider_code=None if envelope is None else redact(envelope.result_code),
+            provider_message=None if envelope is None else _message(envelope, masked),
+            status=answer.status,
+            retry_after=answer.retry_after,
+        )
+
+    def detail(self, order_no: str, *, deadline: Deadline) -> OrderDetail | None:
+        """``POST /api/v2/payment/detail`` (EBP_API_237): what EBP shows of an order.
+
+        Returns:
+            ``None`` when EBP itself answers with a 4xx: it does not know the order, or does not
+            offer this call. Neither proves anything.
+
+        Raises:
+            LookupFailed: no usable answer, or EBP rejects our keys.
+            ConfigurationError: there are no keys.
+        """
+        credentials = self._credentials.ebp()
+        try:
+            answer = self._post(
+                _DETAIL,
+                {"orderNo": order_no},
+                credentials,
+                deadline,
+                self._exchange.timeouts.lookup,
+            )
+        except ProviderError as error:
+            failure = LookupFailed(f"POST {_DETAIL} got no usable answer: {error}")
+        else:
+            return self._read_detail(answer, order_no, credentials)
+        raise failure
+
+    def _read_detail(self, answer: Answer, order_no: str, credentials: EbpCredentials) -> OrderDetail | None:
+        envelope, _ = read_as(Envelope, answer.body)
+        code, problem = ErrorCode.PROVIDER_UNAVAILABLE, f"HTTP {answer.status}"
+        if envelope is not None:
+            if answer.status == HTTPStatus.OK and envelope.result_code == _SUCCESS:
+                detail, faults = read_as(OrderDetail, envelope.data)
+                if detail is not None and detail.order_no in (None, order_no):
+                    return detail
+                problem = f"unusable data: {faults or 'another order'}"
+            elif _is_authentication(answer.status, envelope):
+                code = ErrorCode.PROVIDER_AUTH
+                self._credentials.refresh()
+            elif answer.status != HTTPStatus.OK and _is_refusal(answer.status, envelope):
+                return None
+        raise LookupFailed(
+            f"POST {_DETAIL} got no usable answer ({problem})",
+            code=code,
+            provider_code=None if envelope is None else redact(envelope.result_code),
+            provider_message=None if envelope is None else _message(envelope, credentials.values()),
+            status=answer.status,
+            retry_after=answer.retry_after,
+        )
+
+    def _refused(self, answer: Answer, envelope: Envelope, masked: Iterable[str]) -> Refused:
+        code = ErrorCode.PROVIDER_REFUSED
+        if _is_authentication(answer.status, envelope):
+            code = ErrorCode.PROVIDER_AUTH
+            self._credentials.refresh()
+        result_code = redact(envelope.result_code)
+        return Refused(
+            f"POST {_CANCEL} was refused with HTTP {answer.status} and resultCode {result_code}",
+            code=code,
+            provider_code=result_code,
+            provider_message=_message(envelope, masked),
+            status=answer.status,
+        )
+
+    def _post(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        credentials: EbpCredentials,
+        deadline: Deadline,
+        read_timeout: float,
+    ) -> Answer:
+        content = wire.encode(body)
+        return self._exchange.send(
+            "POST",
+            self._base_url + path,
+            template=path,
+            deadline=deadline,
+            read_timeout=read_timeout,
+            headers={
+                "Content-Type": "application/json; charset=utf-8",
+                "Accept": "application/json",
+                "X-Access-Key": credentials.access_key,
+                "X-EBP-Signature": signature(content, credentials.hash_key),
+                "X-Division-Code": self._headers.division_code,
+                "X-Store-Id": self._headers.store_id,
+                "X-Channel-Code": self._headers.channel_code,
+                "X-Ric-Code": self._headers.ric_code,
+                "X-Country-Code": self._headers.country_code,
+                "X-Currency-Code": self._headers.currency_code,
+            },
+            content=content,
+        )
+
+
+def _is_refusal(status: int, envelope: Envelope) -> bool:
+    return (
+        status in _REFUSALS
+        and envelope.result_code != _SUCCESS
+        and not _SERVER_SIDE.fullmatch(envelope.result_code)
+    )
+
+
+def _is_authentication(status: int, envelope: Envelope) -> bool:
+    return status == HTTPStatus.UNAUTHORIZED or envelope.result_code.startswith(_AUTHENTICATION)
+
+
+def _message(envelope: Envelope, masked: Iterable[str]) -> str | None:
+    """The message and its details; their place moved from ``error.errorDetails`` to ``errors``."""
+    nested = envelope.error.get("errorDetails") if isinstance(envelope.error, dict) else None
+    texts = [envelope.message or "", *_texts(nested), *_texts(envelope.errors)]
+    return redact("; ".join(text for text in texts if text), masked) or None
+
+
+def _texts(details: object) -> Iterator[str]:
+    """Each detail's texts in one piece; the names of its fields are not documented."""
+    for detail in details if isinstance(details, list) else ():
+        values = detail.values() if isinstance(detail, dict) else (detail,)
+        yield " ".join(value for value in values if isinstance(value, str))
+
+
+def _personal(body: Mapping[str, object]) -> Iterator[str]:
+    account = body.get("refundAccount")
+    if isinstance(account, Mapping):
+        for name in ("accountNumber", "accountHolderName"):
+            if account.get(name):
+                yield str(account[name])

@@ -1,0 +1,117 @@
+"""EBP's answers.
+
+The cancellation is typed after document 004, section 3.1. Of the order's detail
+(EBP_API_237) only a few field names are public (providers.md, "Query"); what cannot be read
+with certainty is ``None`` there.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StrictStr, model_validator
+from pydantic.alias_generators import to_camel
+
+from refunds.providers.fields import (
+    Amount,
+    ForgivingMany,
+    Identifier,
+    OptionalAmount,
+    OptionalText,
+    OptionalWhole,
+    ProviderModel,
+    Whole,
+    read_as,
+)
+
+
+class EbpModel(ProviderModel):
+    """Attributes in snake_case, read from EBP's camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Envelope(EbpModel):
+    """The frame of every answer (document 004, section 3.2): ``resultCode`` ``"0"`` is success."""
+
+    result_code: Identifier
+    message: StrictStr | None = None
+    request_id: OptionalText = None
+    timestamp: OptionalText = None
+    data: dict[str, object] | None = None
+    error: object = None
+    errors: object = None
+
+
+class CancelledItem(EbpModel):
+    """One cancelled item; ``amount`` is per unit, as in the request."""
+
+    seq: Whole
+    item_type: OptionalText = None
+    item_id: Identifier
+    quantity: Whole
+    amount: OptionalAmount = None
+    tax_amount: OptionalAmount = None
+
+
+class CancelData(EbpModel):
+    """An accepted cancellation (document 004, section 3.1); amounts in the store's currency.
+
+    Strict: what tells which order and items it was and how much. ``return_request_id`` is EBP's
+    own number of the return; nothing depends on it, so it may be ``None``.
+    """
+
+    order_no: Identifier
+    total_product_amount: Amount
+    total_product_tax_amount: Amount
+    total_delivery_amount: Amount
+    total_delivery_tax_amount: Amount
+    processed_count: Whole
+    return_request_id: OptionalText = None
+    items: tuple[CancelledItem, ...]
+
+
+class OrderItem(EbpModel):
+    """One item of an order's detail; what it does not show plainly is ``None``."""
+
+    seq: OptionalWhole = None
+    item_id: OptionalText = None
+    quantity: OptionalWhole = None
+    amount: OptionalAmount = None
+
+
+TOTAL_NAMES = ("totalAmount", "totalPaymentAmount", "paymentAmount")
+"""Where the order's total is looked for: the detail's names are not public, these are the ones
+that can mean nothing else. If several are present and differ, no total is read."""
+
+
+class OrderDetail(EbpModel):
+    """What ``POST /api/v2/payment/detail`` shows of an order.
+
+    ``payment_status`` is ``REQUESTED``, ``APPROVED``, ``C…`` and more: the list is not public.
+    ``items`` is empty where the answer has none in the shape of document 004.
+    """
+
+    order_no: OptionalText = None
+    payment_status: OptionalText = None
+    pg_cancel_transaction_id: OptionalText = None
+    total_amount: OptionalAmount = None
+    items: Annotated[tuple[OrderItem, ...], ForgivingMany] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _find_total(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        totals = {_amount_in(data, name) for name in TOTAL_NAMES} - {None}
+        return {**data, "totalAmount": totals.pop() if len(totals) == 1 else None}
+
+
+class _Total(ProviderModel):
+    value: Amount = Field()
+
+
+def _amount_in(data: dict[str, object], name: str) -> Decimal | None:
+    total, _ = read_as(_Total, {"value": data.get(name)})
+    return None if total is None else total.value

@@ -1,0 +1,101 @@
+"""Field types for providers' answers: strict where money depends on it, forgiving elsewhere.
+
+The documents contradict the specification (``vbank_date`` is text in one and a number in the
+other) and payment gateways fill fields as they like. An odd ``card_type`` must not make the
+proof of a refund unreadable; an odd amount must.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    WrapValidator,
+)
+
+MAX_AMOUNT = Decimal(10) ** 15
+"""Above any amount and any time stamp; what is larger is not one and costs time to compute with."""
+
+_DIGITS = re.compile(r"[0-9]{1,15}")
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class ProviderModel(BaseModel):
+    """Immutable; unknown fields are ignored; errors do not show the values found."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+def _amount(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("not a number")  # noqa: TRY004 - pydantic collects ValueError only
+    amount = Decimal(value)
+    if not amount.is_finite() or not 0 <= amount < MAX_AMOUNT:
+        raise ValueError("not an amount")
+    return amount
+
+
+def _whole(value: object) -> int:
+    amount = _amount(value)
+    if amount != amount.to_integral_value():
+        raise ValueError("not a whole number")
+    return int(amount)
+
+
+def _number(value: object) -> int:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    return _whole(value)
+
+
+def _none_if_unusable(value: Any, read: Callable[[Any], Any]) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+def _empty_if_unusable(value: Any, read: Callable[[Any], Any]) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return ()
+
+
+Amount = Annotated[Decimal, BeforeValidator(_amount)]
+"""Money in the payment's currency (won, unless it says otherwise): a JSON number, never text."""
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A count or a number of seconds: a JSON number without a fraction (``2.0`` is ``2``)."""
+
+Identifier = Annotated[str, StringConstraints(strict=True, min_length=1)]
+
+Forgiving = WrapValidator(_none_if_unusable)
+ForgivingMany = WrapValidator(_empty_if_unusable)
+
+OptionalText = Annotated[str | None, Forgiving]
+OptionalFlag = Annotated[bool | None, Forgiving]
+OptionalAmount = Annotated[Amount | None, Forgiving]
+OptionalWhole = Annotated[Whole | None, Forgiving]
+Number = Annotated[int, BeforeValidator(_number)]
+"""A whole number, also written as text (``"1700000000"``), as the documents type time stamps."""
+
+OptionalNumber = Annotated[Number | None, Forgiving]
+
+
+def read_as(model: type[M], value: object) -> tuple[M | None, str]:
+    """Read ``value`` as ``model``; if it is not usable, ``None`` and the names of the fields at fault."""
+    try:
+        return model.model_validate(value), ""
+    except ValidationError as error:
+        places = (".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
+        return None, ", ".join(dict.fromkeys(place or "the object itself" for place in places))

@@ -1,0 +1,185 @@
+"""PortOne V1's answers, every field of them.
+
+Sources: the API documents 000 (cvs), 001 (cancel), 002 (receipts), 003 (vbanks) and the
+specification's ``PaymentAnnotation``, ``PaymentCancelAnnotation``, ``VbankDepositAnnotation``,
+``ExternalReceiptAnnotation``, ``PagedPaymentAnnotation`` and ``AuthAnnotation``.
+
+Strict: what identifies a payment and what its money is computed from. Every other field is
+``None`` when it is absent, null or of another type than documented. Times are UNIX seconds,
+and ``0`` where the event has not happened. Personal data stays out of ``repr``.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from refunds.providers.fields import (
+    Amount,
+    Forgiving,
+    ForgivingMany,
+    Identifier,
+    Number,
+    OptionalAmount,
+    OptionalFlag,
+    OptionalNumber,
+    OptionalText,
+    ProviderModel,
+    Whole,
+)
+
+
+def _nothing_is_empty(value: object) -> object:
+    return () if value is None else value
+
+
+def _blank_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+class Cancellation(ProviderModel):
+    """One entry of ``cancel_history`` (``PaymentCancelAnnotation``).
+
+    ``cancellation_id`` is the only id that is unique to it: ``pg_tid`` can be the payment's.
+    The documents of 2023 do not know it yet, the specification requires it.
+    """
+
+    cancellation_id: Annotated[Identifier | None, BeforeValidator(_blank_is_none)] = None
+    amount: Amount
+    pg_tid: OptionalText = None
+    reason: OptionalText = None
+    cancelled_at: OptionalNumber = None
+    receipt_url: OptionalText = None
+
+
+class Deposit(ProviderModel):
+    """One payment into a fixed virtual account (``VbankDepositAnnotation``)."""
+
+    pg_tid: OptionalText = None
+    amount: OptionalAmount = None
+    reason: OptionalText = None
+    depositor_name: OptionalText = Field(default=None, repr=False)
+    deposited_at: OptionalNumber = None
+
+
+class Promotion(ProviderModel):
+    """The promotion a payment was made with, and its discount."""
+
+    id: OptionalText = None
+    discount: OptionalAmount = None
+
+
+class Payment(ProviderModel):
+    """A payment (``PaymentAnnotation``).
+
+    ``status`` is ``ready``, ``paid``, ``cancelled`` or ``failed``; a partial cancellation may
+    report ``cancelled`` too, so money is judged by the amounts. ``currency`` is ``None`` where
+    the answer has none: no currency is assumed.
+    """
+
+    imp_uid: Identifier
+    merchant_uid: Identifier
+    amount: Amount
+    cancel_amount: Amount
+    status: Identifier
+    cancel_history: Annotated[tuple[Cancellation, ...], BeforeValidator(_nothing_is_empty)] = ()
+
+    currency: OptionalText = None
+    sandbox: OptionalFlag = None
+    pay_method: OptionalText = None
+    channel: OptionalText = None
+    pg_provider: OptionalText = None
+    emb_pg_provider: OptionalText = None
+    pg_tid: OptionalText = None
+    pg_id: OptionalText = None
+    escrow: OptionalFlag = None
+    apply_num: OptionalText = None
+    bank_code: OptionalText = None
+    bank_name: OptionalText = None
+    card_code: OptionalText = None
+    card_name: OptionalText = None
+    card_issuer_code: OptionalText = None
+    card_issuer_name: OptionalText = None
+    card_publisher_code: OptionalText = None
+    card_publisher_name: OptionalText = None
+    card_quota: OptionalNumber = None
+    card_number: OptionalText = Field(default=None, repr=False)
+    card_type: OptionalNumber = None
+    vbank_code: OptionalText = None
+    vbank_name: OptionalText = None
+    vbank_num: OptionalText = Field(default=None, repr=False)
+    vbank_holder: OptionalText = Field(default=None, repr=False)
+    vbank_date: OptionalNumber = None
+    vbank_issued_at: OptionalNumber = None
+    name: OptionalText = None
+    buyer_name: OptionalText = Field(default=None, repr=False)
+    buyer_email: OptionalText = Field(default=None, repr=False)
+    buyer_tel: OptionalText = Field(default=None, repr=False)
+    buyer_addr: OptionalText = Field(default=None, repr=False)
+    buyer_postcode: OptionalText = Field(default=None, repr=False)
+    custom_data: OptionalText = Field(default=None, repr=False)
+    user_agent: OptionalText = Field(default=None, repr=False)
+    started_at: OptionalNumber = None
+    paid_at: OptionalNumber = None
+    failed_at: OptionalNumber = None
+    cancelled_at: OptionalNumber = None
+    fail_reason: OptionalText = Field(default=None, repr=False)
+    cancel_reason: OptionalText = Field(default=None, repr=False)
+    receipt_url: OptionalText = None
+    deposit_history: Annotated[tuple[Deposit, ...], ForgivingMany] = ()
+    cancel_receipt_urls: Annotated[tuple[str, ...], ForgivingMany] = ()
+    cash_receipt_issued: OptionalFlag = None
+    customer_uid: OptionalText = Field(default=None, repr=False)
+    customer_uid_usage: OptionalText = None
+    promotion: Annotated[Promotion | None, Forgiving] = None
+
+    @property
+    def cancellable(self) -> Decimal:
+        """What is left to cancel, in the payment's currency."""
+        return self.amount - self.cancel_amount
+
+
+class PaymentPage(ProviderModel):
+    """One page of payments (``PagedPaymentAnnotation``); ``next`` is 0 on the last one."""
+
+    total: Whole
+    previous: Whole
+    next: Whole
+    payments: Annotated[tuple[Payment, ...], BeforeValidator(_nothing_is_empty)] = Field(
+        default=(), alias="list"
+    )
+
+
+class Receipt(ProviderModel):
+    """A cash receipt issued outside PortOne (``ExternalReceiptAnnotation``), amounts in won.
+
+    ``cancelled_at`` is strict: it alone shows a revocation, and one that cannot be read is not
+    one that did not happen.
+    """
+
+    merchant_uid: Identifier
+    cancelled_at: Number | None = None
+    receipt_tid: OptionalText = None
+    apply_num: OptionalText = None
+    type: OptionalText = None
+    amount: OptionalAmount = None
+    vat: OptionalAmount = None
+    receipt_url: OptionalText = None
+    applied_at: OptionalNumber = None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether the receipt has been revoked."""
+        return bool(self.cancelled_at)
+
+
+class Token(ProviderModel):
+    """An access token (``AuthAnnotation``). Both times are the server's clock, UNIX seconds."""
+
+    access_token: Annotated[str, StringConstraints(strict=True, min_length=1, pattern=r"^[\x21-\x7e]+$")] = (
+        Field(repr=False)
+    )
+    expired_at: Whole
+    now: Whole

@@ -1,0 +1,64 @@
+"""JSON as it crosses the wire: numbers stay exact in both directions.
+
+The standard encoder writes no ``Decimal`` and its decoder reads every fraction as a binary
+float, which turns 0.1 into 0.1000000000000000055; money may go through neither.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+
+from refunds import strict_json
+
+
+def encode(value: object) -> bytes:
+    """Serialise a request body: UTF-8, no spaces, integral decimals without ``.0``.
+
+    Raises:
+        TypeError: the value holds a float (amounts are ``Decimal`` or ``int``) or another
+            type that JSON does not know.
+        ValueError: a number is not finite.
+    """
+    return _text(value).encode("utf-8")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, Mapping):
+        members = (f"{_key(name)}:{_text(member)}" for name, member in value.items())
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_text(element) for element in value) + "]"
+    if value is None or isinstance(value, str | int):
+        return json.dumps(value, ensure_ascii=False)
+    raise TypeError(f"a request body holds a {type(value).__name__}, which is not sent as JSON")
+
+
+def _key(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError("a request body has a key that is not text")
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _number(value: Decimal) -> str:
+    if not value.is_finite():
+        raise ValueError("a request body holds a number that is not finite")
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def decode(body: bytes) -> dict[str, object] | None:
+    """Read an answer: a JSON object, or ``None`` when it is anything else.
+
+    Whole numbers become ``int``, all others ``Decimal``. Text that two readers would understand
+    differently is not JSON here; see ``strict_json.loads``.
+    """
+    try:
+        # Decoded first: given bytes, the parser would guess among UTF-8, UTF-16 and UTF-32.
+        value = strict_json.loads(body.decode("utf-8"))
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
