@@ -11,9 +11,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from refunds.errors import ConfigurationError, RefundsError
+from refunds.errors import ConfigurationError
 from refunds.providers import wire
 
 REFRESH_INTERVAL = 60.0
@@ -136,7 +137,7 @@ class CredentialSource:
         self._refresh_interval = refresh_interval
         self._lock = threading.Lock()
         self._credentials: ProviderCredentials | None = None
-        self._read_at = 0.0
+        self._read_at = float("-inf")
 
     def portone(self) -> PortOneCredentials:
         """PortOne's credentials.
@@ -161,31 +162,29 @@ class CredentialSource:
         return credentials
 
     def refresh(self) -> None:
-        """Read the secret again, because a provider rejects what it holds.
+        """Read the secret again, because a provider rejects what is known of it.
 
-        Does nothing when it was read less than the refresh interval ago.
-
-        Raises:
-            ConfigurationError: it cannot be read; the credentials known so far stay.
+        Does nothing when it was read less than the refresh interval ago. What is known stays when
+        it cannot be read now: this call follows a provider's answer, and must not replace it.
         """
         with self._lock:
-            if self._credentials is None or self._is_due():
-                self._credentials = self._read()
+            if self._clock() - self._read_at >= self._refresh_interval:
+                with suppress(ConfigurationError):
+                    self._credentials = self._read()
 
     def _current(self) -> ProviderCredentials:
-        with self._lock:
-            if self._credentials is None:
-                self._credentials = self._read()
-            return self._credentials
-
-    def _is_due(self) -> bool:
-        return self._clock() - self._read_at >= self._refresh_interval
+        # Without the lock, once known: a slow re-read holds nobody up.
+        credentials = self._credentials
+        if credentials is None:
+            with self._lock:
+                credentials = self._credentials = self._credentials or self._read()
+        return credentials
 
     def _read(self) -> ProviderCredentials:
         self._read_at = self._clock()
         try:
             text = self._fetch()
-        except RefundsError:
+        except ConfigurationError:
             raise
         except Exception as error:  # noqa: BLE001 - the client that reads it is the caller's choice
             kind = type(error).__name__

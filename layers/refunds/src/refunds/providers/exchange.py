@@ -59,7 +59,7 @@ class Answer:
     """
 
     status: int
-    body: object
+    body: dict[str, object] | None
     retry_after: float | None
 
 

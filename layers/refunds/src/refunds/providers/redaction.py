@@ -26,8 +26,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
     Args:
         text: as the provider sent it.
-        secrets: values that must not remain, wherever they stand. Those of one character are
-            ignored; numbers are found with spaces and hyphens between their digits too.
+        secrets: values that must not remain, however they are spaced. Those of one character
+            are ignored: masking them would leave nothing to read.
     """
     cleaned = _visible(text)
     for pattern in _patterns(secrets):
@@ -55,7 +55,8 @@ def _patterns(secrets: Iterable[str]) -> list[re.Pattern[str]]:
 
 
 def _pattern(value: str) -> re.Pattern[str]:
+    """Numbers are grouped with spaces and hyphens, names written with spaces or without."""
     digits = re.sub(r"[\s-]", "", value)
     if digits.isdecimal():
         return re.compile(r"[\s-]*".join(digits))
-    return re.compile(re.escape(value), re.IGNORECASE)
+    return re.compile(r"\s*".join(map(re.escape, "".join(value.split()))), re.IGNORECASE)

@@ -11,17 +11,22 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from refunds import strict_json
+from refunds.errors import InvalidRequest
 
 
 def encode(value: object) -> bytes:
     """Serialise a request body: UTF-8, no spaces, integral decimals without ``.0``.
 
     Raises:
+        InvalidRequest: a number is not finite, or a text is not Unicode (half a surrogate pair).
         TypeError: the value holds a float (amounts are ``Decimal`` or ``int``) or another
             type that JSON does not know.
-        ValueError: a number is not finite.
     """
-    return _text(value).encode("utf-8")
+    try:
+        return _text(value).encode("utf-8")
+    except UnicodeEncodeError:
+        problem = "a text in the request is not valid Unicode"
+    raise InvalidRequest(problem)
 
 
 def _text(value: object) -> str:
@@ -45,7 +50,7 @@ def _key(name: object) -> str:
 
 def _number(value: Decimal) -> str:
     if not value.is_finite():
-        raise ValueError("a request body holds a number that is not finite")
+        raise InvalidRequest("a number in the request is not finite")
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 

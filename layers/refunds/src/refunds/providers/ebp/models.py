@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StrictStr, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from refunds.providers.fields import (
@@ -36,10 +36,10 @@ class Envelope(EbpModel):
     """The frame of every answer (document 004, section 3.2): ``resultCode`` ``"0"`` is success."""
 
     result_code: Identifier
-    message: StrictStr | None = None
+    message: OptionalText = None
     request_id: OptionalText = None
     timestamp: OptionalText = None
-    data: dict[str, object] | None = None
+    data: object = None
     error: object = None
     errors: object = None
 

@@ -1,4 +1,4 @@
-"""The PortOne V1 operations the refund handler uses, and what their answers mean.
+"""The PortOne V1 operations the refund handler uses.
 
 Sources: API documents 000–003 and PortOne's V1 specification. A call that moves money or
 revokes something is sent once; the only repetition is after a 401, which is documented as
@@ -29,12 +29,13 @@ from refunds.providers.credentials import CredentialSource
 from refunds.providers.exchange import Answer, Exchange
 from refunds.providers.portone.answers import read_lookup, read_result
 from refunds.providers.portone.models import Payment, PaymentPage, Receipt
-from refunds.providers.portone.token import AccessTokens
+from refunds.providers.portone.token import AccessToken, AccessTokens
 
 M = TypeVar("M", bound=BaseModel)
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TIER = re.compile(r"[A-Z0-9]{3}")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PERSONAL_FIELDS = ("refund_holder", "refund_account", "refund_tel")
 
 _PAGE_SIZE = 100
@@ -44,13 +45,12 @@ _MAX_PAGES = 20
 
 @dataclass(frozen=True)
 class _Call:
-    """One request, and under which name error texts speak of it."""
+    """One request; ``template`` is its path with at most one id, and its name in error texts."""
 
     method: str
     template: str
-    path: str
-    read_timeout: float
-    tier: str | None
+    subject: str | None = None
+    tier: str | None = None
     params: Mapping[str, str] | None = None
     content: bytes | None = None
 
@@ -58,17 +58,38 @@ class _Call:
     def operation(self) -> str:
         return f"{self.method} {self.template}"
 
+    def path(self) -> str:
+        """Put the id in. The contract has checked it already; nothing else may ever get this far."""
+        placeholder = _PLACEHOLDER.search(self.template)
+        if placeholder is None or self.subject is None:
+            return self.template
+        if not _ID.fullmatch(self.subject) or ".." in self.subject or self.subject == ".":
+            raise InvalidRequest(f"{placeholder[1]} has characters that do not belong in an id")
+        return self.template.replace(placeholder[0], self.subject)
+
+    def headers(self, token: str) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        if self.content is not None:
+            headers["Content-Type"] = "application/json"
+        if self.tier is not None:
+            if not _TIER.fullmatch(self.tier):
+                raise InvalidRequest("tier is not three capital letters or digits")
+            headers["Tier"] = self.tier
+        return headers
+
 
 class PortOneClient:
     """Safe for concurrent use.
 
-    Errors of ``cancel`` and the revokes: ``NotSent``, ``CredentialsRejected``,
-    ``OutcomeUnknown``, ``Refused``. The lookups raise ``LookupFailed`` alone. All raise
-    ``InvalidRequest`` for an id that does not belong in a URL and ``ConfigurationError`` without
-    credentials.
+    ``cancel`` and the revokes raise ``NotSent``, ``CredentialsRejected``, ``OutcomeUnknown`` and
+    ``Refused``; the lookups raise ``LookupFailed`` alone. All raise ``InvalidRequest`` for an id
+    that does not belong in a URL and ``ConfigurationError`` without credentials, both before
+    anything is sent.
 
     Args:
+        exchange: sends requests.
         base_url: ``https://api.iamport.kr`` in production.
+        credentials: where the keys come from.
         clock: seconds, monotonic; measures the token's age.
     """
 
@@ -100,42 +121,23 @@ class PortOneClient:
             deadline: when the function is stopped.
             secrets: values masked in the provider's message, besides ``refund_*`` and the keys.
         """
-        call = _Call(
-            method="POST",
-            template="/payments/cancel",
-            path="/payments/cancel",
-            read_timeout=self._exchange.timeouts.read,
-            tier=tier,
-            content=wire.encode(body),
-        )
+        call = _Call("POST", "/payments/cancel", tier=tier, content=wire.encode(body))
         personal = (str(body[name]) for name in _PERSONAL_FIELDS if body.get(name))
-        return self._carry_out(call, Payment, deadline, (*secrets, *personal))
+        return self._carry_out(call, Payment, deadline, secrets=(*secrets, *personal))
 
     def revoke_vbank(self, imp_uid: str, *, tier: str | None, deadline: Deadline) -> Payment:
         """``DELETE /vbanks/{imp_uid}`` (document 003): void a virtual account nobody has paid into.
 
         KG Inicis requires its own API key as a query parameter; it is sent when the secret has one.
         """
-        pg_api_key = self._credentials.portone().pg_api_key
-        call = _Call(
-            method="DELETE",
-            template="/vbanks/{imp_uid}",
-            path=f"/vbanks/{_path_id('imp_uid', imp_uid)}",
-            read_timeout=self._exchange.timeouts.read,
-            tier=tier,
-            params={"pg_api_key": pg_api_key} if pg_api_key else None,
-        )
+        key = self._credentials.portone().pg_api_key
+        params = {"pg_api_key": key} if key else None
+        call = _Call("DELETE", "/vbanks/{imp_uid}", imp_uid, tier, params)
         return self._carry_out(call, Payment, deadline)
 
     def revoke_cvs(self, imp_uid: str, *, tier: str | None, deadline: Deadline) -> Payment:
         """``DELETE /cvs/{imp_uid}`` (document 000): void a convenience-store number not paid yet."""
-        call = _Call(
-            method="DELETE",
-            template="/cvs/{imp_uid}",
-            path=f"/cvs/{_path_id('imp_uid', imp_uid)}",
-            read_timeout=self._exchange.timeouts.read,
-            tier=tier,
-        )
+        call = _Call("DELETE", "/cvs/{imp_uid}", imp_uid, tier)
         return self._carry_out(call, Payment, deadline)
 
     def revoke_receipt(self, merchant_uid: str, *, tier: str | None, deadline: Deadline) -> Receipt:
@@ -144,58 +146,52 @@ class PortOneClient:
         501 ("the PG is not supported", in the specification) is ``Refused`` with
         ``UNSUPPORTED_BY_PG``; 500 ("the revocation failed") is ``OutcomeUnknown``: ask first.
         """
-        call = _Call(
-            method="DELETE",
-            template="/receipts/external/{merchant_uid}",
-            path=f"/receipts/external/{_path_id('merchant_uid', merchant_uid)}",
-            read_timeout=self._exchange.timeouts.read,
-            tier=tier,
-        )
+        call = _Call("DELETE", "/receipts/external/{merchant_uid}", merchant_uid, tier)
         return self._carry_out(call, Receipt, deadline, unsupported_is_501=True)
 
     def payment(self, imp_uid: str, *, tier: str | None, deadline: Deadline) -> Payment | None:
         """``GET /payments/{imp_uid}``: the payment, test payments included; ``None`` if unknown."""
-        call = self._question(
-            "/payments/{imp_uid}",
-            f"/payments/{_path_id('imp_uid', imp_uid)}",
-            tier,
-            # A test payment can be cancelled like any other, but is a 404 without this.
-            {"include_sandbox": "true"},
-        )
-        return self._look_up(call, Payment, deadline)
+        # A test payment can be cancelled like any other, but is a 404 without this.
+        params = {"include_sandbox": "true"}
+        call = _Call("GET", "/payments/{imp_uid}", imp_uid, tier, params)
+        payment = self._look_up(call, Payment, deadline)
+        if payment is not None and payment.imp_uid != imp_uid:
+            raise LookupFailed(f"{call.operation} was answered with another payment")
+        return payment
 
     def payments_of(self, merchant_uid: str, *, tier: str | None, deadline: Deadline) -> tuple[Payment, ...]:
         """``GET /payments/findAll/{merchant_uid}``: every payment of an order; empty if there is none.
 
         Falls back to ``GET /payments/find/{merchant_uid}`` when ``findAll`` knows none. Neither
-        documents ``include_sandbox``, so an empty result does not prove that there is none.
+        documents ``include_sandbox``, so that nothing found does not prove that there is nothing.
         """
-        path_id = _path_id("merchant_uid", merchant_uid)
         found: dict[str, Payment] = {}
-        page = 1
-        while page:
-            answer = self._page_of(path_id, page, tier, deadline)
+        for page in range(1, _MAX_PAGES + 1):
+            # Oldest first: a payment begun meanwhile does not move the pages.
+            params = {"page": str(page), "limit": str(_PAGE_SIZE), "sorting": "started"}
+            call = _Call("GET", "/payments/findAll/{merchant_uid}", merchant_uid, tier, params)
+            answer = self._look_up(call, PaymentPage, deadline)
             if answer is None and page == 1:
-                return self._first_of(path_id, tier, deadline)
-            if answer is None or not page < (answer.next or page + 1) <= _MAX_PAGES:
-                raise LookupFailed(
-                    "GET /payments/findAll/{merchant_uid} lost its thread after "
-                    f"page {page}: the payments of the order are not known completely"
-                )
+                return self._first_payment_of(merchant_uid, tier, deadline)
+            if answer is None or answer.next not in {0, page + 1}:
+                break
             found |= {payment.imp_uid: payment for payment in answer.payments}
-            page = answer.next
-        return tuple(found.values())
+            if answer.next == 0:
+                return _only_of(merchant_uid, tuple(found.values()))
+        raise LookupFailed(
+            f"GET /payments/findAll/{{merchant_uid}} breaks off after page {page}: "
+            "the payments of the order are not all known"
+        )
 
     def receipt(self, merchant_uid: str, *, tier: str | None, deadline: Deadline) -> Receipt | None:
         """``GET /receipts/external/{merchant_uid}``: the receipt; ``None`` if none was issued."""
-        call = self._question(
-            "/receipts/external/{merchant_uid}",
-            f"/receipts/external/{_path_id('merchant_uid', merchant_uid)}",
-            tier,
-        )
-        return self._look_up(call, Receipt, deadline)
+        call = _Call("GET", "/receipts/external/{merchant_uid}", merchant_uid, tier)
+        receipt = self._look_up(call, Receipt, deadline)
+        if receipt is not None and receipt.merchant_uid != merchant_uid:
+            raise LookupFailed(f"{call.operation} was answered with another receipt")
+        return receipt
 
-    def cancelled_between(
+    def cancelled_between(  # noqa: PLR0913 - a search has as many bounds
         self,
         start: int,
         end: int,
@@ -205,7 +201,7 @@ class PortOneClient:
         limit: int = 1000,
         tier: str | None = None,
     ) -> PaymentPage:
-        """``GET /payments/status/cancelled``: payments by cancellation time, oldest first.
+        """``GET /payments/status/cancelled``: one page of the payments cancelled in a period.
 
         Args:
             start: UNIX seconds, inclusive; at most 90 days before ``end``.
@@ -215,120 +211,86 @@ class PortOneClient:
             limit: payments a page, at most 1,000.
             tier: the sub-merchant whose payments are listed.
         """
-        call = self._question(
+        params = {"from": start, "to": end, "page": page, "limit": limit, "sorting": "started"}
+        call = _Call(
+            "GET",
             "/payments/status/cancelled",
-            "/payments/status/cancelled",
-            tier,
-            {
-                "from": str(start),
-                "to": str(end),
-                "page": str(page),
-                "limit": str(limit),
-                "sorting": "started",
-            },
+            tier=tier,
+            params={name: str(value) for name, value in params.items()},
         )
         found = self._look_up(call, PaymentPage, deadline)
         if found is None:
-            raise LookupFailed(f"{call.operation} was answered with an undocumented 404", status=404)
+            raise LookupFailed(
+                f"{call.operation} was answered with an undocumented 404", status=HTTPStatus.NOT_FOUND
+            )
         return found
 
-    def _page_of(self, path_id: str, page: int, tier: str | None, deadline: Deadline) -> PaymentPage | None:
-        call = self._question(
-            "/payments/findAll/{merchant_uid}",
-            f"/payments/findAll/{path_id}",
-            tier,
-            # Oldest first: a payment begun meanwhile does not move the pages.
-            {"page": str(page), "limit": str(_PAGE_SIZE), "sorting": "started"},
-        )
-        return self._look_up(call, PaymentPage, deadline)
-
-    def _first_of(self, path_id: str, tier: str | None, deadline: Deadline) -> tuple[Payment, ...]:
-        call = self._question("/payments/find/{merchant_uid}", f"/payments/find/{path_id}", tier)
+    def _first_payment_of(
+        self, merchant_uid: str, tier: str | None, deadline: Deadline
+    ) -> tuple[Payment, ...]:
+        call = _Call("GET", "/payments/find/{merchant_uid}", merchant_uid, tier)
         payment = self._look_up(call, Payment, deadline)
-        return () if payment is None else (payment,)
-
-    def _question(
-        self, template: str, path: str, tier: str | None, params: Mapping[str, str] | None = None
-    ) -> _Call:
-        return _Call("GET", template, path, self._exchange.timeouts.lookup, tier, params)
+        return () if payment is None else _only_of(merchant_uid, (payment,))
 
     def _carry_out(
         self,
         call: _Call,
         model: type[M],
         deadline: Deadline,
-        secrets: Iterable[str] = (),
         *,
+        secrets: Iterable[str] = (),
         unsupported_is_501: bool = False,
     ) -> M:
-        answer, token = self._send(call, deadline)
-        return read_result(
-            call.operation,
-            answer,
-            model,
-            self._masked(secrets, token),
-            unsupported_is_501=unsupported_is_501,
-        )
+        answer, token = self._send(call, deadline, self._exchange.timeouts.read)
+        masked = (*secrets, *token.secrets())
+        return read_result(call.operation, answer, model, masked, unsupported_is_501=unsupported_is_501)
 
     def _look_up(self, call: _Call, model: type[M], deadline: Deadline) -> M | None:
         try:
-            answer, token = self._send(call, deadline)
+            answer, token = self._send(call, deadline, self._exchange.timeouts.lookup)
         except ProviderError as error:
             failure = _lookup_failed(call, error)
         else:
-            return read_lookup(call.operation, answer, model, self._masked((), token))
+            return read_lookup(call.operation, answer, model, token.secrets())
         raise failure
 
-    def _send(self, call: _Call, deadline: Deadline) -> tuple[Answer, str]:
-        """Send, and once more with a new token after a 401; also returns the token to be masked."""
+    def _send(self, call: _Call, deadline: Deadline, read_timeout: float) -> tuple[Answer, AccessToken]:
+        """Send, and once more with a new token after a 401; also returns the token it was sent with."""
+        url = self._base_url + call.path()
         for _ in range(2):
             token = self._tokens.get(deadline)
             answer = self._exchange.send(
                 call.method,
-                self._base_url + call.path,
+                url,
                 template=call.template,
                 deadline=deadline,
-                read_timeout=call.read_timeout,
-                headers=_headers(call, token.value),
+                read_timeout=read_timeout,
+                headers=call.headers(token.value),
                 params=call.params,
                 content=call.content,
             )
             if answer.status != HTTPStatus.UNAUTHORIZED:
-                return answer, token.value
+                return answer, token
             self._tokens.invalidate(token)
         # The next attempt uses the new secret, if there is one.
         self._credentials.refresh()
         raise CredentialsRejected(
-            f"{call.operation}: PortOne rejects a token it has just handed out; check the keys in "
-            "the provider secret and the Tier",
-            status=HTTPStatus.UNAUTHORIZED,
+            f"{call.operation}: PortOne rejects the token it has just handed out; check the keys in "
+            "the provider secret, and the tier if there is one",
+            status=answer.status,
         )
 
-    def _masked(self, secrets: Iterable[str], token: str) -> tuple[str, ...]:
-        return (*secrets, token, *self._credentials.portone().values())
 
-
-def _headers(call: _Call, token: str) -> dict[str, str]:
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    if call.content is not None:
-        headers["Content-Type"] = "application/json"
-    if call.tier is not None:
-        if not _TIER.fullmatch(call.tier):
-            raise InvalidRequest("tier is not three capital letters or digits")
-        headers["Tier"] = call.tier
-    return headers
-
-
-def _path_id(name: str, value: str) -> str:
-    """The contract has checked ids already; nothing else may ever reach a path either."""
-    if not _ID.fullmatch(value) or ".." in value or value == ".":
-        raise InvalidRequest(f"{name} has characters that do not belong in an id")
-    return value
+def _only_of(merchant_uid: str, payments: tuple[Payment, ...]) -> tuple[Payment, ...]:
+    if any(payment.merchant_uid != merchant_uid for payment in payments):
+        raise LookupFailed("PortOne lists payments of another order under this merchant_uid")
+    return payments
 
 
 def _lookup_failed(call: _Call, error: ProviderError) -> LookupFailed:
     return LookupFailed(
         f"{call.operation} got no usable answer: {error}",
+        # Whether a question arrived does not matter; that the keys are wrong does.
         code=ErrorCode.PROVIDER_UNAVAILABLE if isinstance(error, OutcomeUnknown) else error.code,
         status=error.status,
         retry_after=error.retry_after,

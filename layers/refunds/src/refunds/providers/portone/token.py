@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from refunds.deadline import Deadline
-from refunds.errors import CredentialsRejected, NotSent, ProviderError
+from refunds.errors import CredentialsRejected, NotSent, ProviderError, RefundsError
 from refunds.providers import wire
 from refunds.providers.credentials import CredentialSource, PortOneCredentials
 from refunds.providers.exchange import Exchange
@@ -34,6 +34,10 @@ class AccessToken:
     value: str = field(repr=False)
     credentials: PortOneCredentials
     renew_at: float
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must not appear in a text: the token, and the keys it was issued for."""
+        return (self.value, *self.credentials.values())
 
 
 class AccessTokens:
@@ -169,7 +173,7 @@ def _outcome(renewal: Future[AccessToken], patience: float) -> AccessToken:
         return renewal.result(timeout=patience)
     except NotInTime:
         pass
-    except Exception as error:  # noqa: BLE001 - whatever the renewal failed with
+    except RefundsError as error:
         # A copy: the same exception raised in several threads would mix up their tracebacks.
         raise copy.copy(error) from None
     raise NotSent("another record's request for an access token did not end in time")
