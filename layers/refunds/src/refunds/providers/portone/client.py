@@ -191,7 +191,7 @@ class PortOneClient:
             raise LookupFailed(f"{call.operation} was answered with another receipt")
         return receipt
 
-    def cancelled_between(  # noqa: PLR0913 - a search has as many bounds
+    def cancelled_between(
         self,
         start: int,
         end: int,

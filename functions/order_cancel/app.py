@@ -1,0 +1,5 @@
+"""Lambda function of the cancel type ``order_cancel``."""
+
+from refunds.application import LambdaFunction
+
+handler = LambdaFunction("order_cancel")

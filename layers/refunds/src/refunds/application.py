@@ -1,0 +1,155 @@
+"""Puts one function together: the only place that knows every part.
+
+Nothing happens at import: the environment is read and clients are made when the first event
+arrives, and then kept for the life of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from aws_lambda_powertools import Logger
+
+from refunds.batch import Intake
+from refunds.cancel_types import CancelType, cancel_type
+from refunds.contracts.trigger import is_sqs_batch
+from refunds.deadline import Deadline
+from refunds.ledger import Ledger
+from refunds.providers.clients import ProviderClients
+from refunds.providers.credentials import CredentialSource
+from refunds.providers.exchange import Exchange, open_http
+from refunds.publisher import Publisher
+from refunds.queue import MessageQueue, RetrySchedule
+from refunds.service import RefundService, Timing
+from refunds.settings import Settings
+from refunds.telemetry import Telemetry, quiet_libraries
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from botocore.config import Config
+    from botocore.session import Session
+
+#: Seconds a send needs beyond its timeouts: the claim before it and the record after it.
+_LEDGER_WRITES: Final = 2.0
+
+
+class LambdaContext(Protocol):
+    """What is used of Lambda's context object."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda stops the invocation."""
+        ...
+
+
+class LambdaFunction:
+    """The handler of one cancel type: takes SQS batches and single EventBridge events.
+
+    Args:
+        name: the cancel type.
+        environment: read on the first event.
+    """
+
+    def __init__(self, name: str, environment: Mapping[str, str] = os.environ) -> None:
+        self._name = name
+        self._environment = environment
+        self._intake: Intake[Any] | None = None
+
+    def __call__(self, event: object, context: LambdaContext) -> dict[str, Any]:
+        """Settle what the trigger brings; see ``Intake.batch`` and ``Intake.event``."""
+        deadline = Deadline(time.monotonic() + context.get_remaining_time_in_millis() / 1000, time.monotonic)
+        if self._intake is None:
+            self._intake = build_intake(cancel_type(self._name), Settings.from_environment(self._environment))
+        if isinstance(event, dict) and is_sqs_batch(event):
+            return self._intake.batch(event["Records"], deadline)
+        return self._intake.event(event, deadline)
+
+
+def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
+    """One function with its real AWS and provider clients."""
+    quiet_libraries()
+    aws = AwsClients(connections=settings.batch_concurrency + 2)
+    operation = kind.operation(_provider_clients(settings, aws))
+    ledger = Ledger(
+        aws.make("dynamodb"), settings.ledger_table, clock=time.time, ttl_days=settings.ledger_ttl_days
+    )
+    service = RefundService(
+        kind.policy,
+        operation,
+        ledger,
+        timing=Timing(
+            clock=time.time,
+            send_budget=settings.timeouts.connect + settings.timeouts.read + _LEDGER_WRITES,
+            lease_margin=settings.lease_margin,
+        ),
+        new_owner=lambda: uuid.uuid4().hex,
+    )
+    return Intake(
+        kind.policy,
+        operation,
+        service,
+        publisher=Publisher(aws.make("events"), settings.accounting_bus),
+        queue=MessageQueue(aws.make("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
+        schedule=RetrySchedule(settings.backoff),
+        telemetry=Telemetry(Logger(service=kind.policy.cancel_type), kind.policy.cancel_type),
+        max_receive_count=settings.max_receive_count,
+        concurrency=settings.batch_concurrency,
+    )
+
+
+def _provider_clients(settings: Settings, aws: AwsClients) -> ProviderClients:
+    secrets = aws.make("secretsmanager")
+
+    def read_secret() -> str:
+        text: str = secrets.get_secret_value(SecretId=settings.provider_secret_id)["SecretString"]
+        return text
+
+    http = open_http(settings.timeouts, settings.batch_concurrency)
+    return ProviderClients(
+        exchange=Exchange(http, settings.timeouts),
+        credentials=CredentialSource(read_secret),
+        portone_base_url=settings.portone_base_url,
+        ebp_base_url=settings.ebp_base_url,
+        ebp_headers=settings.ebp_headers,
+    )
+
+
+class AwsClients:
+    """Clients from one botocore session, which loads its data files once.
+
+    Args:
+        connections: pooled connections per client; as many as records are settled at once.
+    """
+
+    def __init__(self, *, connections: int) -> None:
+        self._session = _session()
+        self._config = _config(connections)
+
+    def make(self, service: str) -> Any:
+        """A client of an AWS service; region and endpoint come from the environment."""
+        client: BaseClient = self._session.create_client(service, config=self._config)
+        return client
+
+
+def _session() -> Session:
+    from botocore.session import get_session
+
+    return get_session()
+
+
+def _config(connections: int) -> Config:
+    """Short timeouts and few repeats: the message's own redelivery is the patient one."""
+    from botocore.config import Config
+
+    return Config(
+        max_pool_connections=connections,
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        tcp_keepalive=True,
+    )

@@ -1,0 +1,275 @@
+"""From a trigger to acknowledgements: SQS batches and single EventBridge events.
+
+A batch is settled concurrently, records of one payment one after another; then the outcomes of all
+records are published together; then each message is acknowledged, moved to the DLQ or left to come
+again. A message is acknowledged only after the outcome it led to has been published.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, identify, parse_cancellation
+from refunds.contracts.trigger import detail_of_body, detail_of_event
+from refunds.deadline import Deadline
+from refunds.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver
+from refunds.errors import ErrorCode, InvalidRequest, NotSettled
+from refunds.policy import Policy
+from refunds.providers.operation import Operation
+from refunds.publisher import Publisher
+from refunds.queue import MessageQueue, RetrySchedule
+from refunds.service import Delivery, RefundService
+from refunds.telemetry import Telemetry
+
+RequestT = TypeVar("RequestT", bound=ProviderRequest)
+
+#: Seconds kept back from the records for publishing and acknowledging.
+_FINISH: Final = 1.5
+
+_UNPUBLISHED: Final = Reason(
+    ErrorCode.PROVIDER_UNAVAILABLE, "the outcome is recorded, but EventBridge did not take it yet"
+)
+_CRASHED: Final = Reason(
+    ErrorCode.OUTCOME_UNKNOWN, "an unexpected error stopped this record; its log line names the place"
+)
+_UNFINISHED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the invocation's time was used up")
+_NOT_MOVED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the message could not be moved to the DLQ")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One SQS record."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Message:
+        """Read what the event source mapping passes on."""
+        attributes = record.get("attributes") or {}
+        return cls(
+            message_id=record["messageId"],
+            receipt_handle=record.get("receiptHandle", ""),
+            body=record.get("body") or "",
+            receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
+        )
+
+
+@dataclass(frozen=True)
+class _Read(Generic[RequestT]):
+    """What a trigger's text says: a valid cancellation, or why it is none."""
+
+    identity: Identity | None
+    cancellation: Cancellation[RequestT] | None = None
+    error: InvalidRequest | None = None
+
+    @property
+    def cancel_request_id(self) -> str | None:
+        if self.cancellation is not None:
+            return self.cancellation.cancel_request_id
+        return self.identity.cancel_request_id if self.identity else None
+
+
+class Intake(Generic[RequestT]):
+    """One function's work.
+
+    Args:
+        max_receive_count: the queue's ``maxReceiveCount``; on the last receive the function itself moves
+            the message to the DLQ, with its reason.
+        concurrency: records of a batch settled at the same time.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        operation: Operation[RequestT],
+        service: RefundService[RequestT],
+        *,
+        publisher: Publisher,
+        queue: MessageQueue,
+        schedule: RetrySchedule,
+        telemetry: Telemetry,
+        max_receive_count: int,
+        concurrency: int,
+    ) -> None:
+        self._policy = policy
+        self._operation = operation
+        self._service = service
+        self._publisher = publisher
+        self._queue = queue
+        self._schedule = schedule
+        self._telemetry = telemetry
+        self._max_receive_count = max_receive_count
+        self._workers = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="record")
+
+    def batch(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> dict[str, Any]:
+        """Settle an SQS batch; returns the partial batch response. Never raises for a bad record."""
+        messages = [Message.of(record) for record in records]
+        reads = {message.message_id: self._read(message) for message in messages}
+        settled = self._settle_all(messages, reads, deadline)
+        unpublished = self._publish(settled.values())
+        failures = [
+            message.message_id
+            for message in messages
+            if not self._finish(message, reads[message.message_id], settled[message.message_id], unpublished)
+        ]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+
+    def event(self, event: object, deadline: Deadline) -> dict[str, Any]:
+        """Settle one EventBridge event and return its outcome.
+
+        Raises:
+            NotSettled: it must be invoked again; Lambda does so for asynchronous invocations and
+                puts the event into the DLQ when that fails for good.
+        """
+        read = self._read_event(event)
+        with self._telemetry.record(cancel_request_id=read.cancel_request_id):
+            disposition = self._settle(read, Delivery(deadline))
+            if isinstance(disposition, Redeliver):
+                raise NotSettled(f"{disposition.reason.code}: {disposition.reason.message}")
+            if self._publish([disposition]):
+                raise NotSettled(_UNPUBLISHED.message)
+            reason = _dead_letter_reason(disposition)
+            if reason is not None and not self._move(json.dumps(event), read, reason):
+                raise NotSettled(f"{reason.code}: {reason.message}")
+            if isinstance(disposition, Publish):
+                return disposition.outcome.model_dump(mode="json")
+            return {"outcome": None, "error": {"code": disposition.reason.code, "message": disposition.reason.message}}
+
+    def _read(self, message: Message) -> _Read[RequestT]:
+        try:
+            detail = detail_of_body(message.body, self._policy.detail_type)
+        except InvalidRequest as error:
+            return _Read(None, error=error)
+        return self._read_detail(detail)
+
+    def _read_event(self, event: object) -> _Read[RequestT]:
+        try:
+            return self._read_detail(detail_of_event(event, self._policy.detail_type))
+        except InvalidRequest as error:
+            return _Read(None, error=error)
+
+    def _read_detail(self, detail: object) -> _Read[RequestT]:
+        try:
+            cancellation: Cancellation[Any] = parse_cancellation(self._policy.contract, detail)
+        except InvalidRequest as error:
+            return _Read(identify(detail), error=error)
+        return _Read(None, cancellation=cancellation)
+
+    def _settle_all(
+        self, messages: Sequence[Message], reads: Mapping[str, _Read[RequestT]], deadline: Deadline
+    ) -> dict[str, Disposition]:
+        """Settle every message that can be settled in time; the others come again."""
+        settled: dict[str, Disposition] = {m.message_id: Redeliver(_UNFINISHED) for m in messages}
+
+        def settle_in_turn(group: Sequence[Message]) -> None:
+            for message in group:
+                disposition = self._settle_message(message, reads[message.message_id], deadline)
+                settled[message.message_id] = disposition
+
+        lines: list[Future[None]] = [
+            self._workers.submit(settle_in_turn, group) for group in self._by_payment(messages, reads)
+        ]
+        wait(lines, timeout=max(deadline.remaining() - _FINISH, 0.0))
+        for line in lines:
+            line.cancel()
+        return dict(settled)
+
+    def _by_payment(
+        self, messages: Sequence[Message], reads: Mapping[str, _Read[RequestT]]
+    ) -> list[list[Message]]:
+        """Records of one payment keep their order and never compete with each other."""
+        groups: dict[str, list[Message]] = {}
+        for message in messages:
+            groups.setdefault(self._group(message, reads[message.message_id]), []).append(message)
+        return list(groups.values())
+
+    def _group(self, message: Message, read: _Read[RequestT]) -> str:
+        if read.cancellation is None:
+            return f"message {read.cancel_request_id or message.message_id}"
+        subject = self._operation.subject(read.cancellation.request)
+        return f"payment {subject}" if subject else f"order {read.cancellation.order_id}"
+
+    def _settle_message(self, message: Message, read: _Read[RequestT], deadline: Deadline) -> Disposition:
+        last = message.receive_count >= self._max_receive_count
+        with self._telemetry.record(
+            message_id=message.message_id,
+            receive_count=message.receive_count,
+            cancel_request_id=read.cancel_request_id,
+        ):
+            try:
+                return self._settle(read, Delivery(deadline, last=last))
+            except Exception as error:  # noqa: BLE001 - one record must never take its neighbours down
+                self._telemetry.failed("unexpected error while settling", error)
+                return Redeliver(_CRASHED)
+
+    def _settle(self, read: _Read[RequestT], delivery: Delivery) -> Disposition:
+        if read.cancellation is None:
+            error = read.error or InvalidRequest("the message says nothing that can be read")
+            return self._service.reject(read.identity, error)
+        self._telemetry.identify(order_id=read.cancellation.order_id)
+        return self._service.settle(read.cancellation, delivery)
+
+    def _publish(self, dispositions: Iterable[Disposition]) -> frozenset[str]:
+        return self._publisher.publish(d.outcome for d in dispositions if isinstance(d, Publish))
+
+    def _finish(
+        self, message: Message, read: _Read[RequestT], disposition: Disposition, unpublished: frozenset[str]
+    ) -> bool:
+        """Whether the message may be deleted from its queue."""
+        with self._telemetry.record(
+            message_id=message.message_id, cancel_request_id=read.cancel_request_id
+        ):
+            if isinstance(disposition, Publish):
+                if disposition.outcome.outcome_id in unpublished:
+                    return self._again(message, read, Redeliver(_UNPUBLISHED))
+                self._telemetry.settled(disposition.outcome)
+            if isinstance(disposition, Redeliver):
+                return self._again(message, read, disposition)
+            reason = _dead_letter_reason(disposition)
+            if reason is None or self._move(message.body, read, reason):
+                return True
+            return self._hide(message, Redeliver(_NOT_MOVED))
+
+    def _again(self, message: Message, read: _Read[RequestT], redeliver: Redeliver) -> bool:
+        """On its last receive a message moves to the DLQ with its reason instead of without."""
+        if message.receive_count >= self._max_receive_count and self._move(
+            message.body, read, redeliver.reason
+        ):
+            return True
+        return self._hide(message, redeliver)
+
+    def _hide(self, message: Message, redeliver: Redeliver) -> bool:
+        seconds = self._schedule.delay(redeliver.retry_class, message.receive_count, redeliver.not_before)
+        self._telemetry.redelivered(redeliver.reason, seconds)
+        try:
+            self._queue.hide(message.receipt_handle, seconds)
+        except Exception as error:  # noqa: BLE001 - without it the queue's own visibility timeout applies
+            self._telemetry.failed("the message's visibility could not be changed", error)
+        return False
+
+    def _move(self, body: str, read: _Read[RequestT], reason: Reason) -> bool:
+        """Whether the message is in the DLQ now; if not, the queue's redrive policy remains as the net."""
+        try:
+            moved = self._queue.dead_letter(
+                body,
+                reason,
+                cancel_type=self._policy.cancel_type,
+                cancel_request_id=read.cancel_request_id,
+            )
+        except Exception as error:  # noqa: BLE001 - the message stays in its queue
+            self._telemetry.failed("the message could not be moved to the DLQ", error)
+            return False
+        if moved:
+            self._telemetry.dead_lettered(reason)
+        return moved
+
+
+def _dead_letter_reason(disposition: Publish | DeadLetter) -> Reason | None:
+    return disposition.dead_letter if isinstance(disposition, Publish) else disposition.reason

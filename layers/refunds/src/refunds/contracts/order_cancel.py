@@ -1,0 +1,78 @@
+"""``order_cancel``: the body of EBP_API_232 (document 004)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from refunds.contracts.fields import ContractModel, Count, OrderId, Won, WonOrZero
+from refunds.contracts.inbound import Cancellation, ProviderRequest
+
+_MAX_ITEMS = 500
+
+
+def _account_text(value: object) -> object:
+    """Document 004 types the account as a number but shows text; text keeps its leading zeros."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_ShortText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)]
+
+
+class RefundAccount(ContractModel):
+    """Where EBP pays to, for payments that cannot be reversed. Personal data."""
+
+    account_number: Annotated[
+        str,
+        StringConstraints(strict=True, pattern=r"^[0-9-]{1,32}$"),
+        BeforeValidator(_account_text),
+    ] | None = Field(default=None, alias="accountNumber", repr=False)
+    bank_code: Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9]{1,8}$")] | None = Field(
+        default=None, alias="bankCode"
+    )
+    account_holder_name: _ShortText | None = Field(default=None, alias="accountHolderName", repr=False)
+
+
+class OrderItem(ContractModel):
+    """One line of the order; ``amount`` and ``taxAmount`` are won per unit, as the samples show."""
+
+    seq: Count
+    item_type: Literal["PHYSICAL", "DIGITAL", "DELIVERY", "SERVICE", "SUBSCRIPTION"] = Field(alias="itemType")
+    item_id: _ShortText = Field(alias="itemId")
+    quantity: Count
+    amount: WonOrZero
+    tax_amount: WonOrZero | None = Field(default=None, alias="taxAmount")
+
+    @model_validator(mode="after")
+    def _tax_is_part_of_amount(self) -> Self:
+        if self.tax_amount is not None and self.tax_amount > self.amount * self.quantity:
+            raise ValueError("taxAmount is greater than the line's amount")
+        return self
+
+
+class OrderCancelRequest(ProviderRequest):
+    """Cancellation of an order, of items, or of an amount of an item."""
+
+    personal_fields: ClassVar[frozenset[str]] = frozenset({"refund_account"})
+
+    order_no: OrderId = Field(alias="orderNo")
+    total_cancel_amount: Won = Field(alias="totalCancelAmount")
+    refund_account: RefundAccount | None = Field(default=None, alias="refundAccount", repr=False)
+    items: Annotated[tuple[OrderItem, ...], Field(min_length=1, max_length=_MAX_ITEMS)]
+
+    @model_validator(mode="after")
+    def _total_is_the_sum(self) -> Self:
+        if sum(item.quantity * item.amount for item in self.items) != self.total_cancel_amount:
+            raise ValueError("totalCancelAmount is not the sum of quantity x amount over the items")
+        return self
+
+    @model_validator(mode="after")
+    def _lines_are_distinct(self) -> Self:
+        if len({item.seq for item in self.items}) != len(self.items):
+            raise ValueError("two items have the same seq")
+        return self
+
+
+class OrderCancellation(Cancellation[OrderCancelRequest]):
+    """The detail of an ``OrderCancelRequested`` event."""

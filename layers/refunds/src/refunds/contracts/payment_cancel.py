@@ -1,0 +1,74 @@
+"""``payment_cancel``: the fields of PortOne V1 ``POST /payments/cancel`` (document 001)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from refunds.contracts.fields import ContractModel, ImpUid, MerchantUid, Won, WonOrZero
+from refunds.contracts.inbound import Cancellation, PortOneRequest
+
+_RefundText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=16)]
+
+
+class Extra(ContractModel):
+    """``extra``; ``requester`` is required by naverpay."""
+
+    requester: Literal["customer", "admin"] | None = None
+
+
+class PaymentCancelRequest(PortOneRequest):
+    """A full or partial cancellation; with refund account fields, a virtual-account refund."""
+
+    personal_fields: ClassVar[frozenset[str]] = frozenset(
+        {"refund_holder", "refund_bank", "refund_account", "refund_tel"}
+    )
+
+    imp_uid: ImpUid | None = None
+    merchant_uid: MerchantUid | None = None
+    amount: Won | None = None
+    """Won; absent cancels all that is left. Zero would too, at PortOne, so zero is invalid here."""
+    tax_free: WonOrZero | None = None
+    vat_amount: WonOrZero | None = None
+    checksum: Won | None = None
+    """Won the order service believes to be still cancellable, before this cancellation."""
+    refund_holder: _RefundText | None = Field(default=None, repr=False)
+    refund_bank: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=4)] | None = None
+    refund_account: _RefundText | None = Field(default=None, repr=False)
+    refund_tel: _RefundText | None = Field(default=None, repr=False)
+    retain_promotion: Annotated[bool, Field(strict=True)] | None = None
+    extra: Extra | None = None
+
+    @model_validator(mode="after")
+    def _names_a_payment(self) -> Self:
+        if self.imp_uid is None and self.merchant_uid is None:
+            raise ValueError("imp_uid or merchant_uid is required")
+        return self
+
+    @model_validator(mode="after")
+    def _null_amount_is_no_full_refund(self) -> Self:
+        """A serialiser that writes null for "unset" must not turn a partial refund into a full one."""
+        if self.amount is None and "amount" in self.model_fields_set:
+            raise ValueError("amount must be a number; leave it out to cancel all that is left")
+        return self
+
+    @model_validator(mode="after")
+    def _amounts_agree(self) -> Self:
+        if self.amount is not None and self.checksum is not None and self.amount > self.checksum:
+            raise ValueError("amount is greater than checksum, the balance it is taken from")
+        limit = self.amount if self.amount is not None else self.checksum
+        if limit is not None and (self.tax_free or 0) + (self.vat_amount or 0) > limit:
+            raise ValueError("tax_free and vat_amount together are greater than the amount")
+        return self
+
+    @model_validator(mode="after")
+    def _refund_account_is_whole(self) -> Self:
+        account = (self.refund_holder, self.refund_bank, self.refund_account)
+        if any(account) and not all(account):
+            raise ValueError("refund_holder, refund_bank and refund_account belong together")
+        return self
+
+
+class PaymentCancellation(Cancellation[PaymentCancelRequest]):
+    """The detail of a ``PaymentCancelRequested`` event."""

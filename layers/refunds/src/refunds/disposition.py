@@ -1,0 +1,53 @@
+"""What is to become of a message: the service's answer to the batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from refunds.contracts.outbound import Outcome
+from refunds.errors import ErrorCode
+
+
+class RetryClass(Enum):
+    """How soon trying again makes sense."""
+
+    SOON = "soon"
+    """A hiccup: exponential from the base delay."""
+    LATER = "later"
+    """Lasts: bank maintenance at night, a merchant balance that is too small."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a message waits in the DLQ or comes again; free of personal data, for an operator."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Publish the outcome, then acknowledge; with ``dead_letter``, keep the message in the DLQ."""
+
+    outcome: Outcome
+    dead_letter: Reason | None = None
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """Move the message to the DLQ without an outcome: what accounting knows of its id stays true."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Redeliver:
+    """Do not acknowledge: the message comes again, not before ``not_before`` seconds have passed."""
+
+    reason: Reason
+    retry_class: RetryClass = RetryClass.SOON
+    not_before: float = 0.0
+
+
+Disposition = Publish | DeadLetter | Redeliver

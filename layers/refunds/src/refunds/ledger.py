@@ -1,0 +1,375 @@
+"""The ledger: one DynamoDB item per cancellation. It *is* the idempotency state (DESIGN section 5).
+
+States::
+
+    (no item) ──claim──▶ STARTED ──record──▶ SUCCEEDED | FAILED      (terminal)
+        │                  │  ▲
+        └──claim as──▶ PARKED ─┘ take_over
+
+Fencing: ``claim`` and ``take_over`` write a fresh ``owner``; every later write of that worker is
+conditional on it, so a worker that lost its lease can no longer change anything. ``in_doubt``
+is true from the claim until it is proven that nothing was sent: a crash in between leaves it true,
+and whoever comes next asks the provider before sending.
+
+Only terminal items carry ``expires_at``: DynamoDB never deletes one whose outcome is open.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from refunds import strict_json
+from refunds.contracts.outbound import Outcome
+from refunds.errors import Fenced, LedgerError
+from refunds.providers.operation import Before, Siblings
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_DAY: Final = 86_400
+_BATCH_GET_LIMIT: Final = 100  # keys in one BatchGetItem (AWS limit)
+
+
+class State(StrEnum):
+    """Where a cancellation stands."""
+
+    STARTED = "STARTED"
+    PARKED = "PARKED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the outcome is final."""
+        return self in (State.SUCCEEDED, State.FAILED)
+
+
+@dataclass(frozen=True)
+class Key:
+    """Partition key: the idempotency key within its cancel type."""
+
+    cancel_type: str
+    cancel_request_id: str
+
+    def __str__(self) -> str:
+        return f"{self.cancel_type}#{self.cancel_request_id}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One ledger item. Times are UNIX seconds; ``request`` is free of personal data.
+
+    ``payment_ref`` is the payment, receipt or order this cancels, once it is known.
+    """
+
+    key: Key
+    fingerprint: str
+    order_id: str
+    requested_by: str
+    requested_at: str
+    request: Mapping[str, object]
+    payment_ref: str | None = None
+    state: State = State.STARTED
+    owner: str = ""
+    lease_until: float = 0.0
+    attempt: int = 1
+    in_doubt: bool = False
+    before: Before | None = None
+    outcome: Outcome | None = None
+    proof: str | None = None
+    timeline: tuple[str, ...] = ()
+
+    def leased(self, now: float) -> bool:
+        """Whether a worker, or what it sent, may still be under way."""
+        return not self.state.terminal and now < self.lease_until
+
+
+class AlreadyClaimed(LedgerError):
+    """The request has an item; ``entry`` is that item as the refused write saw it."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(f"{entry.key} is already in the ledger ({entry.state})")
+        self.entry = entry
+
+
+class Ledger:
+    """The DynamoDB table.
+
+    Args:
+        client: a DynamoDB client; its errors other than refused conditions pass through.
+        clock: UNIX seconds.
+        ttl_days: how long a terminal item is kept; longer than any copy of its event can live.
+    """
+
+    def __init__(
+        self, client: DynamoDBClient, table: str, *, clock: Callable[[], float], ttl_days: int
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._clock = clock
+        self._ttl = ttl_days * _DAY
+
+    def get(self, key: Key) -> Entry | None:
+        """The item as of now (strongly consistent), or ``None``."""
+        answer = self._client.get_item(TableName=self._table, Key=_pk(str(key)), ConsistentRead=True)
+        item = answer.get("Item")
+        return _decode(item) if item else None
+
+    def claim(self, entry: Entry) -> Entry:
+        """Write the first item of a request, in whatever state it starts.
+
+        Raises:
+            AlreadyClaimed: the request has an item that is not ours.
+        """
+        entry = self._stamped(entry, f"{entry.state} attempt {entry.attempt}")
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=self._encode(entry),
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            return self._own_or_raise(entry, self._old(refused, entry.key), AlreadyClaimed)
+        return entry
+
+    def take_over(self, old: Entry, *, owner: str, lease_until: float) -> Entry:
+        """Fence out ``old``'s owner. The new owner must ask the provider before it sends.
+
+        Raises:
+            AlreadyClaimed: somebody else was faster; carries what they made of it.
+        """
+        entry = replace(
+            old,
+            state=State.STARTED,
+            owner=owner,
+            lease_until=lease_until,
+            attempt=old.attempt + 1,
+        )
+        return self._replace(entry, old, f"STARTED attempt {entry.attempt} (taken over)", AlreadyClaimed)
+
+    def renew(self, entry: Entry, *, before: Before, lease_until: float) -> Entry:
+        """Keep the item for another send, with a fresh yardstick.
+
+        Raises:
+            Fenced: it was taken over.
+        """
+        renewed = replace(entry, before=before, payment_ref=before.subject, lease_until=lease_until, in_doubt=True)
+        return self._replace(renewed, entry, "STARTED sends", _fenced)
+
+    def release(self, entry: Entry, *, in_doubt: bool) -> None:
+        """Give the item back: this worker provably sent nothing, so the next may start at once.
+
+        ``in_doubt`` stays true where an earlier worker may have sent something.
+
+        Raises:
+            Fenced: it was taken over.
+        """
+        released = replace(entry, lease_until=0.0, in_doubt=in_doubt)
+        self._replace(released, entry, "STARTED released", _fenced)
+
+    def record(self, entry: Entry, state: State, outcome: Outcome, *, in_doubt: bool, proof: str) -> Entry:
+        """Write how it ended, or that it is parked; a parked item in doubt keeps its lease.
+
+        Raises:
+            Fenced: it was taken over: this result must not be published.
+        """
+        lease = entry.lease_until if in_doubt else 0.0
+        recorded = replace(
+            entry, state=state, outcome=outcome, proof=proof, in_doubt=in_doubt, lease_until=lease
+        )
+        code = f" {outcome.error.code}" if outcome.error else ""
+        return self._replace(recorded, entry, f"{state}{code}: {proof}", _fenced)
+
+    def siblings(self, entry: Entry) -> Siblings:
+        """Other cancellations of the same payment.
+
+        Membership comes from an index that lags by milliseconds; the items are read consistently.
+        A sibling too new for the index was claimed too recently to have reached the provider.
+        """
+        others = [pk for pk in self._keys("by_payment", "payment_ref", entry.payment_ref) if pk != str(entry.key)]
+        entries = [_decode(item) for item in self._items(others)]
+        succeeded = [e.outcome for e in entries if e.outcome and e.state is State.SUCCEEDED]
+        held = (outcome.provider.cancellation_id for outcome in succeeded)
+        return Siblings(
+            cancellation_ids=frozenset(i for i in held if i),
+            others_succeeded=bool(succeeded),
+            open_amounts=frozenset(_amount(e) for e in entries if not e.state.terminal),
+        )
+
+    def _keys(self, index: str, attribute: str, value: str | None) -> list[str]:
+        if value is None:
+            return []
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=index,
+            KeyConditionExpression="#a = :v",
+            ExpressionAttributeNames={"#a": attribute},
+            ExpressionAttributeValues={":v": {"S": value}},
+        )
+        return [item["pk"]["S"] for page in pages for item in page.get("Items", [])]
+
+    def _items(self, keys: Sequence[str]) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        pending = [_pk(key) for key in keys]
+        while pending:
+            chunk, pending = pending[:_BATCH_GET_LIMIT], pending[_BATCH_GET_LIMIT:]
+            answer = self._client.batch_get_item(
+                RequestItems={self._table: {"Keys": chunk, "ConsistentRead": True}}
+            )
+            found += answer.get("Responses", {}).get(self._table, [])
+            left = answer.get("UnprocessedKeys", {}).get(self._table)
+            pending += list(left["Keys"]) if left else []
+        return found
+
+    def _replace(self, entry: Entry, seen: Entry, event: str, refuse: Callable[[Entry], LedgerError]) -> Entry:
+        """Change the item if it is still exactly in the hands in which ``seen`` saw it.
+
+        An update and not a put: attributes written by a newer version of this code survive.
+        """
+        entry = self._stamped(entry, event)
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_pk(str(entry.key)),
+                **_changes(self._encode(seen), self._encode(entry)),
+                ConditionExpression="#owner = :seen_owner AND #state = :seen_state AND #attempt = :seen_attempt",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            return self._own_or_raise(entry, self._old(refused, entry.key), refuse)
+        return entry
+
+    def _own_or_raise(self, wanted: Entry, found: Entry, refuse: Callable[[Entry], LedgerError]) -> Entry:
+        """A write that was applied though its answer was lost is refused when botocore repeats it."""
+        if (found.owner, found.state, found.timeline) == (wanted.owner, wanted.state, wanted.timeline):
+            return found
+        raise refuse(found) from None
+
+    def _old(self, refused: Any, key: Key) -> Entry:
+        item = refused.response.get("Item")
+        entry = _decode(item) if item else self.get(key)
+        if entry is None:
+            raise Fenced(f"{key} has vanished from the ledger: do not replay it before finding out why")
+        return entry
+
+    def _stamped(self, entry: Entry, event: str) -> Entry:
+        return replace(entry, timeline=(*entry.timeline, f"{_iso(self._clock())} {event}"))
+
+    def _encode(self, entry: Entry) -> dict[str, Any]:
+        now = self._clock()
+        item: dict[str, Any] = {
+            "pk": {"S": str(entry.key)},
+            "cancel_type": {"S": entry.key.cancel_type},
+            "cancel_request_id": {"S": entry.key.cancel_request_id},
+            "fingerprint": {"S": entry.fingerprint},
+            "order_id": {"S": entry.order_id},
+            "requested_by": {"S": entry.requested_by},
+            "requested_at": {"S": entry.requested_at},
+            "request": {"S": strict_json.dumps(entry.request)},
+            "state": {"S": entry.state.value},
+            "owner": {"S": entry.owner},
+            "lease_until": {"N": _number(entry.lease_until)},
+            "attempt": {"N": str(entry.attempt)},
+            "in_doubt": {"BOOL": entry.in_doubt},
+            "updated_at": {"S": _iso(now)},
+            "timeline": {"L": [{"S": event} for event in entry.timeline]},
+        }
+        if entry.payment_ref is not None:
+            item["payment_ref"] = {"S": entry.payment_ref}
+        if entry.before is not None:
+            item["before"] = {"S": _encode_before(entry.before)}
+        if entry.outcome is not None:
+            item["outcome"] = {"S": entry.outcome.model_dump_json()}
+        if entry.proof is not None:
+            item["proof"] = {"S": entry.proof}
+        if entry.state.terminal:
+            item["expires_at"] = {"N": str(int(now) + self._ttl)}
+        else:
+            item["open_state"] = {"S": entry.state.value}
+        return item
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The update expression that turns one encoded item into the other, and the fence's values."""
+    changed = {k: v for k, v in new.items() if old.get(k) != v and k != "timeline"}
+    gone = [k for k in old if k not in new]
+    event = new["timeline"]["L"][-1]
+    sets = [f"#{name} = :{name}" for name in changed]
+    sets.append("#timeline = list_append(#timeline, :event)")
+    removes = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
+    names = {*changed, *gone, "timeline", "owner", "state", "attempt"}
+    return {
+        "UpdateExpression": f"SET {', '.join(sets)}{removes}",
+        "ExpressionAttributeNames": {f"#{name}": name for name in names},
+        "ExpressionAttributeValues": {
+            **{f":{name}": value for name, value in changed.items()},
+            ":event": {"L": [event]},
+            ":seen_owner": old["owner"],
+            ":seen_state": old["state"],
+            ":seen_attempt": old["attempt"],
+        },
+    }
+
+
+def _fenced(found: Entry) -> Fenced:
+    return Fenced(f"{found.key} was taken over (now {found.state}): this worker's result is not recorded")
+
+
+def _decode(item: Mapping[str, Any]) -> Entry:
+    outcome = item.get("outcome")
+    before = item.get("before")
+    return Entry(
+        key=Key(item["cancel_type"]["S"], item["cancel_request_id"]["S"]),
+        fingerprint=item["fingerprint"]["S"],
+        order_id=item["order_id"]["S"],
+        requested_by=item["requested_by"]["S"],
+        requested_at=item["requested_at"]["S"],
+        request=json.loads(item["request"]["S"], parse_float=Decimal),
+        payment_ref=item["payment_ref"]["S"] if "payment_ref" in item else None,
+        state=State(item["state"]["S"]),
+        owner=item["owner"]["S"],
+        lease_until=float(item["lease_until"]["N"]),
+        attempt=int(item["attempt"]["N"]),
+        in_doubt=item["in_doubt"]["BOOL"],
+        before=_decode_before(before["S"]) if before else None,
+        outcome=Outcome.model_validate_json(outcome["S"]) if outcome else None,
+        proof=item["proof"]["S"] if "proof" in item else None,
+        timeline=tuple(event["S"] for event in item["timeline"]["L"]),
+    )
+
+
+def _encode_before(before: Before) -> str:
+    return strict_json.dumps({k: v for k, v in asdict(before).items() if v is not None})
+
+
+def _decode_before(text: str) -> Before:
+    known = {k: v for k, v in json.loads(text).items() if k in Before.__dataclass_fields__}
+    if "cancellable" in known:
+        known["cancellable"] = Decimal(known["cancellable"])
+    if "cancellation_ids" in known:
+        known["cancellation_ids"] = tuple(known["cancellation_ids"])
+    return Before(**known)
+
+
+def _amount(entry: Entry) -> Decimal | None:
+    amount = entry.request.get("amount")
+    return Decimal(str(amount)) if amount is not None else None
+
+
+def _pk(key: str) -> dict[str, Any]:
+    return {"pk": {"S": key}}
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _iso(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

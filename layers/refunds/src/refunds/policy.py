@@ -1,0 +1,30 @@
+"""What the protocol may do for a cancel type, as data (DESIGN section 6, the policy table)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from refunds.contracts.inbound import Cancellation, ProviderRequest
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One cancel type.
+
+    Attributes:
+        cancel_type: its name in keys, events and folders.
+        detail_type: the inbound EventBridge ``detail-type``.
+        contract: the model of the inbound detail.
+        provider: who carries it out.
+        moves_money: whether the outcome reports an amount.
+        resend_unproven: whether it may be sent again while nobody knows if it was carried out:
+            only where the provider itself prevents a double (a checksum, or an idempotent call).
+    """
+
+    cancel_type: str
+    detail_type: str
+    contract: type[Cancellation[ProviderRequest]]
+    provider: Literal["portone", "ebp"]
+    moves_money: bool
+    resend_unproven: bool

@@ -1,0 +1,1 @@
+"""Payment providers: their clients, and one operation per cancel type."""

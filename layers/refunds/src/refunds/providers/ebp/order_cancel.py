@@ -1,0 +1,185 @@
+"""``order_cancel``: EBP_API_232 ``POST /api/v2/payment/cancel`` (document 004).
+
+EBP documents no idempotency key and no compare-and-set for this call. What may have been sent is
+therefore never sent again: it is proven by EBP_API_237, or it is parked for a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from refunds.contracts.order_cancel import OrderCancelRequest
+from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
+from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
+from refunds.providers.ebp.client import EbpClient
+from refunds.providers.ebp.models import CancelData, OrderDetail
+from refunds.providers.operation import (
+    Applied,
+    Before,
+    Case,
+    Doubt,
+    Effect,
+    Failure,
+    Rejected,
+    Unproven,
+    Verdict,
+)
+
+#: The list of statuses is not public; only these spellings are certain (providers.md, "Query").
+_CANCELLED: Final = frozenset({"CANCELLED", "CANCELED"})
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True)
+class OrderCancel:
+    """Cancellation by order, by item or by amount."""
+
+    client: EbpClient
+
+    def subject(self, request: OrderCancelRequest) -> str | None:
+        """The order."""
+        return request.order_no
+
+    def looks_first(self, _request: OrderCancelRequest) -> bool:
+        """Yes: only a change of the order's status can prove a cancellation."""
+        return True
+
+    def prepare(self, case: Case[OrderCancelRequest]) -> Before | Failure:
+        """The order's status, where EBP shows it."""
+        order_no = case.request.order_no
+        detail = self._detail(case)
+        if detail is None:
+            return Before(subject=order_no)
+        before = Before(subject=order_no, cancellable=detail.total_amount, status=detail.payment_status)
+        if detail.payment_status in _CANCELLED:
+            message = "EBP shows the order as cancelled already; nothing was sent"
+            return _failure(before, ErrorCode.ALREADY_CANCELLED, message)
+        return before
+
+    def send(self, case: Case[OrderCancelRequest], before: Before) -> Effect:
+        """Cancel, and check order, items and totals of the answer."""
+        request = case.request
+        data = self.client.cancel(
+            request.model_dump(exclude_none=True),
+            deadline=case.deadline,
+            secrets=request.personal_values(),
+        )
+        difference = _difference(request, data)
+        if difference is not None:
+            raise ResponseMismatch(
+                f"EBP answered success, but {difference} differs from the request: compare both in EBP's console"
+            )
+        proof = "the answer repeats order, items and total"
+        return _effect(request, proof, data.return_request_id, _tax(data))
+
+    def resolve(self, case: Case[OrderCancelRequest], before: Before, doubt: Doubt) -> Verdict:
+        """Proven for a full cancellation of an order that was not cancelled before."""
+        detail = self._detail(case)
+        cancelled = detail is not None and detail.payment_status in _CANCELLED
+        if doubt.sole and doubt.refusal is not None and (not cancelled or before.status is None):
+            return _refused(before, doubt.refusal, cancelled=cancelled)
+        if detail is None or not cancelled:
+            return self._unproven(case.request, before)
+        if not _is_full(case.request, before) or not detail.pg_cancel_transaction_id:
+            return self._unproven(case.request, before)
+        siblings = doubt.siblings()
+        if doubt.sole or before.status is None or siblings.open_amounts or siblings.others_succeeded:
+            return Unproven("the order is cancelled, but another cancellation may have done it", hopeless=True)
+        return Applied(_effect(case.request, "EBP shows the whole order cancelled", None, None))
+
+    def _unproven(self, request: OrderCancelRequest, before: Before) -> Unproven:
+        if _is_full(request, before):
+            return Unproven("EBP does not show the order as cancelled; it may still become so")
+        return Unproven(
+            "EBP cannot be asked whether a part of an order was cancelled: look in its console, then settle by hand",
+            hopeless=True,
+        )
+
+    def _detail(self, case: Case[OrderCancelRequest]) -> OrderDetail | None:
+        """``None`` where EBP shows nothing of the order, or does not offer the query at all."""
+        try:
+            detail = self.client.detail(case.request.order_no, deadline=case.deadline)
+        except LookupFailed as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        return detail
+
+
+def _is_full(request: OrderCancelRequest, before: Before) -> bool:
+    return before.cancellable is not None and before.cancellable == request.total_cancel_amount
+
+
+def _difference(request: OrderCancelRequest, data: CancelData) -> str | None:
+    """Which part of a success answer contradicts the request; ``None`` if none does."""
+    if data.order_no != request.order_no:
+        return "the order number"
+    if data.total_product_amount + data.total_delivery_amount != request.total_cancel_amount:
+        return "the total"
+    asked = {item.seq: item for item in request.items}
+    if len(data.items) != len(asked) or data.processed_count not in (None, len(asked)):
+        return "the number of items"
+    for item in data.items:
+        own = asked.get(item.seq)
+        if own is None or (own.item_id, own.quantity) != (item.item_id, item.quantity):
+            return f"item {item.seq}"
+        if item.amount is not None and item.amount != own.amount:
+            return f"the amount of item {item.seq}"
+    return None
+
+
+def _tax(data: CancelData) -> Decimal | None:
+    product, delivery = data.total_product_tax_amount, data.total_delivery_tax_amount
+    if product is None and delivery is None:
+        return None
+    return (product or Decimal(0)) + (delivery or Decimal(0))
+
+
+def _refused(before: Before, refusal: Refused, *, cancelled: bool) -> Verdict:
+    """Wrong keys are ours to mend: such a message waits instead of failing."""
+    if cancelled:
+        code, message = ErrorCode.ALREADY_CANCELLED, "refused; EBP shows the order as cancelled already"
+    else:
+        code, message = refusal.code, "EBP refused the cancellation; the order is unchanged"
+    failure = _failure(before, code, message, refusal)
+    return Rejected(failure, later=code is ErrorCode.PROVIDER_AUTH)
+
+
+def _failure(before: Before, code: ErrorCode, message: str, refusal: Refused | None = None) -> Failure:
+    return Failure(
+        code=code,
+        message=message,
+        provider=ProviderRefs(name="ebp"),
+        money=MoneyMoved(cancelled=Decimal(0)),
+        provider_code=refusal.provider_code if refusal else None,
+        provider_message=refusal.provider_message if refusal else None,
+        before=before,
+    )
+
+
+def _effect(
+    request: OrderCancelRequest, proof: str, return_request_id: str | None, tax: Decimal | None
+) -> Effect:
+    return Effect(
+        provider=ProviderRefs(name="ebp", return_request_id=return_request_id),
+        proof=proof,
+        money=MoneyMoved(cancelled=request.total_cancel_amount, vat=tax, settles=_settles(request)),
+        items=tuple(
+            CancelledItem(
+                seq=item.seq,
+                itemType=item.item_type,
+                itemId=item.item_id,
+                quantity=item.quantity,
+                amount=item.amount,
+                taxAmount=item.tax_amount,
+            )
+            for item in request.items
+        ),
+    )
+
+
+def _settles(request: OrderCancelRequest) -> Settles:
+    """A refund to a bank account is a transfer; everything else is reversed at the PG."""
+    return "next_business_day" if request.refund_account is not None else "immediate"

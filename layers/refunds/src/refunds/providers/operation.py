@@ -1,0 +1,182 @@
+"""What a cancel type does at its provider, as the protocol sees it.
+
+Three questions, asked by ``refunds.service`` in this order: may it be sent (``prepare``), send it
+(``send``), and what is true now (``resolve``). An operation knows the provider and no ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Generic, Literal, Protocol, TypeVar
+
+from refunds.contracts.inbound import Cancellation, ProviderRequest
+from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs
+from refunds.deadline import Deadline
+from refunds.errors import ErrorCode, Refused
+
+RequestT = TypeVar("RequestT", bound=ProviderRequest)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the provider showed before the first send; kept in the ledger as the yardstick.
+
+    ``cancellable`` is won. ``cancellation_ids`` is ``None`` when nobody looked, because the event
+    brought its own checksum or because a repeat is harmless.
+    """
+
+    subject: str
+    cancellable: Decimal | None = None
+    cancellation_ids: tuple[str, ...] | None = None
+    status: str | None = None
+    merchant_uid: str | None = None
+    pg_provider: str | None = None
+    pay_method: str | None = None
+
+    def refs(self, provider: Literal["portone", "ebp"]) -> ProviderRefs:
+        """What can be said of the payment before anything was done to it."""
+        if provider == "ebp":
+            return ProviderRefs(name=provider)
+        return ProviderRefs(
+            name=provider,
+            imp_uid=None if self.subject == self.merchant_uid else self.subject,
+            merchant_uid=self.merchant_uid,
+            pg_provider=self.pg_provider,
+        )
+
+
+@dataclass(frozen=True)
+class Case(Generic[RequestT]):
+    """One cancellation, the tag that marks it in the provider's history, and the time left for it."""
+
+    cancellation: Cancellation[RequestT]
+    tag: str
+    deadline: Deadline
+
+    @property
+    def request(self) -> RequestT:
+        """The provider fields of the event."""
+        return self.cancellation.request
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Proof that the cancellation was carried out; ``proof`` says in words what proved it."""
+
+    provider: ProviderRefs
+    proof: str
+    money: MoneyMoved | None = None
+    items: tuple[CancelledItem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the provider will not carry it out.
+
+    ``rules_out_late`` is true when the same facts also make it impossible that an earlier attempt,
+    still under way at the provider, is carried out after all.
+    """
+
+    code: ErrorCode
+    message: str
+    provider: ProviderRefs
+    money: MoneyMoved | None = None
+    provider_code: str | None = None
+    provider_message: str | None = None
+    rules_out_late: bool = False
+    before: Before | None = None
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """What the ledger knows of other cancellations of the same payment."""
+
+    cancellation_ids: frozenset[str]
+    open_amounts: frozenset[Decimal | None]
+    """Amounts of cancellations that have not ended; ``None`` for "all that is left"."""
+    others_succeeded: bool = False
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What is known when the provider is asked what is true.
+
+    ``refusal`` is the answer to the latest send, if it was a refusal. ``sole`` says that no other
+    attempt of this request was ever possibly sent.
+    """
+
+    refusal: Refused | None
+    sole: bool
+    siblings: Callable[[], Siblings]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Proven: it was carried out."""
+
+    effect: Effect
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Proven: it was not carried out, and will not be. ``later`` means "not today": worth repeating."""
+
+    failure: Failure
+    later: bool = False
+
+
+@dataclass(frozen=True)
+class Unapplied:
+    """Not carried out so far; sending again with ``before`` cannot double it."""
+
+    before: Before
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """Nobody can tell. ``hopeless`` means that asking again will not tell either."""
+
+    message: str
+    hopeless: bool = False
+
+
+Verdict = Applied | Rejected | Unapplied | Unproven
+
+
+class Operation(Protocol[RequestT]):
+    """One provider operation. ``Case.deadline`` bounds every call."""
+
+    def subject(self, request: RequestT) -> str | None:
+        """The payment, receipt or order meant, where the request names it unmistakably."""
+        ...
+
+    def looks_first(self, request: RequestT) -> bool:
+        """Whether ``prepare`` asks the provider."""
+        ...
+
+    def prepare(self, case: Case[RequestT]) -> Before | Failure:
+        """Look, where the policy asks for it, and decide whether it may be sent at all.
+
+        Raises:
+            InvalidRequest: the request does not name one payment.
+            LookupFailed, NotSent: try again later; nothing was sent.
+        """
+        ...
+
+    def send(self, case: Case[RequestT], before: Before) -> Effect:
+        """Send once and verify the answer.
+
+        Raises:
+            NotSent, OutcomeUnknown, Refused, ResponseMismatch: see ``refunds.errors``.
+        """
+        ...
+
+    def resolve(self, case: Case[RequestT], before: Before, doubt: Doubt) -> Verdict:
+        """Ask what is true now and compare it with ``before``.
+
+        Raises:
+            LookupFailed, NotSent: the provider gave no usable answer to the question.
+        """
+        ...

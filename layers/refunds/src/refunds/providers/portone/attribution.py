@@ -1,0 +1,136 @@
+"""Which entry of a payment's cancellation history is ours.
+
+The tag in ``reason`` says so where the PG keeps it. Where it does not, an entry counts as ours only
+if it is new, has our amount, belongs to no other ledger item, and nothing else can explain it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from refunds.providers.operation import Before, Doubt
+from refunds.providers.portone.models import Cancellation, Payment
+from refunds.tag import is_tagged
+
+
+@dataclass(frozen=True)
+class Own:
+    """This entry is ours; ``proof`` says why."""
+
+    entry: Cancellation
+    proof: str
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """An entry may be ours; nobody can tell."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Search:
+    """What to look for: won, the tag, and the reason as it was sent."""
+
+    amount: Decimal
+    tag: str
+    sent_reason: str
+
+
+def find_own(payment: Payment, before: Before, search: Search, doubt: Doubt) -> Own | Unclear | None:
+    """Our entry, ``None`` if we have none, or ``Unclear``."""
+    fresh = _unseen(payment, before)
+    tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
+    if tagged:
+        return _tagged(tagged, search)
+    candidates = [entry for entry in fresh if entry.amount == search.amount and not is_tagged(entry.reason)]
+    if doubt.sole:
+        return _after_refusal(candidates, before, search, doubt)
+    return _after_silence(payment, before, search, doubt, candidates)
+
+
+def confirm_own(payment: Payment, before: Before, search: Search) -> Own | None:
+    """Our entry in the answer to our own successful send, if the amounts agree with it."""
+    fresh = [entry for entry in _unseen(payment, before) if entry.amount == search.amount]
+    tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
+    if tagged and _growth_is_explained(payment, before, search, tagged=True):
+        return Own(_latest(tagged), "the answer lists a new cancellation with our tag and amount")
+    untagged = [entry for entry in fresh if not is_tagged(entry.reason)]
+    if untagged and not tagged and _growth_is_explained(payment, before, search, tagged=False):
+        return Own(_latest(untagged), "the answer lists a new cancellation with our amount")
+    return None
+
+
+def _growth_is_explained(payment: Payment, before: Before, search: Search, *, tagged: bool) -> bool:
+    """The cancelled amount grew by exactly ours, or by ours and others that were faster than the answer."""
+    growth = (before.cancellable or Decimal(0)) - payment.cancellable
+    if growth <= search.amount:
+        return growth == search.amount
+    if before.cancellation_ids is None:
+        return tagged and _adds_up(payment)
+    return growth == sum((entry.amount for entry in _unseen(payment, before)), Decimal(0))
+
+
+def _unseen(payment: Payment, before: Before) -> list[Cancellation]:
+    seen = frozenset(before.cancellation_ids or ())
+    return [e for e in payment.cancel_history if e.cancellation_id and e.cancellation_id not in seen]
+
+
+def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
+    if len(tagged) == 1 and tagged[0].amount == search.amount:
+        return Own(tagged[0], "the payment's history holds a cancellation with our tag and amount")
+    return Unclear("the payment's history holds our tag more than once or with another amount")
+
+
+def _after_refusal(
+    candidates: Sequence[Cancellation], before: Before, search: Search, doubt: Doubt
+) -> Unclear | None:
+    """The only attempt was refused. Without our tag an entry is ours only if the PG refuses falsely.
+
+    Where nobody looked before, an equal entry is most likely older than the attempt: the refusal's cause.
+    """
+    possible = [entry for entry in candidates if _could_be(entry, search)]
+    if before.cancellation_ids is None or not possible:
+        return None
+    held = doubt.siblings().cancellation_ids
+    if all(entry.cancellation_id in held for entry in possible):
+        return None
+    return Unclear("refused, yet the history shows a new cancellation that could be ours")
+
+
+def _after_silence(
+    payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
+) -> Own | Unclear | None:
+    """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
+    moved = (before.cancellable or Decimal(0)) - payment.cancellable
+    if moved == 0 and (before.cancellation_ids is None or not candidates):
+        return None
+    if not _adds_up(payment):
+        return Unclear("the payment's history does not add up to its cancelled amount")
+    if moved < search.amount:
+        return None
+    siblings = doubt.siblings()
+    candidates = [e for e in candidates if e.cancellation_id not in siblings.cancellation_ids]
+    if not candidates:
+        return None
+    rivals = search.amount in siblings.open_amounts or None in siblings.open_amounts
+    likely = [e for e in candidates if _could_be(e, search)]
+    if rivals or not likely or (len(likely) > 1 and before.cancellation_ids is not None):
+        return Unclear("the history shows a new cancellation of our amount that somebody else may have made")
+    return Own(_latest(likely), "the history holds a new cancellation of our amount that no other request made")
+
+
+def _could_be(entry: Cancellation, search: Search) -> bool:
+    """No text at all, or the beginning of ours: a PG that drops or cuts what it was sent."""
+    reason = (entry.reason or "").strip()
+    return search.sent_reason.startswith(reason)
+
+
+def _adds_up(payment: Payment) -> bool:
+    return sum((entry.amount for entry in payment.cancel_history), Decimal(0)) == payment.cancel_amount
+
+
+def _latest(entries: Sequence[Cancellation]) -> Cancellation:
+    return max(entries, key=lambda entry: entry.cancelled_at or 0)

@@ -1,0 +1,154 @@
+"""``vbank_revoke`` and ``cvs_revoke``: void a number nobody has paid to yet (documents 003 and 000).
+
+Naturally idempotent: a voided number can be voided again without harm. A number that was paid
+meanwhile is ``ALREADY_PAID``; it is never turned into a refund.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from refunds.contracts.number_revoke import NumberRevokeRequest
+from refunds.contracts.outbound import ProviderRefs
+from refunds.deadline import Deadline
+from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
+from refunds.providers.operation import (
+    Applied,
+    Before,
+    Case,
+    Doubt,
+    Effect,
+    Failure,
+    Rejected,
+    Unapplied,
+    Unproven,
+    Verdict,
+)
+from refunds.providers.portone.client import PortOneClient
+from refunds.providers.portone.models import Payment
+from refunds.providers.portone.texts import means_later
+
+_NOT_FOUND: Final = 404
+
+
+class Revoke(Protocol):
+    """``PortOneClient.revoke_vbank`` or ``revoke_cvs``."""
+
+    def __call__(self, imp_uid: str, *, tier: str | None, deadline: Deadline) -> Payment:
+        """Void the number."""
+        ...
+
+
+@dataclass(frozen=True)
+class NumberRevoke:
+    """``pay_method`` is what PortOne calls payments that have such a number."""
+
+    client: PortOneClient
+    revoke: Revoke
+    pay_method: str
+
+    def subject(self, request: NumberRevokeRequest) -> str | None:
+        """The payment the number belongs to."""
+        return request.imp_uid
+
+    def looks_first(self, _request: NumberRevokeRequest) -> bool:
+        """No: a repeat is harmless."""
+        return False
+
+    def prepare(self, case: Case[NumberRevokeRequest]) -> Before | Failure:
+        """Nothing to look at."""
+        return Before(subject=case.request.imp_uid)
+
+    def send(self, case: Case[NumberRevokeRequest], before: Before) -> Effect:
+        """Void it, and check that the answer shows our payment neither waiting nor paid."""
+        payment = self.revoke(before.subject, tier=case.request.tier, deadline=case.deadline)
+        if payment.imp_uid != before.subject:
+            raise ResponseMismatch(
+                "PortOne answered success for another payment id: compare both payments in its console"
+            )
+        if not _voided(payment):
+            raise OutcomeUnknown(f"PortOne answered success, but shows the payment as {payment.status}")
+        return _effect(payment, "the answer shows the number voided")
+
+    def resolve(self, case: Case[NumberRevokeRequest], before: Before, doubt: Doubt) -> Verdict:
+        """Voided, paid, or still waiting to be paid."""
+        payment = self.client.payment(before.subject, tier=case.request.tier, deadline=case.deadline)
+        if payment is None:
+            return _unknown_number(case.request, doubt)
+        if payment.imp_uid != before.subject:
+            return Unproven("PortOne shows another payment than the one asked for")
+        if payment.status == "paid" or payment.paid_at:
+            return Rejected(_paid(payment))
+        if _voided(payment):
+            return Applied(_effect(payment, "the payment is neither waiting nor paid"))
+        if doubt.refusal is None:
+            return Unapplied(before)
+        return Rejected(
+            self._refused(payment, doubt.refusal), later=means_later(doubt.refusal.provider_message)
+        )
+
+    def _refused(self, payment: Payment, refusal: Refused) -> Failure:
+        if payment.pay_method not in (None, self.pay_method):
+            code, message = ErrorCode.NOT_CANCELLABLE, f"the payment has no {self.pay_method} number to void"
+        else:
+            code, message = ErrorCode.PROVIDER_REFUSED, "refused; the number can still be paid to"
+        return Failure(
+            code=code,
+            message=message,
+            provider=_refs(payment),
+            provider_code=refusal.provider_code,
+            provider_message=refusal.provider_message,
+        )
+
+
+def vbank_revoke(client: PortOneClient) -> NumberRevoke:
+    """``DELETE /vbanks/{imp_uid}`` (document 003)."""
+    return NumberRevoke(client, client.revoke_vbank, "vbank")
+
+
+def cvs_revoke(client: PortOneClient) -> NumberRevoke:
+    """``DELETE /cvs/{imp_uid}`` (document 000)."""
+    return NumberRevoke(client, client.revoke_cvs, "cvs")
+
+
+def _voided(payment: Payment) -> bool:
+    return payment.status not in ("ready", "paid")
+
+
+def _unknown_number(request: NumberRevokeRequest, doubt: Doubt) -> Verdict:
+    if doubt.refusal is None:
+        return Unapplied(Before(subject=request.imp_uid))
+    return Rejected(
+        Failure(
+            code=ErrorCode.NOT_FOUND,
+            message="PortOne refused, and knows no such payment",
+            provider=ProviderRefs(name="portone", imp_uid=request.imp_uid),
+            provider_code=doubt.refusal.provider_code,
+            provider_message=doubt.refusal.provider_message,
+            rules_out_late=doubt.refusal.status == _NOT_FOUND,
+        )
+    )
+
+
+def _paid(payment: Payment) -> Failure:
+    return Failure(
+        code=ErrorCode.ALREADY_PAID,
+        message="the number was paid to; refunding that is a payment_cancel under a new cancel_request_id",
+        provider=_refs(payment),
+        rules_out_late=True,
+    )
+
+
+def _effect(payment: Payment, proof: str) -> Effect:
+    return Effect(provider=_refs(payment), proof=proof)
+
+
+def _refs(payment: Payment) -> ProviderRefs:
+    return ProviderRefs(
+        name="portone",
+        imp_uid=payment.imp_uid,
+        merchant_uid=payment.merchant_uid,
+        pg_provider=payment.pg_provider,
+        pg_tid=payment.pg_tid,
+    )

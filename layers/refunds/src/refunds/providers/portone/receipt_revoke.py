@@ -1,0 +1,105 @@
+"""``receipt_revoke``: PortOne V1 ``DELETE /receipts/external/{merchant_uid}`` (document 002)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from refunds.contracts.outbound import ProviderRefs
+from refunds.contracts.receipt_revoke import ReceiptRevokeRequest
+from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
+from refunds.providers.operation import (
+    Applied,
+    Before,
+    Case,
+    Doubt,
+    Effect,
+    Failure,
+    Rejected,
+    Unapplied,
+    Unproven,
+    Verdict,
+)
+from refunds.providers.portone.client import PortOneClient
+from refunds.providers.portone.models import Receipt
+from refunds.providers.portone.texts import means_later
+
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True)
+class ReceiptRevoke:
+    """Revoke a cash receipt; ``cancelled_at`` shows that it is revoked."""
+
+    client: PortOneClient
+
+    def subject(self, request: ReceiptRevokeRequest) -> str | None:
+        """The order number the receipt was issued under."""
+        return request.merchant_uid
+
+    def looks_first(self, _request: ReceiptRevokeRequest) -> bool:
+        """No: a repeat is harmless."""
+        return False
+
+    def prepare(self, case: Case[ReceiptRevokeRequest]) -> Before | Failure:
+        """Nothing to look at."""
+        uid = case.request.merchant_uid
+        return Before(subject=uid, merchant_uid=uid)
+
+    def send(self, case: Case[ReceiptRevokeRequest], before: Before) -> Effect:
+        """Revoke it; an answer that does not say so itself is checked by asking."""
+        request = case.request
+        receipt = self.client.revoke_receipt(before.subject, tier=request.tier, deadline=case.deadline)
+        if receipt.merchant_uid != before.subject:
+            raise ResponseMismatch(
+                "PortOne answered success for another receipt: compare both receipts in its console"
+            )
+        if not receipt.cancelled_at:
+            raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
+        return _effect(receipt, "the answer shows when the receipt was revoked")
+
+    def resolve(self, case: Case[ReceiptRevokeRequest], before: Before, doubt: Doubt) -> Verdict:
+        """Revoked or not."""
+        receipt = self.client.receipt(before.subject, tier=case.request.tier, deadline=case.deadline)
+        if receipt is None:
+            return _no_receipt(before, doubt)
+        if receipt.merchant_uid != before.subject:
+            return Unproven("PortOne shows another receipt than the one asked for")
+        if receipt.cancelled_at:
+            return Applied(_effect(receipt, "the receipt shows when it was revoked"))
+        if doubt.refusal is None:
+            return Unapplied(before)
+        failure = _failure(before, doubt.refusal, doubt.refusal.code, "refused; the receipt is still valid")
+        return Rejected(failure, later=means_later(doubt.refusal.provider_message))
+
+
+def _no_receipt(before: Before, doubt: Doubt) -> Verdict:
+    if doubt.refusal is None:
+        return Unapplied(before)
+    message = "PortOne knows no receipt issued under this merchant_uid"
+    never_was = doubt.refusal.status == _NOT_FOUND
+    return Rejected(
+        _failure(before, doubt.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was)
+    )
+
+
+def _failure(
+    before: Before, refusal: Refused, code: ErrorCode, message: str, *, rules_out_late: bool = False
+) -> Failure:
+    return Failure(
+        code=code,
+        message=message,
+        provider=ProviderRefs(name="portone", merchant_uid=before.subject),
+        provider_code=refusal.provider_code,
+        provider_message=refusal.provider_message,
+        rules_out_late=rules_out_late,
+    )
+
+
+def _effect(receipt: Receipt, proof: str) -> Effect:
+    return Effect(
+        provider=ProviderRefs(
+            name="portone", merchant_uid=receipt.merchant_uid, receipt_url=receipt.receipt_url
+        ),
+        proof=proof,
+    )

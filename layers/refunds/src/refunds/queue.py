@@ -1,0 +1,93 @@
+"""The SQS side of a message: when it comes again, and how it gets to the DLQ."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from refunds.disposition import Reason, RetryClass
+from refunds.settings import Backoff
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+_MAX_VISIBILITY: Final = 43_200  # seconds; SQS limit, counted from the receive
+_MAX_ATTRIBUTE: Final = 1_000  # characters; keeps body and attributes within the DLQ's message size
+
+
+class MessageQueue:
+    """The queue of one cancel type and its DLQ; either may be absent under ``sam local invoke``.
+
+    Args:
+        clock: UNIX seconds.
+    """
+
+    def __init__(
+        self,
+        client: SQSClient,
+        queue_url: str | None,
+        dlq_url: str | None,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._dlq_url = dlq_url
+        self._clock = clock
+
+    def hide(self, receipt_handle: str, seconds: int) -> None:
+        """Let the message come again after ``seconds``."""
+        if self._queue_url is None:
+            return
+        self._client.change_message_visibility(
+            QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
+
+    def dead_letter(
+        self, body: str, reason: Reason, *, cancel_type: str, cancel_request_id: str | None
+    ) -> bool:
+        """Put a copy of the message into the DLQ, its reason as message attributes.
+
+        Returns whether there is a DLQ to put it into.
+        """
+        if self._dlq_url is None:
+            return False
+        attributes = {
+            "error_code": reason.code.value,
+            "error_message": reason.message[:_MAX_ATTRIBUTE],
+            "cancel_type": cancel_type,
+            "failed_at": datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds"),
+        }
+        if cancel_request_id is not None:
+            attributes["cancel_request_id"] = cancel_request_id
+        self._client.send_message(
+            QueueUrl=self._dlq_url,
+            MessageBody=body,
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            },
+        )
+        return True
+
+
+class RetrySchedule:
+    """Exponential backoff with equal jitter, by class of error.
+
+    Args:
+        chance: uniform in 0 … 1; spreads messages that failed together.
+    """
+
+    def __init__(self, backoff: Backoff, chance: Callable[[], float] = random.random) -> None:
+        self._backoff = backoff
+        self._chance = chance
+
+    def delay(self, retry_class: RetryClass, receive_count: int, not_before: float) -> int:
+        """Whole seconds until the message may come again; never sooner than ``not_before``."""
+        backoff = self._backoff
+        first = backoff.later if retry_class is RetryClass.LATER else backoff.base
+        cap = max(backoff.cap, first)
+        ceiling = min(cap, first * 2 ** min(max(receive_count - 1, 0), 16))
+        wait = max(ceiling * (0.5 + 0.5 * self._chance()), not_before + self._chance())
+        return min(max(int(wait + 0.999), 1), _MAX_VISIBILITY)

@@ -1,0 +1,162 @@
+"""What a deployment configures, read once from the environment by whoever builds the application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from refunds.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class EbpHeaders:
+    """The store's routing headers, required on every EBP call (providers.md, "Headers").
+
+    The access key and the hash key are credentials and live in the provider secret instead.
+    """
+
+    division_code: str
+    store_id: str
+    channel_code: str
+    ric_code: str
+    country_code: str
+    currency_code: str
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. ``read`` bounds a call that moves money, ``lookup`` one that only asks.
+
+    PortOne advises to read for at least 60 s and says that disconnecting does not stop the
+    processing (providers.md, "Timing").
+    """
+
+    connect: float
+    read: float
+    lookup: float
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Seconds a failed message stays invisible: exponential from ``base`` to ``cap``, jittered.
+
+    ``later`` is the first delay of errors that last (bank maintenance around midnight, a
+    merchant balance that is too small); SQS allows at most 43,200 s of invisibility.
+    """
+
+    base: float
+    cap: float
+    later: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One function's configuration; see ``template.yaml`` for where each value comes from."""
+
+    ledger_table: str
+    accounting_bus: str
+    provider_secret_id: str
+    portone_base_url: str
+    ebp_base_url: str
+    ebp_headers: EbpHeaders
+    timeouts: Timeouts
+    backoff: Backoff
+    stage: str = "dev"
+    queue_url: str | None = None
+    dlq_url: str | None = None
+    max_receive_count: int = 5
+    batch_concurrency: int = 10
+    ledger_ttl_days: int = 400
+    lease_margin: float = 10.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read and check the environment.
+
+        Raises:
+            ConfigurationError: a variable is missing or unusable; its name is in the message.
+        """
+        env = _Environment(environment)
+        settings = cls(
+            ledger_table=env.text("LEDGER_TABLE_NAME"),
+            accounting_bus=env.text("ACCOUNTING_BUS_NAME"),
+            provider_secret_id=env.text("PROVIDER_SECRET_ID"),
+            portone_base_url=env.url("PORTONE_BASE_URL"),
+            ebp_base_url=env.url("EBP_BASE_URL"),
+            ebp_headers=EbpHeaders(
+                division_code=env.text("EBP_DIVISION_CODE"),
+                store_id=env.text("EBP_STORE_ID"),
+                channel_code=env.text("EBP_CHANNEL_CODE"),
+                ric_code=env.text("EBP_RIC_CODE"),
+                country_code=env.text("EBP_COUNTRY_CODE"),
+                currency_code=env.text("EBP_CURRENCY_CODE"),
+            ),
+            timeouts=Timeouts(
+                connect=env.positive("CONNECT_TIMEOUT_SECONDS", 5.0),
+                read=env.positive("READ_TIMEOUT_SECONDS", 60.0),
+                lookup=env.positive("LOOKUP_TIMEOUT_SECONDS", 10.0),
+            ),
+            backoff=Backoff(
+                base=env.positive("RETRY_BASE_SECONDS", 30.0),
+                cap=env.positive("RETRY_CAP_SECONDS", 900.0),
+                later=env.positive("RETRY_LATER_SECONDS", 1800.0),
+            ),
+            stage=env.text("STAGE", "dev"),
+            queue_url=env.text("QUEUE_URL", "") or None,
+            dlq_url=env.text("DLQ_URL", "") or None,
+            max_receive_count=env.whole("MAX_RECEIVE_COUNT", 5),
+            batch_concurrency=env.whole("BATCH_CONCURRENCY", 10),
+            ledger_ttl_days=env.whole("LEDGER_TTL_DAYS", 400),
+            lease_margin=env.positive("LEASE_MARGIN_SECONDS", 10.0),
+        )
+        _refuse_short_memory(settings.ledger_ttl_days, env.whole("RETENTION_DAYS_TOTAL", 18))
+        return settings
+
+
+def _refuse_short_memory(ttl_days: int, retention_days: int) -> None:
+    """A ledger that forgets before the last replayable copy of an event is gone refunds twice."""
+    if ttl_days < retention_days:
+        raise ConfigurationError(
+            f"LEDGER_TTL_DAYS is {ttl_days}, but events can be replayed for {retention_days} days "
+            "(queue, DLQ and archive retention together): raise LEDGER_TTL_DAYS above that"
+        )
+
+
+class _Environment:
+    """Typed access to environment variables with messages that name the variable."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._values.get(name, "").strip()
+        if value:
+            return value
+        if default is None:
+            raise ConfigurationError(f"environment variable {name} is not set")
+        return default
+
+    def url(self, name: str) -> str:
+        value = self.text(name)
+        if not value.startswith(("https://", "http://")):
+            raise ConfigurationError(f"environment variable {name} is not an http(s) URL")
+        return value.rstrip("/")
+
+    def positive(self, name: str, default: float) -> float:
+        return self._number(name, float, default)
+
+    def whole(self, name: str, default: int) -> int:
+        return self._number(name, int, default)
+
+    def _number(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        text = self.text(name, str(default))
+        try:
+            value = parse(text)
+        except ValueError:
+            raise ConfigurationError(f"environment variable {name} is not a number") from None
+        if not 0 < value < 1e9:  # type: ignore[operator]
+            raise ConfigurationError(f"environment variable {name} is outside 0 … 1e9")
+        return value

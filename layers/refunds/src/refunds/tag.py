@@ -1,0 +1,29 @@
+"""The mark that a cancellation leaves in a provider's history."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Final
+
+_ANY_TAG: Final = re.compile(r"\[rf:[a-z2-7]{10}\]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_MAX_REASON: Final = 256  # characters; document 001, reason String(256)
+
+
+def tag_of(cancel_type: str, cancel_request_id: str) -> str:
+    """A short mark of the idempotency key, e.g. ``[rf:k5ndwq3hfa]``: 50 bits of its hash."""
+    digest = hashlib.sha256(f"{cancel_type}#{cancel_request_id}".encode()).digest()
+    return f"[rf:{base64.b32encode(digest).decode().lower()[:10]}]"
+
+
+def reason_with(tag: str, reason: str) -> str:
+    """The reason as sent: the customer's words, cut so that the tag at the end fits into 256 characters."""
+    words = _CONTROL.sub(" ", reason).strip()[: _MAX_REASON - len(tag) - 1]
+    return f"{words} {tag}" if words else tag
+
+
+def is_tagged(reason: str | None) -> bool:
+    """Whether some cancellation of ours left its mark in ``reason``."""
+    return bool(reason and _ANY_TAG.search(reason))
