@@ -58,18 +58,18 @@ class CancelledItem(EbpModel):
 class CancelData(EbpModel):
     """An accepted cancellation (document 004, section 3.1); amounts in the store's currency.
 
-    Strict: what tells which order and items it was and how much. ``return_request_id`` is EBP's
-    own number of the return; nothing depends on it, so it may be ``None``.
+    Strict: what tells which order and items it was and how much. The rest is documented as
+    required too, but an answer without it would still prove the refund.
     """
 
     order_no: Identifier
     total_product_amount: Amount
-    total_product_tax_amount: Amount
     total_delivery_amount: Amount
-    total_delivery_tax_amount: Amount
-    processed_count: Whole
-    return_request_id: OptionalText = None
     items: tuple[CancelledItem, ...]
+    total_product_tax_amount: OptionalAmount = None
+    total_delivery_tax_amount: OptionalAmount = None
+    processed_count: OptionalWhole = None
+    return_request_id: OptionalText = None
 
 
 class OrderItem(EbpModel):
