@@ -118,7 +118,7 @@ RULES: Mapping[FaultKind, KindRule] = {
     FaultKind.BALANCE_GREW: KindRule(Stage.VIEW, _LOOKS, frozenset({"amount"})),
 }
 
-_REQUIRED = {FaultKind.SLOW: "seconds", FaultKind.SOMEBODY_ELSE: "amount", FaultKind.BALANCE_GREW: "amount"}
+_REQUIRED = {FaultKind.SLOW: "seconds", FaultKind.BALANCE_GREW: "amount"}
 _PARAMETERS = ("seconds", "lookups", "loss", "status", "code", "message", "amount", "variant")
 _LOSSES = ("reset", "closed", "hang")
 _VARIANTS = ("identity", "amount", "history", "items")
