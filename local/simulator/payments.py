@@ -118,8 +118,9 @@ class Payment:
 
     def voided(self, at: int) -> Payment:
         """The unpaid number after its revocation."""
-        times = {"failed_at": at} if self.revoked_status == "failed" else {"cancelled_at": at}
-        return replace(self, status=self.revoked_status, updated_at=at, **times)  # type: ignore[arg-type]
+        if self.revoked_status == "failed":
+            return replace(self, status="failed", failed_at=at, updated_at=at)
+        return replace(self, status="cancelled", cancelled_at=at, updated_at=at)
 
     def deposited(self, at: int) -> Payment:
         """The number after the customer paid."""
