@@ -179,14 +179,14 @@ class Ebp:
         code = _objection(order, total, lines)
         if code:
             return self._refusal(order_no, code, "items", "the cancellation is not possible")
-        request_id = f"RETREQ{self._state.next_id('return')}"
+        request_id = self._state.next_id("RETREQ")
         return Plan(
             reply=lambda: self._success(_cancelled(order_no, lines, request_id)),
             commit=partial(self._apply, order, lines, Actor.API, request_id),
         )
 
     def _apply(self, order: Order, lines: tuple[CancelLine, ...], who: Actor, request_id: str = "") -> None:
-        request_id = request_id or f"RETREQ{self._state.next_id('return')}"
+        request_id = request_id or self._state.next_id("RETREQ")
         now = self._state.clock()
         self._state.orders.change(
             order.order_no, order.with_cancellation(OrderCancellation(request_id, lines, now))

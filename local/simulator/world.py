@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 UNKNOWN_ROUTE = Answer(404, JSON_HEADERS, b'{"code": -1, "message": "no such route", "response": null}')
 OUTAGE_ANSWER = Answer(503, JSON_HEADERS, b'{"code": -1, "message": "service unavailable", "response": null}')
 OUTAGE_MODES = ("unavailable", "close", "refuse")
+OK = 200
 LOOKS = (Operation.LOOKUP, Operation.DETAIL)
 
 
@@ -131,7 +132,7 @@ class World:
         if handling.delay:
             answer = replace(answer, delay_seconds=answer.delay_seconds + handling.delay)
         self._log(request, call, handling, answer)
-        if call.operation in LOOKS:
+        if call.operation in LOOKS and isinstance(answer, Answer) and answer.status == OK:
             self._count_lookup(call)
         return answer
 

@@ -106,10 +106,12 @@ def test_late_application_after_seconds(caller: Caller, world: World, clock: Man
 
 
 def test_late_application_after_lookups(caller: Caller, world: World) -> None:
-    """K lookups still see the old state, the next one the new; lookups of others do not count."""
+    """K lookups still see the old state, the next one the new; others' and failed ones do not count."""
     world.add_fault(Fault(FaultKind.LATE_APPLY, "imp_1", lookups=2))
     send_cancel(caller)
     caller.lookup("imp_2")
+    world.add_fault(Fault(FaultKind.DROP_AFTER_COMMIT, "imp_1", "lookup"))
+    caller.send("GET", "/payments/imp_1")
     assert [caller.lookup("imp_1")["cancel_amount"] for _ in range(3)] == [0, 0, 100]
 
 
