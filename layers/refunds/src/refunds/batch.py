@@ -18,8 +18,8 @@ from refunds.contracts.trigger import detail_of_body, detail_of_event
 from refunds.deadline import Deadline
 from refunds.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver
 from refunds.errors import ErrorCode, InvalidRequest, NotSettled
+from refunds.operation import Operation
 from refunds.policy import Policy
-from refunds.providers.operation import Operation
 from refunds.publisher import Publisher
 from refunds.queue import MessageQueue, RetrySchedule
 from refunds.service import Delivery, RefundService

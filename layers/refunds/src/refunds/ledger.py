@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from refunds import strict_json
 from refunds.contracts.outbound import Outcome
 from refunds.errors import Fenced, LedgerError
-from refunds.providers.operation import Before, Siblings
+from refunds.operation import Before, Siblings
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -15,8 +15,8 @@ from refunds.contracts.outbound import (
     outcome_id,
 )
 from refunds.errors import ErrorCode
+from refunds.operation import Before, Effect, Failure
 from refunds.policy import Policy
-from refunds.providers.operation import Before, Effect, Failure
 
 
 @dataclass(frozen=True)

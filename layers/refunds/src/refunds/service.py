@@ -39,9 +39,7 @@ from refunds.errors import (
     ResponseMismatch,
 )
 from refunds.ledger import AlreadyClaimed, Entry, Key, Ledger, State
-from refunds.outcomes import OutcomeFactory, Trouble, identity_of
-from refunds.policy import Policy
-from refunds.providers.operation import (
+from refunds.operation import (
     Applied,
     Before,
     Case,
@@ -53,6 +51,8 @@ from refunds.providers.operation import (
     Unapplied,
     Unproven,
 )
+from refunds.outcomes import OutcomeFactory, Trouble, identity_of
+from refunds.policy import Policy
 from refunds.tag import tag_of
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)

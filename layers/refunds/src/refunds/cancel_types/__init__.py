@@ -10,9 +10,9 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Final
 
+from refunds.operation import Operation
 from refunds.policy import Policy
 from refunds.providers.clients import ProviderClients
-from refunds.providers.operation import Operation
 
 #: Imported by name, so that a function loads the contract and client of its own type only.
 MODULES: Final = {

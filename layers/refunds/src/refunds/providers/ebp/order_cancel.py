@@ -13,9 +13,7 @@ from typing import Final
 from refunds.contracts.order_cancel import OrderCancelRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
 from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
-from refunds.providers.ebp.client import EbpClient
-from refunds.providers.ebp.models import CancelData, OrderDetail
-from refunds.providers.operation import (
+from refunds.operation import (
     Applied,
     Before,
     Case,
@@ -26,6 +24,8 @@ from refunds.providers.operation import (
     Unproven,
     Verdict,
 )
+from refunds.providers.ebp.client import EbpClient
+from refunds.providers.ebp.models import CancelData, OrderDetail
 
 #: The list of statuses is not public; only these spellings are certain (providers.md, "Query").
 _CANCELLED: Final = frozenset({"CANCELLED", "CANCELED"})

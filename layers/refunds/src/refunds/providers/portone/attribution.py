@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from refunds.providers.operation import Before, Doubt
+from refunds.operation import Before, Doubt
 from refunds.providers.portone.models import Cancellation, Payment
 from refunds.tag import is_tagged
 

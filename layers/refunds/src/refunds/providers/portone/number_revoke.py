@@ -13,7 +13,7 @@ from refunds.contracts.number_revoke import NumberRevokeRequest
 from refunds.contracts.outbound import ProviderRefs
 from refunds.deadline import Deadline
 from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.providers.operation import (
+from refunds.operation import (
     Applied,
     Before,
     Case,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
 from refunds.contracts.payment_cancel import PaymentCancelRequest
 from refunds.errors import ErrorCode, InvalidRequest, Refused, ResponseMismatch
-from refunds.providers.operation import (
+from refunds.operation import (
     Applied,
     Before,
     Case,

@@ -8,7 +8,7 @@ from typing import Final
 from refunds.contracts.outbound import ProviderRefs
 from refunds.contracts.receipt_revoke import ReceiptRevokeRequest
 from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.providers.operation import (
+from refunds.operation import (
     Applied,
     Before,
     Case,

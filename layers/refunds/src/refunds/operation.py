@@ -2,6 +2,9 @@
 
 Three questions, asked by ``refunds.service`` in this order: may it be sent (``prepare``), send it
 (``send``), and what is true now (``resolve``). An operation knows the provider and no ledger.
+
+The port between them, so it stands below both: the service and the ledger speak in these types, the
+providers implement them.
 """
 
 from __future__ import annotations
