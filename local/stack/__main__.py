@@ -1,0 +1,80 @@
+"""`python -m local.stack up | down | invoke FUNCTION EVENT`: the local stack, from the Makefile."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from local.stack.invoke import invoke
+from local.stack.launch import Options, Say, start, update
+from local.stack.stack import Stack
+from local.stack.toolchain import PROJECT, STATE_DIR, StackError
+
+
+def main() -> int:
+    """Read the arguments and do it; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start the stack, or deploy the working tree to the running one")
+    commands.add_parser("down", help="stop the stack")
+    invoking = commands.add_parser("invoke", help="one event through `sam local invoke`, in Docker")
+    invoking.add_argument("function", help="cancel type, e.g. payment_cancel")
+    invoking.add_argument("event", type=Path, help="file of the trigger event")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "up":
+            return _up()
+        if arguments.command == "down":
+            return _down()
+        return invoke(Stack.load(), arguments.function, arguments.event)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _up() -> int:
+    say = _progress()
+    options = Options.from_environment(os.environ)
+    stack = _left_running()
+    if stack is None:
+        stack = start(options, say)
+    else:
+        say("the stack is running: deploying the working tree to it")
+        update(stack, options, say)
+    say("ready")
+    print(f"\nlocal AWS   {stack.endpoint_url}  (region {stack.region}, any credentials)")
+    print(f"providers   {stack.simulator_url or 'as given'}")
+    print(f"described   {(STATE_DIR / 'stack.json').relative_to(PROJECT)}")
+    return 0
+
+
+def _left_running() -> Stack | None:
+    """The stack of an earlier `up`, if all of it still runs; the rest of a broken one is stopped."""
+    if not (STATE_DIR / "stack.json").exists():
+        return None
+    stack = Stack.load()
+    if stack.is_running():
+        return stack
+    stack.stop()
+    return None
+
+
+def _down() -> int:
+    if (STATE_DIR / "stack.json").exists():
+        Stack.load().stop()
+        print("the local stack is stopped")
+    else:
+        print("no local stack is running")
+    return 0
+
+
+def _progress() -> Say:
+    started = time.monotonic()
+    return lambda text: print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

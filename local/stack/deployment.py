@@ -1,0 +1,52 @@
+"""`sam deploy` of the built template to a local AWS."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.stack.clients import CREDENTIALS
+from local.stack.toolchain import PROJECT, StackError, clean_environment, tool
+
+REGION = "ap-northeast-2"
+STACK_NAME = "refunds-local"
+
+
+def local_parameters() -> dict[str, str]:
+    """The template parameters of samconfig.toml's environment `local`."""
+    config = tomllib.loads((PROJECT / "samconfig.toml").read_text(encoding="utf-8"))
+    overrides: list[str] = config["local"]["deploy"]["parameters"]["parameter_overrides"]
+    return dict(override.split("=", 1) for override in overrides)
+
+
+def deploy(template: Path, endpoint_url: str, parameters: Mapping[str, str]) -> None:
+    """Create or update the stack with samconfig.toml's environment `local` and these parameters.
+
+    Raises:
+        StackError: `sam deploy` failed; with its output.
+    """
+    overrides = local_parameters() | dict(parameters)
+    finished = subprocess.run(
+        [
+            *(tool("sam", "sam"), "deploy"),
+            *("--config-file", str(PROJECT / "samconfig.toml"), "--config-env", "local"),
+            *("--template-file", str(template), "--stack-name", STACK_NAME),
+            *("--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())),
+        ],
+        cwd=PROJECT,
+        env=clean_environment(
+            AWS_ENDPOINT_URL=endpoint_url,
+            AWS_DEFAULT_REGION=REGION,
+            SAM_CLI_TELEMETRY="0",
+            SAM_CLI_POLL_DELAY="0.2",
+            **CREDENTIALS,
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise StackError(f"sam deploy failed:\n{finished.stdout}")

@@ -1,0 +1,109 @@
+"""Background processes that outlive the command which started them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from local.stack.toolchain import PROJECT, StackError
+
+T = TypeVar("T")
+_STOP_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+_LOG_TAIL_LINES = 20
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port nobody listens on at this moment."""
+    with socket.create_server((host, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether nobody listens on the port."""
+    try:
+        with socket.create_server((host, port)):
+            return True
+    except OSError:
+        return False
+
+
+def listens(pid: int, port: int) -> bool | None:
+    """``True`` once this very process listens on the port, else ``None``."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.Process(pid).net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                return True
+    return None
+
+
+def spawn(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, so that Ctrl-C here does not stop it.
+
+    Both output streams go to ``log``, which starts empty.
+    """
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def wait_until(
+    ready: Callable[[], T | None], process: subprocess.Popen[bytes], log: Path, seconds: float = 30.0
+) -> T:
+    """Poll ``ready`` until it answers.
+
+    Raises:
+        StackError: the process ended, or the time is over; with the end of its log.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        answer = ready()
+        if answer is not None:
+            return answer
+        if process.poll() is not None:
+            break
+        time.sleep(_POLL_SECONDS)
+    state = "is not ready" if process.poll() is None else f"ended with status {process.returncode}"
+    lines = log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
+    raise StackError("\n".join([f"{log.stem} {state}; the end of {log}:", *lines]))
+
+
+def running(pid: int, marker: str) -> psutil.Process | None:
+    """The process, if it lives and still is the one meant: ``marker`` is part of its command line."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE and marker in " ".join(process.cmdline()):
+            return process
+    return None
+
+
+def stop(processes: Sequence[psutil.Process]) -> None:
+    """End processes and their children: asked first, killed after some seconds."""
+    family: list[psutil.Process] = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family += [process, *process.children(recursive=True)]
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=_STOP_SECONDS)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=_STOP_SECONDS)
