@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aws_lambda_powertools import Logger
+from botocore.config import Config
+from botocore.session import get_session
 
 from refunds.batch import Intake
 from refunds.cancel_types import CancelType, cancel_type
@@ -30,8 +32,6 @@ from refunds.telemetry import Telemetry, quiet_libraries
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
-    from botocore.config import Config
-    from botocore.session import Session
 
 #: Seconds a send needs beyond its timeouts: the claim before it and the record after it.
 _LEDGER_WRITES: Final = 2.0
@@ -127,7 +127,7 @@ class AwsClients:
     """
 
     def __init__(self, *, connections: int) -> None:
-        self._session = _session()
+        self._session = get_session()
         self._config = _config(connections)
 
     def make(self, service: str) -> Any:
@@ -136,16 +136,8 @@ class AwsClients:
         return client
 
 
-def _session() -> Session:
-    from botocore.session import get_session
-
-    return get_session()
-
-
 def _config(connections: int) -> Config:
     """Short timeouts and few repeats: the message's own redelivery is the patient one."""
-    from botocore.config import Config
-
     return Config(
         max_pool_connections=connections,
         connect_timeout=2,

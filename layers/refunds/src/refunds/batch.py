@@ -85,7 +85,7 @@ class Intake(Generic[RequestT]):
         concurrency: records of a batch settled at the same time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything a record meets on its way; only the composition root calls it
         self,
         policy: Policy,
         operation: Operation[RequestT],
@@ -140,7 +140,10 @@ class Intake(Generic[RequestT]):
                 raise NotSettled(f"{reason.code}: {reason.message}")
             if isinstance(disposition, Publish):
                 return disposition.outcome.model_dump(mode="json")
-            return {"outcome": None, "error": {"code": disposition.reason.code, "message": disposition.reason.message}}
+            return {
+                "outcome": None,
+                "error": {"code": disposition.reason.code, "message": disposition.reason.message},
+            }
 
     def _read(self, message: Message) -> _Read[RequestT]:
         try:
@@ -223,9 +226,7 @@ class Intake(Generic[RequestT]):
         self, message: Message, read: _Read[RequestT], disposition: Disposition, unpublished: frozenset[str]
     ) -> bool:
         """Whether the message may be deleted from its queue."""
-        with self._telemetry.record(
-            message_id=message.message_id, cancel_request_id=read.cancel_request_id
-        ):
+        with self._telemetry.record(message_id=message.message_id, cancel_request_id=read.cancel_request_id):
             if isinstance(disposition, Publish):
                 if disposition.outcome.outcome_id in unpublished:
                     return self._again(message, read, Redeliver(_UNPUBLISHED))

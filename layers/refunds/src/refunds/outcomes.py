@@ -54,9 +54,7 @@ class OutcomeFactory:
             provider_code=failure.provider_code,
             provider_message=failure.provider_message,
         )
-        return self._outcome(
-            OutcomeKind.FAILED, attempts, failure.provider, money=failure.money, error=error
-        )
+        return self._outcome(OutcomeKind.FAILED, attempts, failure.provider, money=failure.money, error=error)
 
     def parked(self, trouble: Trouble, attempts: int, before: Before | None) -> Outcome:
         """``CancelParked``: the message waits in the DLQ."""

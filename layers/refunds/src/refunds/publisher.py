@@ -72,8 +72,4 @@ def _chunks(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
 
 def _size(outcome: Outcome) -> int:
     """Bytes as EventBridge counts them: source, detail-type and detail in UTF-8."""
-    return (
-        len(SOURCE)
-        + len(outcome.outcome.detail_type)
-        + len(outcome.model_dump_json().encode())
-    )
+    return len(SOURCE) + len(outcome.outcome.detail_type) + len(outcome.model_dump_json().encode())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from refunds.errors import ConfigurationError
 
 T = TypeVar("T")
+
+_LARGEST: Final = 1e9  # far above any sensible seconds, days or counts
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,6 @@ class _Environment:
             value = parse(text)
         except ValueError:
             raise ConfigurationError(f"environment variable {name} is not a number") from None
-        if not 0 < value < 1e9:  # type: ignore[operator]
+        if not 0 < value < _LARGEST:  # type: ignore[operator]
             raise ConfigurationError(f"environment variable {name} is outside 0 … 1e9")
         return value

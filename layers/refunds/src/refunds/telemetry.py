@@ -50,7 +50,9 @@ class Telemetry:
     def redelivered(self, reason: Reason, seconds: int) -> None:
         """The message will come again."""
         self._logger.warning(
-            "not settled yet: %s", reason.message, extra={"error_code": reason.code.value, "retry_in": seconds}
+            "not settled yet: %s",
+            reason.message,
+            extra={"error_code": reason.code.value, "retry_in": seconds},
         )
         self._count("Retried", reason.code.value)
 
@@ -81,4 +83,3 @@ def quiet_libraries() -> None:
     """Silence the libraries that would log what must not be logged, at any log level of ours."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
-

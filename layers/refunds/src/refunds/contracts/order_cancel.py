@@ -17,17 +17,18 @@ def _account_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_AccountNumber = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^[0-9-]{1,32}$"),
+    BeforeValidator(_account_text),
+]
 _ShortText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)]
 
 
 class RefundAccount(ContractModel):
     """Where EBP pays to, for payments that cannot be reversed. Personal data."""
 
-    account_number: Annotated[
-        str,
-        StringConstraints(strict=True, pattern=r"^[0-9-]{1,32}$"),
-        BeforeValidator(_account_text),
-    ] | None = Field(default=None, alias="accountNumber", repr=False)
+    account_number: _AccountNumber | None = Field(default=None, alias="accountNumber", repr=False)
     bank_code: Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9]{1,8}$")] | None = Field(
         default=None, alias="bankCode"
     )
