@@ -27,10 +27,10 @@ MAX_BODY = 8 * 1024 * 1024
 RECORD_MARGIN = 2.0
 """Seconds left free after an answer: one ledger write and one ``PutEvents``."""
 
-KEEPALIVE_EXPIRY = 5.0
-"""Seconds an idle connection stays usable. Short, because a function frozen between two
-invocations cannot see that the other side has closed, and a request written into a dead
-connection is one whose outcome nobody knows."""
+KEEPALIVE_EXPIRY = 2.0
+"""Seconds an idle connection stays usable: well below the five after which common servers hang
+up on one (Apache, Node.js), for a request that crosses with that is one whose outcome nobody
+knows. Enough for the calls of one batch, which follow each other closely."""
 
 _SECONDS = re.compile(r"[0-9]{1,6}")
 

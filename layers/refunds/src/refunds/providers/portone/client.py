@@ -175,6 +175,8 @@ class PortOneClient:
                 return self._first_payment_of(merchant_uid, tier, deadline)
             if answer is None or answer.next not in {0, page + 1}:
                 break
+            if answer.total and not answer.payments:
+                break
             found |= {payment.imp_uid: payment for payment in answer.payments}
             if answer.next == 0:
                 return _only_of(merchant_uid, tuple(found.values()))

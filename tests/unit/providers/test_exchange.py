@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from typing_extensions import override
+
+from refunds.deadline import Deadline
+from refunds.errors import NotSent, OutcomeUnknown
+from refunds.providers.exchange import MAX_BODY, RECORD_MARGIN, Answer, Exchange, open_http
+from refunds.settings import Timeouts
+from tests.unit.providers.provider_stub import Clock, ProviderStub, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TIMEOUTS = Timeouts(connect=5.0, read=60.0, lookup=10.0)
+NEEDED = TIMEOUTS.connect + TIMEOUTS.read + RECORD_MARGIN
+
+
+def send(handler: Callable[[httpx.Request], httpx.Response], **changes: Any) -> Answer:
+    """Send one request with the clock and the time left that a test gives."""
+    clock = changes.pop("clock", Clock())
+    left = changes.pop("left", 1000.0)
+    http = open_http(TIMEOUTS, 1, transport=httpx.MockTransport(handler))
+    request: dict[str, Any] = {
+        "method": "GET",
+        "url": "https://provider.test/payments/imp_1",
+        "template": "/payments/{imp_uid}",
+        "deadline": Deadline(clock.now + left, clock),
+        "read_timeout": TIMEOUTS.read,
+        "headers": {},
+        **changes,
+    }
+    return Exchange(http, TIMEOUTS).send(request.pop("method"), request.pop("url"), **request)
+
+
+def test_numbers_arrive_exactly() -> None:
+    """Whole numbers are int, all others Decimal, and none is a float."""
+    body = send(reply(200, body=b'{"a": 1000, "b": 0.1, "c": 1000.0, "d": [2.50]}')).body
+    assert body == {"a": 1000, "b": Decimal("0.1"), "c": Decimal(1000), "d": [Decimal("2.5")]}
+    assert body is not None
+    assert isinstance(body["c"], Decimal)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Bad Gateway</html>",
+        b'{"code": 0, "mess',
+        b"[]",
+        b'"text"',
+        b"null",
+        b'{"amount": NaN}',
+        b'{"amount": Infinity}',
+        b'{"code": 1, "code": 0}',
+        b'{"response": {"amount": 1, "amount": 2}}',
+        b'{"message": "\xff"}',
+        b"\xef\xbb\xbf{}",
+        '{"code": 0}'.encode("utf-16"),
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b'{"amount": ' + b"9" * 10_000 + b"}",
+    ],
+)
+def test_a_body_that_is_no_unambiguous_json_object_is_no_body(body: bytes) -> None:
+    """What two readers could understand differently is not understood at all; the status still stands."""
+    assert send(reply(502, body=body)) == Answer(502, None, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("-1", None),
+        ("1e3", None),
+        ("9999999", None),
+        ("Sat, 21 Nov 2026 05:00:00 GMT", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_read_in_seconds_only(header: str, seconds: float | None) -> None:
+    """A number of seconds is passed on; anything else is as if nothing had been said."""
+    assert send(reply(429, {}, headers={"Retry-After": header})).retry_after == seconds
+
+
+@pytest.mark.parametrize("left", [NEEDED - 0.001, 1.0, 0.0, -5.0])
+def test_a_call_that_could_outlive_the_function_is_not_started(left: float) -> None:
+    """Without time for connecting, reading and recording, nothing is sent."""
+    stub = ProviderStub()
+    with pytest.raises(NotSent):
+        send(stub, left=left)
+    assert stub.requests == []
+
+
+def test_a_call_that_just_fits_is_started() -> None:
+    """Exactly enough time is enough."""
+    assert send(reply(200, {}), left=NEEDED).status == 200
+
+
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol]
+)
+def test_without_a_connection_nothing_was_sent(error: type[httpx.TransportError]) -> None:
+    """Whatever fails before there is a connection is known not sent."""
+
+    def fail(_request: httpx.Request) -> httpx.Response:
+        raise error("failed")
+
+    with pytest.raises(NotSent):
+        send(fail)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ReadTimeout,
+        httpx.WriteTimeout,
+        httpx.ReadError,
+        httpx.WriteError,
+        httpx.CloseError,
+        httpx.RemoteProtocolError,
+        httpx.LocalProtocolError,
+        httpx.ProxyError,
+        RuntimeError,
+        OSError,
+    ],
+)
+def test_any_other_failure_leaves_the_outcome_unknown(error: type[Exception]) -> None:
+    """Whatever fails later, or in a way nobody has thought of, may have been carried out."""
+
+    def fail(_request: httpx.Request) -> httpx.Response:
+        raise error("failed")
+
+    with pytest.raises(OutcomeUnknown):
+        send(fail)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "not a url"},
+        {"url": "ftp://provider.test/"},
+        {"url": "https://provider.test:notaport/"},
+        {"url": "https://provider.test/\n"},
+        {"headers": {"X-Store-Id": "한국"}},
+    ],
+)
+def test_an_unusable_request_was_not_sent(changes: dict[str, Any]) -> None:
+    """A URL or a header that cannot be sent is found before anything is sent."""
+
+    # A transport that speaks no ftp, like the real one.
+    def speak_http(request: httpx.Request) -> httpx.Response:
+        if request.url.scheme not in {"http", "https"}:
+            raise httpx.UnsupportedProtocol("unsupported")
+        return httpx.Response(200)
+
+    with pytest.raises(NotSent):
+        send(speak_http, **changes)
+
+
+class Body(httpx.SyncByteStream):
+    """A body that arrives piece by piece."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    @override
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+
+def test_a_body_that_takes_longer_than_the_whole_call_may_is_given_up() -> None:
+    """The time for the call is counted from its start, not from the last byte."""
+    clock = Clock()
+
+    def drip() -> Iterator[bytes]:
+        for _ in range(10):
+            clock.now += TIMEOUTS.read / 2
+            yield b" "
+        yield b"{}"
+
+    with pytest.raises(OutcomeUnknown):
+        send(lambda _request: httpx.Response(200, stream=Body(drip())), clock=clock)
+
+
+def test_a_body_within_the_time_is_read() -> None:
+    """A slow but timely body is an answer."""
+    clock = Clock()
+
+    def drip() -> Iterator[bytes]:
+        for piece in (b'{"co', b'de": ', b"0}"):
+            clock.now += TIMEOUTS.read / 4
+            yield piece
+
+    answer = send(lambda _request: httpx.Response(200, stream=Body(drip())), clock=clock)
+    assert answer.body == {"code": 0}
+
+
+def test_a_body_beyond_the_size_cap_is_given_up() -> None:
+    """One byte more than the cap is no answer any more."""
+    with pytest.raises(OutcomeUnknown):
+        send(reply(200, body=b"x" * (MAX_BODY + 1)))
+    assert send(reply(200, body=b" " * (MAX_BODY - 2) + b"{}")).body == {}
