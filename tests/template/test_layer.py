@@ -1,0 +1,109 @@
+"""The built layer, in an interpreter that has nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack.build import build
+from local.stack.toolchain import host
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+# Imports every module of the package, makes every client the functions make, and tells where each
+# loaded module came from. -I and -S leave nothing on sys.path but the standard library.
+_PROBE = """
+import sys
+layer = sys.argv[1]
+sys.path.insert(0, layer)
+import importlib, importlib.metadata, json, pkgutil
+import refunds
+names = [found.name for found in pkgutil.walk_packages(refunds.__path__, "refunds.")]
+for name in names:
+    importlib.import_module(name)
+import boto3
+for service in ("dynamodb", "events", "secretsmanager", "sqs", "sts"):
+    boto3.client(service, region_name="ap-northeast-2")
+import httpx
+httpx.Client().close()
+files = [getattr(module, "__file__", None) for module in sys.modules.values()]
+print(json.dumps({
+    "modules": len(names),
+    "outside": sorted(file for file in files if file and "site-packages" in file),
+    "versions": {name: importlib.metadata.version(name) for name in ("boto3", "httpx", "pydantic")},
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def layer() -> Path:
+    """The layer's ``python`` folder, built by `sam build` for this machine."""
+    return build(host()).parent / "RefundsLayer" / "python"
+
+
+@pytest.fixture(scope="module")
+def report(layer: Path) -> dict[str, Any]:
+    """What a bare interpreter finds in the layer."""
+    probe = subprocess.run(
+        [sys.executable, "-I", "-S", "-W", "error", "-c", _PROBE, str(layer)],
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert probe.returncode == 0, probe.stderr
+    found: dict[str, Any] = json.loads(probe.stdout)
+    return found
+
+
+def test_layer_is_complete(report: dict[str, Any]) -> None:
+    """All of the package and the clients it makes load from the layer and the standard library alone."""
+    package = PROJECT / "layers" / "refunds" / "src" / "refunds"
+    modules = [path for path in package.rglob("*.py") if path != package / "__init__.py"]
+    assert report["modules"] == len(modules) > 20
+    assert report["outside"] == []
+
+
+def test_layer_has_the_locked_versions(report: dict[str, Any]) -> None:
+    """What the tests run with is what the functions run with."""
+    lock = (PROJECT / "layers" / "refunds" / "requirements.txt").read_text(encoding="utf-8")
+    for name, version in report["versions"].items():
+        assert f"\n{name}=={version} " in lock
+
+
+def test_layer_carries_only_what_is_called(layer: Path) -> None:
+    """Unpacked, the layer stays far below Lambda's limit of 250 MB, without other services' descriptions."""
+    services = {path.name for path in (layer / "botocore" / "data").iterdir() if path.is_dir()}
+    assert services == {"dynamodb", "events", "secretsmanager", "sqs", "sts"}
+    assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) < 60_000_000
+    assert not list(layer.rglob("tests"))
+
+
+def test_layer_is_compiled(layer: Path) -> None:
+    """Bytecode that stays valid whatever times the files get saves the cold start from compiling."""
+    (compiled,) = (layer / "refunds" / "__pycache__").glob("service.*.pyc")
+    flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
+    assert flags == 0b01, "hash-based and unchecked (PEP 552)"
+
+
+def test_layer_is_built_for_the_templates_defaults(source: dict[str, Any]) -> None:
+    """Without settings, the layer's Makefile builds for the template's default runtime and architecture."""
+    unset = {"PYTHON_VERSION", "PYTHON_PLATFORM", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    plan = subprocess.run(
+        ["make", "--dry-run", "build-RefundsLayer", "ARTIFACTS_DIR=artifacts"],
+        cwd=PROJECT / "layers" / "refunds",
+        env={name: value for name, value in os.environ.items() if name not in unset},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    runtime = source["Parameters"]["PythonRuntime"]["Default"].removeprefix("python")
+    platform = {"arm64": "aarch64", "x86_64": "x86_64"}[source["Parameters"]["Architecture"]["Default"]]
+    assert f'--python-version "{runtime}"' in plan
+    assert f'--python-platform "{platform}-manylinux2014"' in plan

@@ -1,0 +1,344 @@
+"""Assertions on the template as CloudFormation gets it, with the production defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.template.cancel_types import CANCEL_TYPES, CancelType
+from tests.template.expanded import Expanded
+
+DAY = 86400
+each_cancel_type = pytest.mark.parametrize("cancel_type", CANCEL_TYPES, ids=lambda found: found.name)
+
+
+@each_cancel_type
+def test_rule_selects_its_events(expanded: Expanded, cancel_type: CancelType) -> None:
+    """A cancel type's rule on the order bus takes its detail-type from the order service and nothing else."""
+    rule = expanded.properties(f"{cancel_type.pascal}Rule")
+    assert rule["EventBusName"] == "<OrderBus>"
+    assert rule["EventPattern"] == {
+        "source": ["order-service"],
+        "detail-type": [f"{cancel_type.pascal}Requested"],
+    }
+
+
+@each_cancel_type
+def test_undeliverable_events_reach_the_dead_letter_queue(
+    expanded: Expanded, cancel_type: CancelType
+) -> None:
+    """Rule target, queue and asynchronous invocation all end in the same dead-letter queue."""
+    dlq = f"<{cancel_type.pascal}Dlq.Arn>"
+    (target,) = expanded.properties(f"{cancel_type.pascal}Rule")["Targets"]
+    queue = expanded.properties(f"{cancel_type.pascal}Queue")
+    function = expanded.properties(f"{cancel_type.pascal}Function")
+    assert target["Arn"] == f"<{cancel_type.pascal}Queue.Arn>"
+    assert target["DeadLetterConfig"] == {"Arn": dlq}
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == dlq
+    assert function["DeadLetterConfig"] == {"TargetArn": dlq}
+    asynchronous = expanded.properties(f"{cancel_type.pascal}FunctionEventInvokeConfig")
+    assert not asynchronous["DestinationConfig"], "a destination would wrap the event it takes"
+
+
+@each_cancel_type
+def test_messages_get_enough_attempts(expanded: Expanded, cancel_type: CancelType) -> None:
+    """A message is received at least five times, and the function knows how often."""
+    queue = expanded.properties(f"{cancel_type.pascal}Queue")
+    variables = expanded.properties(f"{cancel_type.pascal}Function")["Environment"]["Variables"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    assert variables["MAX_RECEIVE_COUNT"] == queue["RedrivePolicy"]["maxReceiveCount"]
+
+
+@each_cancel_type
+def test_dead_letter_queue_remembers_longest(expanded: Expanded, cancel_type: CancelType) -> None:
+    """A dead-letter queue keeps messages for 14 days, longer than the queue, and the ledger even longer."""
+    queue = expanded.properties(f"{cancel_type.pascal}Queue")["MessageRetentionPeriod"]
+    dlq = expanded.properties(f"{cancel_type.pascal}Dlq")["MessageRetentionPeriod"]
+    variables = expanded.properties(f"{cancel_type.pascal}Function")["Environment"]["Variables"]
+    assert dlq == 14 * DAY > queue
+    assert queue + dlq <= variables["RETENTION_DAYS_TOTAL"] * DAY
+    assert variables["RETENTION_DAYS_TOTAL"] <= variables["LEDGER_TTL_DAYS"]
+
+
+@each_cancel_type
+def test_dead_letter_queue_has_room_for_the_reason(expanded: Expanded, cancel_type: CancelType) -> None:
+    """Whatever the queue takes fits into the dead-letter queue together with 64 KiB of attributes."""
+    queue = expanded.properties(f"{cancel_type.pascal}Queue")["MaximumMessageSize"]
+    dlq = expanded.properties(f"{cancel_type.pascal}Dlq")["MaximumMessageSize"]
+    assert 256 * 1024 < queue <= dlq - 64 * 1024
+
+
+@each_cancel_type
+def test_dead_letter_queue_takes_from_its_queue_only(expanded: Expanded, cancel_type: CancelType) -> None:
+    """No other queue can name a cancel type's dead-letter queue as its own."""
+    allowed = expanded.properties(f"{cancel_type.pascal}Dlq")["RedriveAllowPolicy"]
+    name = expanded.properties(f"{cancel_type.pascal}Queue")["QueueName"]
+    assert allowed["redrivePermission"] == "byQueue"
+    (source,) = allowed["sourceQueueArns"]
+    assert source.split(":")[-1] == name.split(":")[-1]
+
+
+@each_cancel_type
+def test_visibility_outlasts_the_function(expanded: Expanded, cancel_type: CancelType) -> None:
+    """A message stays invisible for at least six times the function's timeout."""
+    queue = expanded.properties(f"{cancel_type.pascal}Queue")
+    function = expanded.properties(f"{cancel_type.pascal}Function")
+    assert (
+        queue["VisibilityTimeout"] == expanded.parameters[f"{cancel_type.pascal}VisibilityTimeout"]["Default"]
+    )
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+@each_cancel_type
+def test_mapping_reports_partial_failures(expanded: Expanded, cancel_type: CancelType) -> None:
+    """Batches of ten report the messages that failed, at a limited concurrency given as a number."""
+    mapping = expanded.properties(f"{cancel_type.pascal}FunctionQueue")
+    assert mapping["EventSourceArn"] == f"<{cancel_type.pascal}Queue.Arn>"
+    assert mapping["FunctionName"] == f"<{cancel_type.pascal}Function>"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] == 10
+    assert type(mapping["ScalingConfig"]["MaximumConcurrency"]) is int
+
+
+@each_cancel_type
+def test_function_runs_its_own_folder_on_the_layer(
+    source: dict[str, Any], expanded: Expanded, cancel_type: CancelType
+) -> None:
+    """A function is its folder's app.handler on the shared layer, python3.13 on arm64 by default."""
+    function = expanded.properties(f"{cancel_type.pascal}Function")
+    assert source["Resources"][f"{cancel_type.pascal}Function"]["Properties"]["CodeUri"] == (
+        f"functions/{cancel_type.name}/"
+    )
+    assert (function["Handler"], function["Runtime"], function["Architectures"]) == (
+        "app.handler",
+        "python3.13",
+        ["arm64"],
+    )
+    (layer,) = expanded.of_type("AWS::Lambda::LayerVersion")
+    assert function["Layers"] == [f"<{layer}>"]
+
+
+@each_cancel_type
+def test_function_knows_its_queues(expanded: Expanded, cancel_type: CancelType) -> None:
+    """A function gets the URLs of its own queue and dead-letter queue."""
+    variables = expanded.properties(f"{cancel_type.pascal}Function")["Environment"]["Variables"]
+    assert variables["QUEUE_URL"] == f"<{cancel_type.pascal}Queue>"
+    assert variables["DLQ_URL"] == f"<{cancel_type.pascal}Dlq>"
+
+
+def test_time_limits_nest(expanded: Expanded) -> None:
+    """A lookup, a full send and the record of its outcome fit into one invocation."""
+    default = {name: parameter.get("Default") for name, parameter in expanded.parameters.items()}
+    provider_calls = (
+        2 * default["ConnectTimeoutSeconds"] + default["LookupTimeoutSeconds"] + default["ReadTimeoutSeconds"]
+    )
+    assert provider_calls + 5 <= default["FunctionTimeout"]
+
+
+@each_cancel_type
+def test_every_function_has_its_own_role(expanded: Expanded, cancel_type: CancelType) -> None:
+    """A function's role serves no other, only Lambda may assume it, and no managed policy widens it."""
+    functions = expanded.of_type("AWS::Lambda::Function")
+    role_name = f"{cancel_type.pascal}Role"
+    users = [name for name, function in functions.items() if function["Role"] == f"<{role_name}.Arn>"]
+    assert users == [f"{cancel_type.pascal}Function"]
+    role = expanded.properties(role_name)
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert "ManagedPolicyArns" not in role
+    assert len(expanded.of_type("AWS::IAM::Role")) == len(functions)
+
+
+@each_cancel_type
+def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: CancelType) -> None:
+    """A role allows exactly what its function does, on its own queues and the shared resources."""
+    (policy,) = expanded.properties(f"{cancel_type.pascal}Role")["Policies"]
+    granted = {
+        action: as_list(statement["Resource"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in as_list(statement["Action"])
+    }
+    queue, dlq = [f"<{cancel_type.pascal}Queue.Arn>"], [f"<{cancel_type.pascal}Dlq.Arn>"]
+    log_group, ledger = [f"<{cancel_type.pascal}LogGroup.Arn>"], ["<LedgerTable.Arn>"]
+    assert granted == {
+        "sqs:ReceiveMessage": queue,
+        "sqs:DeleteMessage": queue,
+        "sqs:ChangeMessageVisibility": queue,
+        "sqs:GetQueueAttributes": queue,
+        "sqs:SendMessage": dlq,
+        "dynamodb:GetItem": ledger,
+        "dynamodb:PutItem": ledger,
+        "dynamodb:UpdateItem": ledger,
+        "dynamodb:Query": ["<LedgerTable.Arn>/index/by_payment", "<LedgerTable.Arn>/index/by_order"],
+        "secretsmanager:GetSecretValue": ["<ProviderSecret>"],
+        "events:PutEvents": ["<AccountingBus.Arn>"],
+        "logs:CreateLogStream": log_group,
+        "logs:PutLogEvents": log_group,
+    }
+    (publish,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Action"] == "events:PutEvents")
+    assert publish["Condition"] == {"StringEquals": {"events:source": "refund-handler"}}
+
+
+def test_nothing_is_allowed_by_wildcard(expanded: Expanded) -> None:
+    """No Allow statement of any policy names an action, resource or principal by wildcard."""
+    allowed = [statement for statement in statements(expanded) if statement["Effect"] == "Allow"]
+    assert len(allowed) > len(CANCEL_TYPES) * 8
+    for statement in allowed:
+        assert "*" not in json.dumps(statement), statement
+
+
+@each_cancel_type
+@pytest.mark.parametrize("queue", ["Queue", "Dlq"])
+def test_queue_lets_its_rule_send_over_tls(expanded: Expanded, cancel_type: CancelType, queue: str) -> None:
+    """A queue's policy lets nobody send but its rule, and refuses everything that is not encrypted."""
+    logical_id = f"{cancel_type.pascal}{queue}"
+    policy = expanded.properties(f"{logical_id}Policy")
+    allow, deny = policy["PolicyDocument"]["Statement"]
+    assert policy["Queues"] == [f"<{logical_id}>"]
+    assert (allow["Effect"], allow["Principal"]) == ("Allow", {"Service": "events.amazonaws.com"})
+    assert (allow["Action"], allow["Resource"]) == ("sqs:SendMessage", f"<{logical_id}.Arn>")
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": f"<{cancel_type.pascal}Rule.Arn>"}}
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sqs:*")
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_every_queue_is_encrypted(expanded: Expanded) -> None:
+    """Messages carry bank accounts: every queue is encrypted at rest."""
+    queues = expanded.of_type("AWS::SQS::Queue")
+    assert len(queues) == 2 * len(CANCEL_TYPES)
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+
+
+def test_ledger_is_one_durable_table(expanded: Expanded) -> None:
+    """The ledger has the keys of the design, backups, encryption, expiry, and survives the stack."""
+    (name,) = expanded.of_type("AWS::DynamoDB::Table")
+    table = expanded.properties(name)
+    indexes = {
+        index["IndexName"]: [key["AttributeName"] for key in index["KeySchema"]]
+        for index in table["GlobalSecondaryIndexes"]
+    }
+    assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    assert indexes == {
+        "by_payment": ["payment_ref", "pk"],
+        "by_order": ["order_id", "pk"],
+        "by_state": ["open_state", "updated_at"],
+    }
+    assert {index["Projection"]["ProjectionType"] for index in table["GlobalSecondaryIndexes"]} == {"ALL"}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_nothing_in_flight_goes_with_the_stack(expanded: Expanded) -> None:
+    """Deleting the stack, or replacing a resource, keeps ledger, queues and secret."""
+    kept = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"}
+    for name, resource in expanded.resources.items():
+        if resource["Type"] in kept:
+            assert resource["DeletionPolicy"] == "RetainExceptOnCreate", name
+            assert resource["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_logs_are_kept_as_long_as_the_ledger(expanded: Expanded) -> None:
+    """Every function writes to a log group of the template, with a retention."""
+    groups = expanded.of_type("AWS::Logs::LogGroup")
+    functions = expanded.of_type("AWS::Lambda::Function")
+    assert {function["LoggingConfig"]["LogGroup"] for function in functions.values()} == {
+        f"<{name}>" for name in groups
+    }
+    ttl_days = expanded.parameters["LedgerTtlDays"]["Default"]
+    assert all(group["RetentionInDays"] >= ttl_days for group in groups.values())
+
+
+def test_five_blocks_are_parallel(source: dict[str, Any]) -> None:
+    """The cancel types' resources, parameters and outputs differ in their names only."""
+    blocks = [json.dumps(block_of(source, cancel_type), sort_keys=True) for cancel_type in CANCEL_TYPES]
+    assert blocks[0].count("<Type>") > 20
+    assert set(blocks) == {blocks[0]}
+
+
+def test_every_resource_belongs_to_a_block_or_to_all(source: dict[str, Any]) -> None:
+    """Beside the five blocks the template has two buses, a table, a secret and a layer."""
+    prefixes = tuple(cancel_type.pascal for cancel_type in CANCEL_TYPES)
+    shared = {name for name in source["Resources"] if not name.startswith(prefixes)}
+    assert shared == {"OrderBus", "AccountingBus", "LedgerTable", "ProviderSecret", "RefundsLayer"}
+
+
+def test_outputs_are_the_ones_others_depend_on(expanded: Expanded) -> None:
+    """Every output of the design is there and names the right thing."""
+    names = {name: expanded.resolve(output["Value"]) for name, output in expanded.outputs.items()}
+    expected = {
+        "OrderBusName": "<OrderBus>",
+        "AccountingBusName": "<AccountingBus>",
+        "LedgerTableName": "<LedgerTable>",
+        "ProviderSecretArn": "<ProviderSecret>",
+    }
+    for cancel_type in CANCEL_TYPES:
+        expected[f"{cancel_type.pascal}QueueUrl"] = f"<{cancel_type.pascal}Queue>"
+        expected[f"{cancel_type.pascal}DlqUrl"] = f"<{cancel_type.pascal}Dlq>"
+        expected[f"{cancel_type.pascal}FunctionName"] = f"<{cancel_type.pascal}Function>"
+    assert names == expected
+
+
+def test_template_deploys_with_defaults_alone(expanded: Expanded) -> None:
+    """Every parameter has a default, the design's are among them, and unnamed buses are created."""
+    assert all("Default" in parameter for parameter in expanded.parameters.values())
+    design = {"PortOneBaseUrl", "EbpBaseUrl", "OrderBusName", "AccountingBusName", "Stage"}
+    assert {*design, "PythonRuntime", "Architecture"} <= expanded.parameters.keys()
+    assert expanded.parameters["OrderBusName"]["Default"] == ""
+    assert expanded.parameters["AccountingBusName"]["Default"] == ""
+
+
+@pytest.mark.parametrize("given", ["OrderBusName", "AccountingBusName", "ProviderSecretArn"])
+def test_given_names_take_the_place_of_created_resources(expanded: Expanded, given: str) -> None:
+    """Where a bus or secret is given, everything refers to it and none is created."""
+    logical_id = {"OrderBusName": "OrderBus", "AccountingBusName": "AccountingBus"}.get(
+        given, "ProviderSecret"
+    )
+    parameters = expanded.parameters | {given: expanded.parameters[given] | {"Default": "given"}}
+    other = Expanded(expanded.template | {"Parameters": parameters})
+    users = {name: other.properties(name) for name in other.resources if name != logical_id}
+    assert expanded.resources[logical_id]["Condition"] == f"Create{logical_id}"
+    assert f"<{logical_id}" not in json.dumps([users, other.resolve(expanded.outputs)])
+
+
+def test_provider_secret_starts_with_placeholders(expanded: Expanded) -> None:
+    """The created secret has the agreed shape and no working credential."""
+    secret = json.loads(expanded.properties("ProviderSecret")["SecretString"])
+    assert secret == {
+        "portone": {"imp_key": "replace-me", "imp_secret": "replace-me"},
+        "ebp": {"access_key": "replace-me", "hash_key": "replace-me"},
+    }
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(expanded: Expanded) -> Iterator[dict[str, Any]]:
+    for role in expanded.of_type("AWS::IAM::Role").values():
+        yield from role["AssumeRolePolicyDocument"]["Statement"]
+        for policy in role["Policies"]:
+            yield from policy["PolicyDocument"]["Statement"]
+    for policy in expanded.of_type("AWS::SQS::QueuePolicy").values():
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def block_of(source: dict[str, Any], cancel_type: CancelType) -> dict[str, Any]:
+    """What the template has for one cancel type, its names replaced by placeholders."""
+    block = {
+        section: {name: item for name, item in source[section].items() if name.startswith(cancel_type.pascal)}
+        for section in ("Parameters", "Resources", "Outputs")
+    }
+    text = json.dumps(block)
+    for name, placeholder in (
+        (cancel_type.pascal, "<Type>"),
+        (cancel_type.name, "<type>"),
+        (cancel_type.name.replace("_", "-"), "<type>"),
+    ):
+        text = text.replace(name, placeholder)
+    parallel: dict[str, Any] = json.loads(text)
+    return parallel
