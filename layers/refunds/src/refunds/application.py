@@ -10,6 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aws_lambda_powertools import Logger
@@ -98,7 +99,7 @@ def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
         schedule=RetrySchedule(settings.backoff),
         telemetry=Telemetry(Logger(service=kind.policy.cancel_type), kind.policy.cancel_type),
         max_receive_count=settings.max_receive_count,
-        concurrency=settings.batch_concurrency,
+        workers=ThreadPoolExecutor(settings.batch_concurrency, thread_name_prefix="record"),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -82,7 +82,7 @@ class Intake(Generic[RequestT]):
     Args:
         max_receive_count: the queue's ``maxReceiveCount``; on the last receive the function itself moves
             the message to the DLQ, with its reason.
-        concurrency: records of a batch settled at the same time.
+        workers: run the records of a batch; as many at the same time as they allow.
     """
 
     def __init__(  # noqa: PLR0913 - everything a record meets on its way; only the composition root calls it
@@ -96,7 +96,7 @@ class Intake(Generic[RequestT]):
         schedule: RetrySchedule,
         telemetry: Telemetry,
         max_receive_count: int,
-        concurrency: int,
+        workers: Executor,
     ) -> None:
         self._policy = policy
         self._operation = operation
@@ -106,7 +106,7 @@ class Intake(Generic[RequestT]):
         self._schedule = schedule
         self._telemetry = telemetry
         self._max_receive_count = max_receive_count
-        self._workers = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="record")
+        self._workers = workers
 
     def batch(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> dict[str, Any]:
         """Settle an SQS batch; returns the partial batch response. Never raises for a bad record."""
