@@ -1,0 +1,78 @@
+"""`make demo`: start a local stack, play the story, print the oracle's verdict, stop."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from local.demo.play import dead_letters, is_idle, is_settled, kill_after_commit, publish, seed
+from local.demo.scenario import Scenario
+from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
+from local.demo.screen import Screen
+from local.demo.verdict import judge
+from local.simulator.control import SimulatorControl
+from local.stack import Options, OutcomeLog, Stack, StackError, start
+
+_PATIENCE_SECONDS = 60.0
+
+
+def main() -> int:
+    """Play the story; the exit status is 0 only if the oracle finds nothing wrong."""
+    screen = Screen()
+    with tempfile.TemporaryDirectory(prefix="refunds-demo-") as directory:
+        try:
+            with start(Options(directory=Path(directory)), screen.say) as stack:
+                return 0 if tell(stack, screen) else 1
+        except StackError as error:
+            screen.say(str(error))
+            return 1
+
+
+def tell(stack: Stack, screen: Screen) -> bool:
+    """The story on a running stack; whether the oracle is content."""
+    cast = Cast(run=str(int(time.time()))[-8:])
+    scenarios = [*every_type(cast), *everything_that_goes_wrong(cast)]
+    types = sorted({request.cancel_type for s in scenarios for request in s.requests})
+    published = sum(s.copies * len(s.requests) for s in scenarios)
+    with SimulatorControl(_url(stack)) as simulator, OutcomeLog.attach(stack) as log:
+        screen.say(f"seeding {len(scenarios)} payments, numbers, receipts and orders, and their faults")
+        seed(simulator, scenarios)
+        screen.say(f"publishing {published} events on the order bus")
+        publish(stack, scenarios)
+        for scenario in scenarios:
+            if scenario.kill:
+                killed = kill_after_commit(stack, simulator, scenario, _PATIENCE_SECONDS)
+                screen.say(f"killed {killed} function process(es) right after the provider paid")
+        _follow(scenarios, stack, log, screen, types)
+        letters = dead_letters(stack, types)
+        verdicts = [judge(scenario, simulator, log, letters) for scenario in scenarios]
+        screen.table(verdicts)
+        return screen.verdict(verdicts, published=published, waiting=not is_idle(stack, types))
+
+
+def _follow(
+    scenarios: Sequence[Scenario], stack: Stack, log: OutcomeLog, screen: Screen, types: Sequence[str]
+) -> None:
+    """Report each scenario as it settles, until all have or patience ends."""
+    waiting = list(scenarios)
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < until and (waiting or not is_idle(stack, types)):
+        log.read(wait_seconds=1)
+        for scenario in [s for s in waiting if is_settled(s, log)]:
+            waiting.remove(scenario)
+            screen.say(f"settled: {scenario.title} → {', '.join(scenario.expected)}")
+    for scenario in waiting:
+        screen.say(f"[red]not settled:[/red] {scenario.title}")
+
+
+def _url(stack: Stack) -> str:
+    if stack.simulator_url is None:
+        raise StackError("the demo needs the provider simulator")
+    return stack.simulator_url
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Plays scenarios on a stack: seeds the providers, publishes the events, kills processes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from local.demo.scenario import Request, Scenario
+from local.simulator.control import SimulatorControl
+from local.stack import OutcomeLog, Stack, kill_workers
+
+_PUT_EVENTS_LIMIT = 10
+_POLL_SECONDS = 0.05
+
+
+def seed(simulator: SimulatorControl, scenarios: Iterable[Scenario]) -> None:
+    """Put every scenario's records and faults into the provider simulator."""
+    for scenario in scenarios:
+        simulator.seed_payments(*_records(scenario, "payments"))
+        simulator.seed_receipts(*_records(scenario, "receipts"))
+        simulator.seed_orders(*_records(scenario, "orders"))
+        if scenario.faults:
+            simulator.add_faults(*scenario.faults)
+
+
+def _records(scenario: Scenario, kind: str) -> list[dict[str, Any]]:
+    return [dict(record) for record in scenario.seeds.get(kind, ())]
+
+
+def publish(stack: Stack, scenarios: Sequence[Scenario]) -> None:
+    """Publish every event on the order bus, as the order service does; repetitions included."""
+    entries = [_entry(stack, request) for s in scenarios for request in s.requests for _ in range(s.copies)]
+    for chunk in _chunks(entries):
+        answer = stack.aws.events.put_events(Entries=chunk)
+        if answer["FailedEntryCount"]:
+            raise RuntimeError(f"the order bus did not take {answer['FailedEntryCount']} events")
+
+
+def _entry(stack: Stack, request: Request) -> Any:
+    return {
+        "Source": "order-service",
+        "DetailType": request.detail_type,
+        "Detail": request.body(),
+        "EventBusName": stack.outputs["OrderBusName"],
+    }
+
+
+def _chunks(entries: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(entries), _PUT_EVENTS_LIMIT):
+        yield entries[start : start + _PUT_EVENTS_LIMIT]
+
+
+def kill_after_commit(stack: Stack, simulator: SimulatorControl, scenario: Scenario, seconds: float) -> int:
+    """Kill the function's processes as soon as the oracle shows the money moved; returns how many died.
+
+    Raises:
+        TimeoutError: no money moved.
+    """
+    until = time.monotonic() + seconds
+    while not simulator.ledger(scenario.subject):
+        if time.monotonic() > until:
+            raise TimeoutError(f"{scenario.title}: the provider moved nothing in {seconds} s")
+        time.sleep(_POLL_SECONDS)
+    return kill_workers(stack, stack.outputs[f"{pascal(scenario.requests[0].cancel_type)}FunctionName"])
+
+
+def is_settled(scenario: Scenario, log: OutcomeLog) -> bool:
+    """Whether every request has come to the outcome it must end with."""
+    return all(
+        expected in {detail_type(outcome) for outcome in log.of(request.cancel_request_id)}
+        for request, expected in zip(scenario.requests, scenario.expected, strict=True)
+    )
+
+
+def detail_type(outcome: Mapping[str, Any]) -> str:
+    """The detail-type an outcome was published under."""
+    return f"Cancel{str(outcome['outcome']).capitalize()}"
+
+
+def dead_letters(stack: Stack, cancel_types: Iterable[str]) -> list[dict[str, Any]]:
+    """Every message in these DLQs with its attributes; they stay there."""
+    found: dict[str, dict[str, Any]] = {}
+    for cancel_type in cancel_types:
+        url = stack.outputs[f"{pascal(cancel_type)}DlqUrl"]
+        while messages := stack.aws.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=5
+        ).get("Messages", []):
+            found.update({message["MessageId"]: dict(message) for message in messages})
+    return list(found.values())
+
+
+def cancel_request_id(body: str) -> str | None:
+    """The key in a message body, with or without an EventBridge envelope."""
+    content = json.loads(body)
+    detail = content.get("detail", content)
+    key: str | None = detail.get("cancel_request_id")
+    return key
+
+
+def pascal(cancel_type: str) -> str:
+    """``payment_cancel`` → ``PaymentCancel``, as the stack's outputs are named."""
+    return "".join(part.capitalize() for part in cancel_type.split("_"))
+
+
+def is_idle(stack: Stack, cancel_types: Iterable[str]) -> bool:
+    """Whether no message of these types waits or is being worked on."""
+    return all(_waiting(stack, cancel_type) == 0 for cancel_type in cancel_types)
+
+
+def _waiting(stack: Stack, cancel_type: str) -> int:
+    attributes = stack.aws.sqs.get_queue_attributes(
+        QueueUrl=stack.outputs[f"{pascal(cancel_type)}QueueUrl"],
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )["Attributes"]
+    return sum(int(count) for count in attributes.values())

@@ -1,0 +1,108 @@
+"""The oracle's verdict: the provider's own statement of money against what accounting was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local.demo.play import cancel_request_id, detail_type
+from local.demo.scenario import Request, Scenario
+from local.simulator.control import SimulatorControl
+from local.simulator.faults import Operation
+from local.simulator.movements import Actor, Movement, MovementKind
+from local.stack import OutcomeLog
+
+
+_SENDS = (Operation.CANCEL, Operation.REVOKE, Operation.RECEIPT)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One scenario judged; ``problems`` is empty if everything is as it must be."""
+
+    scenario: Scenario
+    moved: int
+    voided: int
+    heard: tuple[str, ...]
+    dead: tuple[str, ...]
+    sends: int
+    problems: tuple[str, ...]
+
+
+def judge(
+    scenario: Scenario, simulator: SimulatorControl, log: OutcomeLog, dead: Iterable[Mapping[str, Any]]
+) -> Verdict:
+    """Compare oracle, accounting bus and DLQ with each other and with what the scenario demands."""
+    movements = [m for m in simulator.ledger(scenario.subject) if m.who is Actor.API]
+    moved = sum(m.amount for m in movements if m.kind is MovementKind.REFUND)
+    voided = sum(1 for m in movements if _is_void(m))
+    keys = {request.cancel_request_id for request in scenario.requests}
+    letters = [letter for letter in dead if cancel_request_id(letter["Body"]) in keys]
+    finals = [_final(log.of(request.cancel_request_id)) for request in scenario.requests]
+    return Verdict(
+        scenario=scenario,
+        moved=moved,
+        voided=voided,
+        heard=tuple(detail_type(o) if o else "nothing" for o in finals),
+        dead=tuple(_code(letter) for letter in letters),
+        sends=sum(simulator.calls(scenario.subject, operation) for operation in _SENDS),
+        problems=(
+            *_money_problems(scenario, moved, voided),
+            *_outcome_problems(scenario, log, finals, moved),
+            *_letter_problems(scenario, len(letters)),
+        ),
+    )
+
+
+def _is_void(movement: Movement) -> bool:
+    return movement.kind not in (MovementKind.REFUND, MovementKind.DEPOSIT)
+
+
+def _final(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """What accounting holds true in the end: a terminal outcome outranks a parked one."""
+    terminal = [o for o in outcomes if o["outcome"] != "parked"]
+    told = terminal or list(outcomes)
+    return told[-1] if told else None
+
+
+def _money_problems(scenario: Scenario, moved: int, voided: int) -> list[str]:
+    problems = []
+    if moved != scenario.moved:
+        problems.append(f"the provider moved {moved:,} won instead of {scenario.moved:,}")
+    if voided != scenario.voided:
+        problems.append(f"the provider voided {voided} instead of {scenario.voided}")
+    return problems
+
+
+def _outcome_problems(
+    scenario: Scenario, log: OutcomeLog, finals: Sequence[Mapping[str, Any] | None], moved: int
+) -> list[str]:
+    problems = []
+    for request, final, expected in zip(scenario.requests, finals, scenario.expected, strict=True):
+        heard = detail_type(final) if final else "nothing"
+        if heard != expected:
+            problems.append(f"{request.cancel_request_id}: accounting heard {heard} instead of {expected}")
+        problems += _contradictions(request, log)
+    told = sum((final["money"] or {}).get("cancelled") or 0 for final in finals if final and final["money"])
+    unknown = any(final and final["error"] and final["error"]["may_have_been_applied"] for final in finals)
+    if told != moved and not unknown:
+        problems.append(f"accounting was told {told:,} won, the provider moved {moved:,}")
+    return problems
+
+
+def _contradictions(request: Request, log: OutcomeLog) -> list[str]:
+    """A request has one terminal outcome, however often it is told."""
+    terminal = {o["outcome_id"] for o in log.of(request.cancel_request_id) if o["outcome"] != "parked"}
+    return [f"{request.cancel_request_id}: {len(terminal)} terminal outcomes"] if len(terminal) > 1 else []
+
+
+def _letter_problems(scenario: Scenario, found: int) -> list[str]:
+    if found == scenario.in_dlq:
+        return []
+    return [f"{found} messages in the DLQ instead of {scenario.in_dlq}"]
+
+
+def _code(letter: Mapping[str, Any]) -> str:
+    attribute = letter.get("MessageAttributes", {}).get("error_code")
+    return str(attribute["StringValue"]) if attribute else "no reason"
