@@ -1,0 +1,174 @@
+"""EventBridge and SQS as the functions use them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from tests.simulation.gate import Call, Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+ENDPOINT: Final = "https://aws.invalid"
+FUNCTION_TIMEOUT: Final = 90.0
+VISIBILITY_TIMEOUT: Final = 540.0
+QUEUE_URL: Final = "queue"
+DLQ_URL: Final = "dlq"
+
+
+class _Exceptions:
+    ClientError = ClientError
+
+
+class Bus:
+    """The accounting bus and its client; ``on_event`` is told every detail it takes."""
+
+    exceptions = _Exceptions
+
+    def __init__(self, gate: Gate, on_event: Callable[[dict[str, Any]], None]) -> None:
+        self.details: list[dict[str, Any]] = []
+        self._gate = gate
+        self._on_event = on_event
+
+    def put_events(self, *, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """Take every entry, all but one, or none."""
+        fault = self._gate.enter(Call.PUBLISH)
+        effect = fault.effect if fault else ""
+        if effect == "not sent":
+            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+        if effect == "throttled":
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "PutEvents")
+        refused = {"first entry refused": 0, "last entry refused": len(Entries) - 1}.get(effect, -1)
+        results: list[dict[str, Any]] = []
+        for number, entry in enumerate(Entries):
+            if number == refused:
+                results.append({"ErrorCode": "InternalFailure", "ErrorMessage": "try again"})
+            else:
+                self._take(entry)
+                results.append({"EventId": f"event-{len(self.details)}"})
+        if effect == "lost":
+            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+        return {"FailedEntryCount": int(refused >= 0), "Entries": results}
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        detail = json.loads(entry["Detail"])
+        assert entry["DetailType"] == f"Cancel{detail['outcome'].capitalize()}"
+        self.details.append(detail)
+        self._gate.note(f"  {entry['DetailType']} {detail['cancel_request_id']}")
+        self._on_event(detail)
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of the queue; ``key`` is the cancel request it carries."""
+
+    message_id: str
+    body: str
+    key: str
+    visible_at: float
+    receives: int = 0
+
+    @property
+    def receipt(self) -> str:
+        """The handle of its latest receive."""
+        return f"{self.message_id}/{self.receives}"
+
+    def record(self) -> dict[str, Any]:
+        """As the event source mapping passes it on."""
+        return {
+            "messageId": self.message_id,
+            "receiptHandle": self.receipt,
+            "body": self.body,
+            "attributes": {"ApproximateReceiveCount": str(self.receives)},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message in the DLQ; without attributes it was moved there by SQS."""
+
+    body: str
+    key: str
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+class Queue:
+    """The queue of one cancel type, its DLQ, and their client.
+
+    Args:
+        key_of: reads from a body which cancel request it carries.
+        clock: UNIX seconds.
+    """
+
+    def __init__(
+        self, gate: Gate, *, clock: Callable[[], float], key_of: Callable[[str], str], max_receives: int
+    ) -> None:
+        self.messages: dict[str, Message] = {}
+        self.dlq: list[DeadLetter] = []
+        self.max_receives = max_receives
+        self._gate = gate
+        self._clock = clock
+        self._key_of = key_of
+        self._sent = 0
+
+    def send(self, body: str, *, delay: float = 0.0) -> Message:
+        """Put a message in, as a rule, a publisher or a redrive does."""
+        self._sent += 1
+        message = Message(f"m{self._sent}", body, self._key_of(body), self._clock() + delay)
+        self.messages[message.message_id] = message
+        return message
+
+    def receive(self, wanted: Iterable[Message]) -> list[Message]:
+        """Receive messages; one whose receives are used up goes to the DLQ instead."""
+        received = []
+        for message in wanted:
+            if message.receives >= self.max_receives:
+                del self.messages[message.message_id]
+                self.dlq.append(DeadLetter(message.body, message.key))
+                self._gate.note(f"  SQS moves {message.key} to the DLQ")
+                continue
+            message.receives += 1
+            message.visible_at = self._clock() + VISIBILITY_TIMEOUT
+            received.append(message)
+        return received
+
+    def acknowledge(self, message: Message) -> None:
+        """Delete a message."""
+        self.messages.pop(message.message_id, None)
+
+    def redrive(self) -> int:
+        """Move everything in the DLQ back into the queue, as an operator does; returns how many."""
+        letters, self.dlq = self.dlq, []
+        for letter in letters:
+            self.send(letter.body)
+        return len(letters)
+
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
+        """Hide a message; a handle of an earlier receive changes nothing."""
+        fault = self._gate.enter(Call.HIDE)
+        assert QueueUrl == QUEUE_URL
+        assert 0 <= VisibilityTimeout <= 43_200
+        if fault is not None and fault.effect == "not sent":
+            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+        message = self.messages.get(ReceiptHandle.partition("/")[0])
+        if message is not None and message.receipt == ReceiptHandle:
+            message.visible_at = self._clock() + VisibilityTimeout
+        if fault is not None:
+            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: Any) -> None:  # noqa: N803
+        """Put a copy into the DLQ."""
+        fault = self._gate.enter(Call.DEAD_LETTER)
+        assert QueueUrl == DLQ_URL
+        if fault is not None and fault.effect == "not sent":
+            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+        attributes = {name: value["StringValue"] for name, value in MessageAttributes.items()}
+        assert all(attributes.values()), "SQS refuses an empty attribute"
+        self.dlq.append(DeadLetter(MessageBody, self._key_of(MessageBody), attributes))
+        self._gate.note(f"  DLQ {attributes['error_code']}")
+        if fault is not None:
+            raise ReadTimeoutError(endpoint_url=ENDPOINT)

@@ -1,0 +1,160 @@
+"""One delivery's process: the real intake, service, ledger, clients and publisher, on simulated surroundings."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from refunds.batch import Intake
+from refunds.cancel_types import CancelType, cancel_type
+from refunds.ledger import Ledger
+from refunds.providers.clients import ProviderClients
+from refunds.providers.credentials import CredentialSource
+from refunds.providers.exchange import Exchange
+from refunds.publisher import Publisher
+from refunds.queue import MessageQueue, RetrySchedule
+from refunds.service import RefundService, Timing
+from refunds.settings import Backoff, EbpHeaders, Timeouts
+from tests.simulation.aws import DLQ_URL, QUEUE_URL
+from tests.simulation.gate import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from refunds.contracts.outbound import Outcome
+    from refunds.disposition import Reason
+    from tests.simulation.simulation import Simulation
+
+TIMEOUTS: Final = Timeouts(connect=5, read=60, lookup=10)
+LEASE_MARGIN: Final = 10.0
+SEND_BUDGET: Final = TIMEOUTS.connect + TIMEOUTS.read + 2
+BACKOFF: Final = Backoff(base=30, cap=900, later=1800)
+TTL_DAYS: Final = 400
+SECRET: Final = json.dumps(
+    {
+        "portone": {"imp_key": "simulator-imp-key", "imp_secret": "simulator-imp-secret"},
+        "ebp": {"access_key": "simulator-access-key", "hash_key": "simulator-hash-key"},
+    }
+)
+_HEADERS: Final = EbpHeaders("division", "store", "channel", "KIC", "KR", "KRW")
+CANCEL_TYPES: Final = {
+    name: cancel_type(name)
+    for name in ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
+}
+
+
+class InlineExecutor(Executor):
+    """Runs at once what is submitted; a process that dies takes the whole batch with it."""
+
+    @override
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run ``fn`` here and now."""
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class Watcher:
+    """Stands in for the telemetry: it writes nothing and knows which request is being worked on."""
+
+    def __init__(self, name: str) -> None:
+        self.key = ""
+        self.crashes: list[BaseException] = []
+        self._name = name
+
+    @contextmanager
+    def record(self, **keys: object) -> Iterator[None]:
+        """Follow the work from record to record."""
+        outer, self.key = self.key, f"{self._name}#{keys.get('cancel_request_id')}"
+        try:
+            yield
+        finally:
+            self.key = outer
+
+    def identify(self, **keys: object) -> None:
+        """Nothing to do."""
+
+    def settled(self, outcome: Outcome) -> None:
+        """Nothing to do."""
+
+    def redelivered(self, reason: Reason, seconds: int) -> None:
+        """Nothing to do."""
+
+    def dead_lettered(self, reason: Reason) -> None:
+        """Nothing to do."""
+
+    def failed(self, what: str, error: BaseException) -> None:
+        """Keep what the batch survived."""
+        self.crashes.append(error)
+
+
+class Process:
+    """What one Lambda environment holds while it works on one batch.
+
+    Args:
+        number: unique in the simulation.
+        skew: seconds by which its wall clock is ahead; time limits use a clock without skew.
+    """
+
+    def __init__(self, simulation: Simulation, kind: CancelType, number: int, skew: float) -> None:
+        self.number = number
+        self.kind = kind
+        self.skew = skew
+        self.simulation = simulation
+        self.watcher = Watcher(kind.policy.cancel_type)
+        self.started_at = len(simulation.gate.calls)
+        self._owners = 0
+        self.intake = self._build()
+
+    def wall_clock(self) -> float:
+        """UNIX seconds, as this process believes."""
+        return self.simulation.clock.now + self.skew
+
+    def _build(self) -> Intake[Any]:
+        simulation, policy = self.simulation, self.kind.policy
+        operation = self.kind.operation(self._clients())
+        ledger = Ledger(simulation.client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
+        service: RefundService[Any] = RefundService(
+            policy, operation, ledger, timing=self._timing(), new_owner=self._new_owner
+        )
+        queue: Any = simulation.queues[policy.cancel_type]
+        bus: Any = simulation.bus
+        watcher: Any = self.watcher
+        return Intake(
+            policy,
+            operation,
+            service,
+            publisher=Publisher(bus, "accounting"),
+            queue=MessageQueue(queue, QUEUE_URL, DLQ_URL, clock=self.wall_clock),
+            schedule=RetrySchedule(BACKOFF, simulation.chance),
+            telemetry=watcher,
+            max_receive_count=queue.max_receives,
+            workers=InlineExecutor(),
+        )
+
+    def _clients(self) -> ProviderClients:
+        simulation = self.simulation
+        return ProviderClients(
+            exchange=Exchange(simulation.http, TIMEOUTS),
+            credentials=CredentialSource(self._read_secret, clock=simulation.clock),
+            portone_base_url="https://portone.invalid",
+            ebp_base_url="https://ebp.invalid",
+            ebp_headers=_HEADERS,
+            clock=simulation.clock,
+        )
+
+    def _timing(self) -> Timing:
+        return Timing(clock=self.wall_clock, send_budget=SEND_BUDGET, lease_margin=LEASE_MARGIN)
+
+    def _read_secret(self) -> str:
+        if self.simulation.gate.enter(Call.SECRET) is not None:
+            raise ConnectionError
+        return SECRET
+
+    def _new_owner(self) -> str:
+        self._owners += 1
+        return f"p{self.number}-{self._owners}"

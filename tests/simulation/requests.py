@@ -1,0 +1,96 @@
+"""Cancel requests as the order service publishes them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.process import CANCEL_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One cancellation somebody wants.
+
+    Attributes:
+        subject: the payment, receipt or order at the provider.
+        amount: won; ``None`` for all that is left, and for what moves no money.
+    """
+
+    cancel_type: str
+    cancel_request_id: str
+    subject: str
+    amount: int | None
+    request: Mapping[str, Any]
+    order_id: str = "ORD1"
+
+    @property
+    def key(self) -> str:
+        """Its partition key in the ledger."""
+        return f"{self.cancel_type}#{self.cancel_request_id}"
+
+    @cached_property
+    def body(self) -> str:
+        """The SQS message body: an EventBridge envelope."""
+        detail = {
+            "schema_version": "1.0",
+            "cancel_request_id": self.cancel_request_id,
+            "order_id": self.order_id,
+            "requested_at": "2026-11-21T05:00:00Z",
+            "requested_by": "customer",
+            "reason": "고객 변심",
+            "request": self.request,
+        }
+        return json.dumps(
+            {
+                "version": "0",
+                "source": "order-service",
+                "detail-type": CANCEL_TYPES[self.cancel_type].policy.detail_type,
+                "detail": detail,
+            }
+        )
+
+
+def refund(
+    number: int,
+    imp_uid: str,
+    amount: int | None,
+    *,
+    checksum: int | None = None,
+    merchant_uid: str | None = None,
+    **fields: Any,
+) -> Wanted:
+    """A ``payment_cancel``; with ``merchant_uid`` the event does not name the payment itself."""
+    request: dict[str, Any] = {"merchant_uid": merchant_uid} if merchant_uid else {"imp_uid": imp_uid}
+    optional = {"amount": amount, "checksum": checksum, **fields}
+    request.update({name: value for name, value in optional.items() if value is not None})
+    return Wanted("payment_cancel", f"cr-{number}", imp_uid, amount, request)
+
+
+def revoke(number: int, kind: str, subject: str) -> Wanted:
+    """A ``vbank_revoke``, ``cvs_revoke`` or ``receipt_revoke``."""
+    name = "merchant_uid" if kind == "receipt_revoke" else "imp_uid"
+    return Wanted(kind, f"cr-{number}", subject, None, {name: subject})
+
+
+def order_cancel(number: int, order_no: str, items: list[dict[str, Any]], **fields: Any) -> Wanted:
+    """An ``order_cancel`` of the given lines."""
+    total = sum(item["quantity"] * item["amount"] for item in items)
+    request = {"orderNo": order_no, "totalCancelAmount": total, "items": items, **fields}
+    return Wanted("order_cancel", f"cr-{number}", order_no, total, request, order_id=order_no)
+
+
+def line(seq: int, quantity: int, amount: int, item_type: str = "PHYSICAL") -> dict[str, Any]:
+    """One order line; ``amount`` is won per unit."""
+    return {
+        "seq": seq,
+        "itemType": item_type,
+        "itemId": f"item-{seq}",
+        "quantity": quantity,
+        "amount": amount,
+    }

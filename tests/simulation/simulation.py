@@ -1,0 +1,336 @@
+"""The world, AWS, and the deliveries between them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from local.simulator import World
+from local.simulator.movements import Movement
+from refunds.deadline import Deadline
+from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
+from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
+from tests.simulation.oracle import Books, ProviderGate, Sent
+from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Process
+from tests.simulation.table import Item, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from refunds.cancel_types import CancelType
+    from tests.simulation.requests import Wanted
+
+START: Final = 1_795_237_200.0
+ZOMBIE_SLEEP: Final = max(VISIBILITY_TIMEOUT, FUNCTION_TIMEOUT + LEASE_MARGIN) + 60
+MAX_DEPTH: Final = 2
+
+
+@dataclass(slots=True)
+class Clock:
+    """UNIX seconds that pass only when told to."""
+
+    now: float = START
+
+    def __call__(self) -> float:
+        """The true time."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+class Observer:
+    """What wants to hear of everything that happens; every method may be overridden."""
+
+    def wrote(self, old: Item | None, new: Item) -> None:
+        """A ledger item was written."""
+
+    def published(self, detail: dict[str, Any]) -> None:
+        """The accounting bus took an event."""
+
+    def moved(self, movement: Movement, owner: str | None) -> None:
+        """Money moved, or something was voided; ``owner`` is the cancel request that did it."""
+
+    def sending(self, sent: Sent) -> None:
+        """A call that moves money or voids something is about to leave."""
+
+    def acknowledged(self, message: Message) -> None:
+        """A message was deleted from its queue."""
+
+    def delivered(self) -> None:
+        """A delivery has ended."""
+
+
+@dataclass
+class _Held:
+    """A delivery in a thread of its own, held at its ``stop_at``-th call until the other one has ended."""
+
+    stop_at: int
+    baton: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    back: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    process: Process | None = None
+    calls: int = 0
+    done: bool = False
+    error: BaseException | None = None
+
+
+class Simulation:
+    """One history. Deterministic: the same chooser and the same messages give the same history.
+
+    Args:
+        chooser: decides what goes wrong at each call.
+        chance: uniform in 0 … 1, for the jitter of retries.
+        make_process: builds a delivery's process.
+        index_lag: seconds until the ledger's indexes show an item.
+    """
+
+    def __init__(
+        self,
+        chooser: Chooser,
+        *,
+        observer: Observer | None = None,
+        chance: Callable[[], float] = lambda: 0.5,
+        max_receives: int = 3,
+        make_process: Callable[[Simulation, CancelType, int, float], Process] = Process,
+        index_lag: float = 0.0,
+    ) -> None:
+        self.clock = Clock()
+        self.observer = observer or Observer()
+        self.chance = chance
+        self.world = World(clock=self.clock)
+        self.gate = Gate(chooser, elapse=self.clock.advance, meanwhile=self._meanwhile, pause=self._pause)
+        self.books = self._keep_books()
+        self.providers = ProviderGate(
+            self.world, self.gate, elapse=self.clock.advance, who=self._who, on_send=self._sending
+        )
+        self.http = httpx.Client(transport=self.providers, trust_env=False)
+        self.table = Table(self.gate, self._wrote, clock=self.clock, index_lag=index_lag)
+        self.client: Any = self.table
+        self.bus = Bus(self.gate, self._published)
+        self.queues = {
+            name: Queue(self.gate, clock=self.clock, key_of=key_of, max_receives=max_receives)
+            for name in CANCEL_TYPES
+        }
+        self.wanted: dict[str, Wanted] = {}
+        self.crashes: list[BaseException] = []
+        self.process: Process | None = None
+        self.current: list[Message] = []
+        self._make_process = make_process
+        self._depth = 0
+        self._processes = 0
+        self._held: _Held | None = None
+        self._in_held = False
+
+    # --- what the outside does
+
+    def publish(self, wanted: Wanted) -> Message:
+        """The order service asks for a cancellation, perhaps not for the first time."""
+        self.wanted[wanted.key] = wanted
+        return self.queues[wanted.cancel_type].send(wanted.body)
+
+    def run(self, *, limit: int = 200) -> None:
+        """Deliver, in the order of their time, until every queue is empty."""
+        for _ in range(limit):
+            waiting = [m for queue in self.queues.values() for m in queue.messages.values()]
+            if not waiting:
+                return
+            message = min(waiting, key=lambda m: (m.visible_at, m.message_id))
+            self.clock.now = max(self.clock.now, message.visible_at)
+            self.deliver([message])
+        raise AssertionError("the queue never empties")
+
+    def deliver(self, messages: Iterable[Message], *, skew: float = 0.0) -> None:
+        """One receive: a process works on the messages, which are of one cancel type."""
+        messages = list(messages)
+        name = messages[0].key.partition("#")[0]
+        queue = self.queues[name]
+        received = queue.receive(messages)
+        if not received:
+            return
+        self._processes += 1
+        process = self._make_process(self, CANCEL_TYPES[name], self._processes, skew)
+        self.gate.note(f"delivery {process.number} of {', '.join(m.key for m in received)} ({received[0].receives})")
+        outer, self.process, outer_messages, self.current = self.process, process, self.current, received
+        self._depth += 1
+        try:
+            acknowledged = self._invoke(process, received)
+        finally:
+            self._depth -= 1
+            self.process, self.current = outer, outer_messages
+        for message in acknowledged:
+            queue.acknowledge(message)
+            self.gate.note(f"  acknowledged {message.key}")
+            self.observer.acknowledged(message)
+        self._release()
+        self.observer.delivered()
+
+    def finish(self, *, rounds: int = 3) -> None:
+        """The faults stop, operators redrive the DLQs, and what is late arrives."""
+        self.gate.chooser = NoFaults()
+        self.gate.note("--- faults stop")
+        self._drain(rounds)
+        self.gate.note("--- late calls arrive")
+        self.world.settle()
+        self._drain(rounds)
+
+    def _drain(self, rounds: int) -> None:
+        self.run()
+        for _ in range(rounds):
+            self.clock.advance(3600)
+            if not sum(queue.redrive() for queue in self.queues.values()):
+                return
+            self.run()
+
+    # --- one invocation
+
+    def _invoke(self, process: Process, received: list[Message]) -> list[Message]:
+        """Returns the messages to delete: none if the process died or was stopped for its time."""
+        end = self.clock.now + FUNCTION_TIMEOUT
+        try:
+            answer = process.intake.batch([m.record() for m in received], Deadline(end, self.clock))
+            self.gate.enter(Call.RETURN)
+        except ProcessDied:
+            self.gate.note(f"delivery {process.number} dies")
+            return []
+        finally:
+            self.crashes += process.watcher.crashes
+        if self.clock.now > end:
+            self.gate.note(f"delivery {process.number} returns too late")
+            return []
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        self.gate.note(f"delivery {process.number} ends")
+        return [message for message in received if message.message_id not in failed]
+
+    def _who(self) -> tuple[str, int]:
+        assert self.process is not None
+        return self.process.watcher.key, self.process.number
+
+    # --- what happens meanwhile
+
+    def _meanwhile(self, fault: Fault) -> None:
+        name, _, rest = fault.effect.partition(" ")
+        match name:
+            case "somebody":
+                self._somebody(rest, fault.argument)
+            case "sleep":
+                self.clock.advance(fault.argument)
+            case _:
+                self._deliver_meanwhile(name, rest, fault.argument)
+
+    def _deliver_meanwhile(self, whose: str, how: str, argument: int) -> None:
+        if self._depth >= MAX_DEPTH or not self.current:
+            return
+        message = self.current[0]
+        queue = self.queues[message.key.partition("#")[0]]
+        if whose == "redelivery":
+            self.clock.advance(ZOMBIE_SLEEP)
+            again = queue.messages.get(message.message_id)
+        elif whose == "duplicate":
+            again = queue.send(message.body)
+        else:
+            again = self._waiting_rival(message)
+        if again is None:
+            return
+        if how == "held":
+            self._hold(again, argument)
+        else:
+            self.deliver([again], skew=float(argument))
+
+    def _waiting_rival(self, message: Message) -> Message | None:
+        waiting = (m for queue in self.queues.values() for m in queue.messages.values())
+        return next((m for m in waiting if m.key != message.key and m.visible_at <= self.clock.now), None)
+
+    def _somebody(self, action: str, amount: int) -> None:
+        wanted = self.wanted[self.current[0].key] if self.current else next(iter(self.wanted.values()))
+        try:
+            self.world.somebody_else(wanted.subject, action, amount or None)
+        except ValueError:
+            self.gate.note("  nobody can")
+
+    # --- true interleaving
+
+    def _hold(self, message: Message, stop_at: int) -> None:
+        if self._held is not None:
+            return
+        held = self._held = _Held(stop_at)
+
+        def run() -> None:
+            held.baton.acquire()
+            try:
+                self.deliver([message])
+            except BaseException as error:  # noqa: BLE001 - raised again where the history runs
+                held.error = error
+            held.done = True
+            held.back.release()
+
+        threading.Thread(target=run, daemon=True).start()
+        self._switch_to(held)
+
+    def _switch_to(self, held: _Held) -> None:
+        state = self.process, self.current, self._depth
+        self._in_held = True
+        held.baton.release()
+        held.back.acquire()
+        self._in_held = False
+        self.process, self.current, self._depth = state
+        if held.done:
+            self._held = None
+        if held.error is not None:
+            raise held.error
+
+    def _pause(self) -> None:
+        held = self._held
+        if held is None or not self._in_held or held.calls > held.stop_at:
+            return
+        held.calls += 1
+        if held.calls <= held.stop_at:
+            return
+        self.gate.note("held here")
+        state = self.process, self.current, self._depth
+        held.back.release()
+        held.baton.acquire()
+        self.process, self.current, self._depth = state
+        self.gate.note("goes on")
+
+    def _release(self) -> None:
+        """Let a held delivery end once the one that began before it has."""
+        if self._held is not None and not self._in_held:
+            self._switch_to(self._held)
+
+    # --- who listens
+
+    def _keep_books(self) -> Books:
+        books = Books(self._moved)
+        self.world.money = self.world.portone_state.money = self.world.ebp_state.money = books
+        return books
+
+    def _moved(self, movement: Movement, owner: str | None) -> None:
+        whose = owner or "somebody else"
+        self.gate.note(f"  {movement.kind} of {movement.subject}: {movement.amount} won by {whose}")
+        self.observer.moved(movement, owner)
+
+    def _wrote(self, old: Item | None, new: Item) -> None:
+        doubt = ", in doubt" if new["in_doubt"]["BOOL"] else ""
+        self.gate.note(f"  {new['pk']['S']} {new['state']['S']} attempt {new['attempt']['N']}{doubt}")
+        self.observer.wrote(old, new)
+
+    def _published(self, detail: dict[str, Any]) -> None:
+        self.observer.published(detail)
+
+    def _sending(self, sent: Sent) -> None:
+        self.observer.sending(sent)
+
+
+def key_of(body: str) -> str:
+    """The ledger key of the request in a message body; of one that names none, the body itself."""
+    try:
+        event = json.loads(body)
+        kind = next(k for k, v in CANCEL_TYPES.items() if v.policy.detail_type == event["detail-type"])
+        return f"{kind}#{event['detail']['cancel_request_id']}"
+    except (ValueError, KeyError, TypeError, StopIteration):
+        return body

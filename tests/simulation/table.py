@@ -1,0 +1,156 @@
+"""DynamoDB as the ledger uses it: conditional writes, consistent reads, an index that lags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from tests.simulation.gate import Call, Fault, Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+Item = dict[str, Any]
+ENDPOINT = "https://dynamodb.invalid"
+
+
+class ConditionalCheckFailedException(ClientError):
+    """What a refused conditional write raises; ``response["Item"]`` is the item that refused it."""
+
+
+class _Exceptions:
+    ConditionalCheckFailedException = ConditionalCheckFailedException
+    ClientError = ClientError
+
+
+class Table:
+    """One table and its client in one.
+
+    Args:
+        on_write: told the old and the new item after every write.
+        clock: UNIX seconds.
+        index_lag: seconds until a written item appears in the indexes.
+    """
+
+    exceptions = _Exceptions
+
+    def __init__(
+        self,
+        gate: Gate,
+        on_write: Callable[[Item | None, Item], None],
+        *,
+        clock: Callable[[], float],
+        index_lag: float = 0.0,
+    ) -> None:
+        self.items: dict[str, Item] = {}
+        self._gate = gate
+        self._on_write = on_write
+        self._clock = clock
+        self._index_lag = index_lag
+        self._indexed: list[tuple[float, Item]] = []
+
+    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+        """A strongly consistent read."""
+        assert TableName
+        assert ConsistentRead
+        self._fail_read(self._gate.enter(Call.GET))
+        item = self.items.get(Key["pk"]["S"])
+        return {"Item": item} if item else {}
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        """A conditional put."""
+        key = request["Item"]["pk"]["S"]
+        return self._write(Call.CLAIM, key, request, lambda _old: request["Item"])
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """A conditional update."""
+        key = request["Key"]["pk"]["S"]
+        return self._write(Call.UPDATE, key, request, lambda old: _updated(old, request))
+
+    def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
+        """Strongly consistent reads of several items."""
+        self._fail_read(self._gate.enter(Call.BATCH_GET))
+        ((name, wanted),) = RequestItems.items()
+        assert wanted["ConsistentRead"]
+        keys = [key["pk"]["S"] for key in wanted["Keys"]]
+        return {"Responses": {name: [self.items[key] for key in keys if key in self.items]}}
+
+    def get_paginator(self, operation: str) -> Table:
+        """Only ``query`` is asked for; the table is its own paginator."""
+        assert operation == "query"
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        """One page of an index, without what was written within the lag."""
+        self._fail_read(self._gate.enter(Call.QUERY))
+        attribute = request["ExpressionAttributeNames"]["#a"]
+        value = request["ExpressionAttributeValues"][":v"]
+        assert request["IndexName"] in ("by_payment", "by_order")
+        horizon = self._clock() - self._index_lag
+        seen = {item["pk"]["S"]: item for at, item in self._indexed if at <= horizon}
+        yield {"Items": [item for item in seen.values() if item.get(attribute) == value]}
+
+    def _write(
+        self, call: Call, key: str, request: Mapping[str, Any], make: Callable[[Item], Item]
+    ) -> dict[str, Any]:
+        fault = self._gate.enter(call)
+        if fault is not None and fault.effect == "not sent":
+            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+        self._put_if(key, request, make)
+        if fault is not None and fault.effect == "lost":
+            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+        if fault is not None and fault.effect == "lost, repeated":
+            self._put_if(key, request, make)
+        return {}
+
+    def _put_if(self, key: str, request: Mapping[str, Any], make: Callable[[Item], Item]) -> None:
+        old = self.items.get(key)
+        if not _holds(old, request):
+            self._gate.note("  condition refused")
+            assert request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+            error: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"}}
+            raise ConditionalCheckFailedException({**error, "Item": old} if old else error, "Write")
+        new = make(old or {})
+        self.items[key] = new
+        self._indexed.append((self._clock(), new))
+        self._on_write(old, new)
+
+    def _fail_read(self, fault: Fault | None) -> None:
+        if fault is not None:
+            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+
+
+def _holds(item: Item | None, request: Mapping[str, Any]) -> bool:
+    """Evaluate ``attribute_not_exists(pk)`` or a conjunction of equalities."""
+    condition = request["ConditionExpression"]
+    if condition == "attribute_not_exists(pk)":
+        return item is None
+    if item is None:
+        return False
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    terms = (term.split(" = ") for term in condition.split(" AND "))
+    return all(_equal(item.get(names[name]), values[value]) for name, value in terms)
+
+
+def _equal(one: Mapping[str, str] | None, other: Mapping[str, str]) -> bool:
+    """Numbers are equal by value, as in DynamoDB."""
+    if one is not None and "N" in one and "N" in other:
+        return float(one["N"]) == float(other["N"])
+    return one == other
+
+
+def _updated(old: Item, request: Mapping[str, Any]) -> Item:
+    """Carry out ``SET a = :a, l = list_append(l, :x) REMOVE b``."""
+    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    sets, _, removes = request["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
+    new = dict(old)
+    for assignment in sets.replace("list_append(#timeline, :event)", ":appended").split(", "):
+        name, value = assignment.split(" = ")
+        if value == ":appended":
+            new[names[name]] = {"L": old[names[name]]["L"] + values[":event"]["L"]}
+        else:
+            new[names[name]] = values[value]
+    for name in removes.split(", ") if removes else ():
+        new.pop(names[name], None)
+    return new
