@@ -25,6 +25,7 @@ PERSONAL = {
     "user_agent": "Mozilla/5.0",
     "customer_uid": "customer-7",
     "cancel_reason": "이사",
+    "cancel_history": [{"amount": 1, "reason": "이혼"}],
     "deposit_history": [{"depositor_name": "박입금"}],
 }
 ODD_VALUES: st.SearchStrategy[Any] = st.one_of(
@@ -163,6 +164,7 @@ def test_personal_data_is_not_shown() -> None:
         "Mozilla",
         "customer-7",
         "이사",
+        "이혼",
         "박입금",
     ):
         assert value not in repr(found)

@@ -49,7 +49,7 @@ class Cancellation(ProviderModel):
     cancellation_id: Annotated[Identifier | None, BeforeValidator(_blank_is_none)] = None
     amount: Amount
     pg_tid: OptionalText = None
-    reason: OptionalText = None
+    reason: OptionalText = Field(default=None, repr=False)
     cancelled_at: OptionalNumber = None
     receipt_url: OptionalText = None
 
