@@ -12,6 +12,9 @@ is true from the claim until it is proven that nothing was sent: a crash in betw
 and whoever comes next asks the provider before sending.
 
 Only terminal items carry ``expires_at``: DynamoDB never deletes one whose outcome is open.
+
+The index ``by_state`` holds what still needs somebody: open items, and outcomes that were found
+without their message (``refunds.inquiry``) until these have been published.
 """
 
 from __future__ import annotations
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 _DAY: Final = 86_400
 _BATCH_GET_LIMIT: Final = 100  # keys in one BatchGetItem (AWS limit)
+
+#: ``open_state`` of a terminal item whose outcome is still to be published.
+UNPUBLISHED: Final = "UNPUBLISHED"
 
 
 class State(StrEnum):
@@ -84,6 +90,8 @@ class Entry:
     outcome: Outcome | None = None
     proof: str | None = None
     timeline: tuple[str, ...] = ()
+    unpublished: bool = False
+    """Ended without its message at hand: nobody publishes the outcome by redelivery."""
 
     def leased(self, now: float) -> bool:
         """Whether a worker, or what it sent, may still be under way."""
@@ -119,7 +127,7 @@ class Ledger:
         """The item as of now (strongly consistent), or ``None``."""
         answer = self._client.get_item(TableName=self._table, Key=_pk(str(key)), ConsistentRead=True)
         item = answer.get("Item")
-        return _decode(item) if item else None
+        return decode(item) if item else None
 
     def claim(self, entry: Entry) -> Entry:
         """Write the first item of a request, in whatever state it starts.
@@ -160,7 +168,9 @@ class Ledger:
         Raises:
             Fenced: it was taken over.
         """
-        renewed = replace(entry, before=before, payment_ref=before.subject, lease_until=lease_until, in_doubt=True)
+        renewed = replace(
+            entry, before=before, payment_ref=before.subject, lease_until=lease_until, in_doubt=True
+        )
         return self._replace(renewed, entry, "STARTED sends", _fenced)
 
     def release(self, entry: Entry, *, in_doubt: bool) -> None:
@@ -187,14 +197,24 @@ class Ledger:
         code = f" {outcome.error.code}" if outcome.error else ""
         return self._replace(recorded, entry, f"{state}{code}: {proof}", _fenced)
 
+    def published(self, entry: Entry) -> Entry:
+        """Note that the outcome of an entry that was ``unpublished`` is on the accounting bus.
+
+        Raises:
+            Fenced: the item is not as ``entry`` saw it.
+        """
+        return self._replace(replace(entry, unpublished=False), entry, f"{entry.state} published", _fenced)
+
     def siblings(self, entry: Entry) -> Siblings:
         """Other cancellations of the same payment.
 
         Membership comes from an index that lags by milliseconds; the items are read consistently.
         A sibling too new for the index was claimed too recently to have reached the provider.
         """
-        others = [pk for pk in self._keys("by_payment", "payment_ref", entry.payment_ref) if pk != str(entry.key)]
-        entries = [_decode(item) for item in self._items(others)]
+        others = [
+            pk for pk in self._keys("by_payment", "payment_ref", entry.payment_ref) if pk != str(entry.key)
+        ]
+        entries = [decode(item) for item in self._items(others)]
         succeeded = [e.outcome for e in entries if e.outcome and e.state is State.SUCCEEDED]
         held = (outcome.provider.cancellation_id for outcome in succeeded)
         return Siblings(
@@ -228,7 +248,9 @@ class Ledger:
             pending += list(left["Keys"]) if left else []
         return found
 
-    def _replace(self, entry: Entry, seen: Entry, event: str, refuse: Callable[[Entry], LedgerError]) -> Entry:
+    def _replace(
+        self, entry: Entry, seen: Entry, event: str, refuse: Callable[[Entry], LedgerError]
+    ) -> Entry:
         """Change the item if it is still exactly in the hands in which ``seen`` saw it.
 
         An update and not a put: attributes written by a newer version of this code survive.
@@ -254,7 +276,7 @@ class Ledger:
 
     def _old(self, refused: Any, key: Key) -> Entry:
         item = refused.response.get("Item")
-        entry = _decode(item) if item else self.get(key)
+        entry = decode(item) if item else self.get(key)
         if entry is None:
             raise Fenced(f"{key} has vanished from the ledger: do not replay it before finding out why")
         return entry
@@ -291,8 +313,8 @@ class Ledger:
             item["proof"] = {"S": entry.proof}
         if entry.state.terminal:
             item["expires_at"] = {"N": str(int(now) + self._ttl)}
-        else:
-            item["open_state"] = {"S": entry.state.value}
+        if entry.unpublished or not entry.state.terminal:
+            item["open_state"] = {"S": UNPUBLISHED if entry.unpublished else entry.state.value}
         return item
 
 
@@ -322,7 +344,8 @@ def _fenced(found: Entry) -> Fenced:
     return Fenced(f"{found.key} was taken over (now {found.state}): this worker's result is not recorded")
 
 
-def _decode(item: Mapping[str, Any]) -> Entry:
+def decode(item: Mapping[str, Any]) -> Entry:
+    """An entry from its DynamoDB item."""
     outcome = item.get("outcome")
     before = item.get("before")
     return Entry(
@@ -342,6 +365,7 @@ def _decode(item: Mapping[str, Any]) -> Entry:
         outcome=Outcome.model_validate_json(outcome["S"]) if outcome else None,
         proof=item["proof"]["S"] if "proof" in item else None,
         timeline=tuple(event["S"] for event in item["timeline"]["L"]),
+        unpublished=item.get("open_state") == {"S": UNPUBLISHED},
     )
 
 
