@@ -103,18 +103,8 @@ class Exchange:
             OutcomeUnknown: the request may have arrived, but no complete answer did.
         """
         operation = f"{method} {template}"
+        limit = self._limit(operation, deadline, read_timeout)
         timeouts = self.timeouts
-        needed = timeouts.connect + read_timeout + self._record_margin
-        if deadline.remaining() < needed:
-            raise NotSent(
-                f"{operation} was not started: it may take {needed:.0f} s and the function stops "
-                "before that; the message is retried with a whole invocation's time"
-            )
-        now = deadline.clock()
-        limit = TimeLimit(
-            connected=Deadline(now + timeouts.connect, deadline.clock),
-            over=Deadline(now + timeouts.connect + read_timeout, deadline.clock),
-        )
         failure: ProviderError
         try:
             request = self._http.build_request(
@@ -134,13 +124,25 @@ class Exchange:
             except _NEVER_SENT as error:
                 failure = _not_sent(operation, error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the outcome is unknown
-                failure = OutcomeUnknown(
-                    f"{operation} got no complete answer ({type(error).__name__}): "
-                    "it may have been carried out"
-                )
+                failure = _unknown(operation, error)
         # Raised out here, so that no original exception hangs on it: its request shows the
         # query string and the headers to whoever formats a traceback.
         raise failure
+
+    def _limit(self, operation: str, deadline: Deadline, read_timeout: float) -> TimeLimit:
+        """When the call must be connected and over; refuses one that would not leave time to record it."""
+        to_connect = self.timeouts.connect
+        needed = to_connect + read_timeout + self._record_margin
+        if deadline.remaining() < needed:
+            raise NotSent(
+                f"{operation} was not started: it may take {needed:.0f} s and the function stops "
+                "before that; the message is retried with a whole invocation's time"
+            )
+        now = deadline.clock()
+        return TimeLimit(
+            connected=Deadline(now + to_connect, deadline.clock),
+            over=Deadline(now + to_connect + read_timeout, deadline.clock),
+        )
 
     def _answer(self, request: httpx.Request, over: Deadline) -> Answer:
         response = self._http.send(request, stream=True, follow_redirects=False)
@@ -166,6 +168,12 @@ def _read(response: httpx.Response, over: Deadline) -> bytes:
 
 def _not_sent(operation: str, error: Exception) -> NotSent:
     return NotSent(f"{operation} was not sent ({type(error).__name__}): no connection was made")
+
+
+def _unknown(operation: str, error: Exception) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{operation} got no complete answer ({type(error).__name__}): it may have been carried out"
+    )
 
 
 def _retry_after(response: httpx.Response) -> float | None:
