@@ -13,7 +13,6 @@ from local.simulator.faults import Operation
 from local.simulator.movements import Actor, Movement, MovementKind
 from local.stack import OutcomeLog
 
-
 _SENDS = (Operation.CANCEL, Operation.REVOKE, Operation.RECEIPT)
 
 
