@@ -121,7 +121,7 @@ def _start_ministack(stack: Stack, options: Options, say: Say) -> None:
     child = processes.spawn([tool(MINISTACK, "ministack")], log, environment)
     stack.children.append(child)
     stack.pids[MINISTACK] = child.pid
-    processes.wait_until(lambda: processes.listens(child.pid, port), child, log)
+    processes.wait_until(lambda: processes.listening_address(child.pid, port), child, log)
     stack.endpoint_url = f"http://{LOOPBACK}:{port}"
 
 

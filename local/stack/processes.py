@@ -35,12 +35,12 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
-def listens(pid: int, port: int) -> bool | None:
-    """``True`` once this very process listens on the port, else ``None``."""
+def listening_address(pid: int, port: int) -> str | None:
+    """The address on which this very process listens on the port; ``None`` while it does not."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.Process(pid).net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                return True
+                return str(connection.laddr.ip)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -72,11 +73,13 @@ class Stack:
         return len(self._processes()) == len(self.pids)
 
     def stop(self) -> None:
-        """End its processes, exactly those, and forget it."""
+        """End its processes, exactly those, and forget it; its logs stay."""
         stop(self._processes())
         for child in self.children:
             child.wait()
-        (self.directory / "stack.json").unlink(missing_ok=True)
+        for file in ("stack.json", "credentials.json", "invoke-env.json"):
+            (self.directory / file).unlink(missing_ok=True)
+        shutil.rmtree(self.directory / "tmp", ignore_errors=True)
 
     def _processes(self) -> list[psutil.Process]:
         found = (running(pid, _MARKERS[name]) for name, pid in self.pids.items())

@@ -6,11 +6,12 @@ import os
 import platform
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 STATE_DIR = PROJECT / ".local"
+LAMBDA_PYTHON = "3.13"
 
 
 class StackError(Exception):
@@ -24,6 +25,12 @@ class Host:
     python_version: str
     architecture: str
     python_platform: str
+
+    @property
+    def container(self) -> Host:
+        """The same processor as Lambda's containers see it: Linux with the template's default Python."""
+        processor = "aarch64" if self.architecture == "arm64" else "x86_64"
+        return replace(self, python_version=LAMBDA_PYTHON, python_platform=f"{processor}-manylinux2014")
 
     @property
     def runtime(self) -> str:
