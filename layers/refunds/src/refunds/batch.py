@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, identify, parse_cancellation
-from refunds.contracts.trigger import detail_of_body, detail_of_event
+from refunds.contracts.trigger import detail_of_event, event_of_body, is_quiet_replay
 from refunds.deadline import Deadline
-from refunds.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver
+from refunds.disposition import Acknowledge, DeadLetter, Disposition, Publish, Reason, Redeliver, Source
 from refunds.errors import ErrorCode, InvalidRequest, NotSettled
 from refunds.operation import Operation
 from refunds.policy import Policy
@@ -68,6 +68,7 @@ class _Read(Generic[RequestT]):
     identity: Identity | None
     cancellation: Cancellation[RequestT] | None = None
     error: InvalidRequest | None = None
+    quiet: bool = False
 
     @property
     def cancel_request_id(self) -> str | None:
@@ -138,7 +139,7 @@ class Intake(Generic[RequestT]):
             reason = _dead_letter_reason(disposition)
             if reason is not None and not self._move(json.dumps(event), read, reason):
                 raise NotSettled(f"{reason.code}: {reason.message}")
-            if isinstance(disposition, Publish):
+            if isinstance(disposition, (Publish, Acknowledge)):
                 return disposition.outcome.model_dump(mode="json")
             return {
                 "outcome": None,
@@ -147,23 +148,24 @@ class Intake(Generic[RequestT]):
 
     def _read(self, message: Message) -> _Read[RequestT]:
         try:
-            detail = detail_of_body(message.body, self._policy.detail_type)
+            event = event_of_body(message.body)
         except InvalidRequest as error:
             return _Read(None, error=error)
-        return self._read_detail(detail)
+        return self._read_event(event)
 
     def _read_event(self, event: object) -> _Read[RequestT]:
         try:
-            return self._read_detail(detail_of_event(event, self._policy.detail_type))
+            detail = detail_of_event(event, self._policy.detail_type)
         except InvalidRequest as error:
             return _Read(None, error=error)
+        return self._read_detail(detail, quiet=is_quiet_replay(event))
 
-    def _read_detail(self, detail: object) -> _Read[RequestT]:
+    def _read_detail(self, detail: object, *, quiet: bool) -> _Read[RequestT]:
         try:
             cancellation: Cancellation[Any] = parse_cancellation(self._policy.contract, detail)
         except InvalidRequest as error:
             return _Read(identify(detail), error=error)
-        return _Read(None, cancellation=cancellation)
+        return _Read(None, cancellation=cancellation, quiet=quiet)
 
     def _settle_all(
         self, messages: Sequence[Message], reads: Mapping[str, _Read[RequestT]], deadline: Deadline
@@ -217,7 +219,10 @@ class Intake(Generic[RequestT]):
             error = read.error or InvalidRequest("the message says nothing that can be read")
             return self._service.reject(read.identity, error)
         self._telemetry.identify(order_id=read.cancellation.order_id)
-        return self._service.settle(read.cancellation, delivery)
+        disposition = self._service.settle(read.cancellation, delivery)
+        if read.quiet and isinstance(disposition, Publish) and disposition.source is Source.LEDGER:
+            return Acknowledge(disposition.outcome)
+        return disposition
 
     def _publish(self, dispositions: Iterable[Disposition]) -> frozenset[str]:
         return self._publisher.publish(d.outcome for d in dispositions if isinstance(d, Publish))
@@ -272,5 +277,9 @@ class Intake(Generic[RequestT]):
         return moved
 
 
-def _dead_letter_reason(disposition: Publish | DeadLetter) -> Reason | None:
-    return disposition.dead_letter if isinstance(disposition, Publish) else disposition.reason
+def _dead_letter_reason(disposition: Publish | DeadLetter | Acknowledge) -> Reason | None:
+    match disposition:
+        case Publish(dead_letter=reason) | DeadLetter(reason):
+            return reason
+        case Acknowledge():
+            return None

@@ -26,12 +26,24 @@ class Reason:
     message: str
 
 
+class Source(Enum):
+    """How an outcome became known; only metrics depend on it."""
+
+    ANSWER = "answer"
+    """The provider's answer to the request, or to the look before it."""
+    QUESTION = "question"
+    """The answer was lost, or another worker's: the provider was asked what is true."""
+    LEDGER = "ledger"
+    """It was recorded by an earlier delivery."""
+
+
 @dataclass(frozen=True)
 class Publish:
     """Publish the outcome, then acknowledge; with ``dead_letter``, keep the message in the DLQ."""
 
     outcome: Outcome
     dead_letter: Reason | None = None
+    source: Source = Source.ANSWER
 
 
 @dataclass(frozen=True)
@@ -50,4 +62,11 @@ class Redeliver:
     not_before: float = 0.0
 
 
-Disposition = Publish | DeadLetter | Redeliver
+@dataclass(frozen=True)
+class Acknowledge:
+    """Nothing is left to do: accounting has the outcome, and whoever replayed does not want it repeated."""
+
+    outcome: Outcome
+
+
+Disposition = Publish | DeadLetter | Redeliver | Acknowledge

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from refunds import strict_json
 from refunds.errors import InvalidRequest
 
+#: How the name of a replay from the archive begins that is silent about finished requests.
+QUIET_REPLAY: Final = "quiet-"
 
-def detail_of_body(body: str, detail_type: str) -> object:
-    """The detail in an SQS message body: an EventBridge envelope or the bare detail.
+
+def event_of_body(body: str) -> object:
+    """What an SQS message body holds: an EventBridge envelope or the bare detail.
 
     Raises:
-        InvalidRequest: not JSON, or an envelope of another cancel type.
+        InvalidRequest: not JSON.
     """
     try:
-        content = strict_json.loads(body)
+        return strict_json.loads(body)
     except strict_json.NotStrictJson as error:
         raise InvalidRequest(f"the message body is {error}") from None
-    return detail_of_event(content, detail_type)
 
 
 def detail_of_event(event: object, detail_type: str) -> object:
@@ -35,6 +39,16 @@ def detail_of_event(event: object, detail_type: str) -> object:
     if event["detail-type"] != detail_type:
         raise InvalidRequest(f"this queue takes {detail_type} events; the envelope says another detail-type")
     return event["detail"]
+
+
+def is_quiet_replay(event: object) -> bool:
+    """Whether it was replayed from an archive under a name that begins with ``quiet-``.
+
+    EventBridge puts the name of the replay into the envelope's ``replay-name`` (user guide, "Replaying
+    archived events").
+    """
+    name = event.get("replay-name") if isinstance(event, dict) else None
+    return isinstance(name, str) and name.startswith(QUIET_REPLAY)
 
 
 def is_sqs_batch(event: object) -> bool:
