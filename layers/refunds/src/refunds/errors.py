@@ -12,7 +12,8 @@
     │   └── Fenced                  another worker owns the item now
     └── ProviderError
         ├── NotSent                 the request provably never reached the provider
-        │   └── CredentialsRejected the provider refuses our credentials
+        │   ├── CredentialsRejected the provider refuses our credentials
+        │   └── LimitExceeded       a guard rail of ours kept it back
         ├── LookupFailed            a question (not a cancellation) got no usable answer
         ├── OutcomeUnknown          it may or may not have been carried out
         ├── Refused                 a complete, well-formed "no" (not yet a proof)
@@ -134,6 +135,13 @@ class CredentialsRejected(NotSent):
     """The provider rejects our keys: check the provider secret. Nothing was carried out."""
 
     code = ErrorCode.PROVIDER_AUTH
+
+
+class LimitExceeded(NotSent):
+    """A guard rail (``refunds.guard``) kept the request back: a person decides what becomes of it."""
+
+    retryable = False
+    code = ErrorCode.LIMIT_EXCEEDED
 
 
 class LookupFailed(ProviderError):

@@ -71,7 +71,9 @@ class Key:
 class Entry:
     """One ledger item. Times are UNIX seconds; ``request`` is free of personal data.
 
-    ``payment_ref`` is the payment, receipt or order this cancels, once it is known.
+    ``payment_ref`` is the payment, receipt or order this cancels, once it is known. ``admitted`` says
+    that it passed the guard rails (``refunds.guard``), or that a person let it pass: it is never
+    counted again.
     """
 
     key: Key
@@ -86,6 +88,7 @@ class Entry:
     lease_until: float = 0.0
     attempt: int = 1
     in_doubt: bool = False
+    admitted: bool = False
     before: Before | None = None
     outcome: Outcome | None = None
     proof: str | None = None
@@ -169,7 +172,12 @@ class Ledger:
             Fenced: it was taken over.
         """
         renewed = replace(
-            entry, before=before, payment_ref=before.subject, lease_until=lease_until, in_doubt=True
+            entry,
+            before=before,
+            payment_ref=before.subject,
+            lease_until=lease_until,
+            in_doubt=True,
+            admitted=True,
         )
         return self._replace(renewed, entry, "STARTED sends", _fenced)
 
@@ -300,6 +308,7 @@ class Ledger:
             "lease_until": {"N": _number(entry.lease_until)},
             "attempt": {"N": str(entry.attempt)},
             "in_doubt": {"BOOL": entry.in_doubt},
+            "admitted": {"BOOL": entry.admitted},
             "updated_at": {"S": _iso(now)},
             "timeline": {"L": [{"S": event} for event in entry.timeline]},
         }
@@ -361,6 +370,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
         lease_until=float(item["lease_until"]["N"]),
         attempt=int(item["attempt"]["N"]),
         in_doubt=item["in_doubt"]["BOOL"],
+        admitted=item.get("admitted", {"BOOL": False})["BOOL"],
         before=_decode_before(before["S"]) if before else None,
         outcome=Outcome.model_validate_json(outcome["S"]) if outcome else None,
         proof=item["proof"]["S"] if "proof" in item else None,

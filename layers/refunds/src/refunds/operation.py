@@ -155,6 +155,10 @@ class Operation(Protocol[RequestT]):
         """The payment, receipt or order meant, where the request names it unmistakably."""
         ...
 
+    def amount(self, request: RequestT, before: Before) -> Decimal:
+        """Won that carrying it out would move; zero for what moves no money."""
+        ...
+
     def looks_first(self, request: RequestT) -> bool:
         """Whether ``prepare`` asks the provider."""
         ...

@@ -24,13 +24,14 @@ from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, format_timestamp
 from refunds.contracts.outbound import Outcome
 from refunds.deadline import Deadline
-from refunds.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver, RetryClass
+from refunds.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver, RetryClass, Source
 from refunds.errors import (
     ConfigurationError,
     DuplicateKey,
     ErrorCode,
     InvalidRequest,
     LedgerError,
+    LimitExceeded,
     LookupFailed,
     NotSent,
     OutcomeUnknown,
@@ -38,6 +39,7 @@ from refunds.errors import (
     Refused,
     ResponseMismatch,
 )
+from refunds.guard import Guard, Limits
 from refunds.ledger import AlreadyClaimed, Entry, Key, Ledger, State
 from refunds.operation import (
     Applied,
@@ -84,6 +86,7 @@ class RefundService(Generic[RequestT]):
 
     Args:
         new_owner: makes an owner token, unique per claim.
+        guard: keeps back what this deployment must not send; without one, everything may be sent.
     """
 
     def __init__(
@@ -94,12 +97,14 @@ class RefundService(Generic[RequestT]):
         *,
         timing: Timing,
         new_owner: Callable[[], str],
+        guard: Guard | None = None,
     ) -> None:
         self._policy = policy
         self._operation = operation
         self._ledger = ledger
         self._timing = timing
         self._new_owner = new_owner
+        self._guard = guard or Guard(Limits())
 
     def settle(self, cancellation: Cancellation[RequestT], delivery: Delivery) -> Disposition:
         """Carry out one valid cancellation, or find out what became of it.
@@ -143,9 +148,9 @@ class RefundService(Generic[RequestT]):
         return OutcomeFactory(self._policy, identity, format_timestamp(now))
 
     @property
-    def parts(self) -> tuple[Policy, Operation[RequestT], Ledger, Timing, Callable[[], str]]:
+    def parts(self) -> tuple[Policy, Operation[RequestT], Ledger, Guard, Timing, Callable[[], str]]:
         """What one settlement works with."""
-        return self._policy, self._operation, self._ledger, self._timing, self._new_owner
+        return self._policy, self._operation, self._ledger, self._guard, self._timing, self._new_owner
 
 
 class _Settlement(Generic[RequestT]):
@@ -153,14 +158,16 @@ class _Settlement(Generic[RequestT]):
 
     def __init__(self, service: RefundService[RequestT], case: Case[RequestT], *, last: bool) -> None:
         self._service = service
-        self._policy, self._operation, self._ledger, self._timing, self._new_owner = service.parts
+        self._policy, self._operation, self._ledger, self._guard, self._timing, self._new_owner = (
+            service.parts
+        )
         self._case = case
         self._last = last
         self._identity = identity_of(case.cancellation)
 
     def run(self) -> Disposition:
         """Step 2 and 3: look and claim, or go on from the item that is there."""
-        if self._operation.looks_first(self._case.request):
+        if self._operation.looks_first(self._case.request) or self._guard.counts:
             known = self._ledger.get(self._key)
             if known is not None:
                 return self._continue(known)
@@ -171,6 +178,8 @@ class _Settlement(Generic[RequestT]):
             prepared = self._prepare()
             if isinstance(prepared, Failure):
                 return self._claim_failed(prepared)
+            if (kept_back := self._kept_back(prepared)) is not None:
+                return self._park_unclaimed(kept_back, prepared)
             entry = self._ledger.claim(self._new_entry(before=prepared, in_doubt=True))
         except AlreadyClaimed as taken:
             return self._continue(taken.entry)
@@ -185,7 +194,7 @@ class _Settlement(Generic[RequestT]):
                 "If this is a new cancellation, publish it under a new cancel_request_id"
             )
         if entry.state.terminal and entry.outcome is not None:
-            return Publish(entry.outcome)
+            return Publish(entry.outcome, source=Source.LEDGER)
         if entry.leased(self._timing.clock()):
             return self._wait_for_lease(entry)
         entry = self._ledger.take_over(entry, owner=self._new_owner(), lease_until=self._lease())
@@ -201,7 +210,17 @@ class _Settlement(Generic[RequestT]):
             return self._nothing_sent(entry, error)
         if isinstance(prepared, Failure):
             return self._fail(entry, prepared)
+        if not entry.admitted and (kept_back := self._kept_back(prepared)) is not None:
+            return self._park(entry, kept_back, may_have_been_applied=False)
         return self._send(self._renew(entry, prepared), earlier_doubt=False)
+
+    def _kept_back(self, before: Before) -> LimitExceeded | None:
+        """Ask the guard rails, once per request, before it is sent for the first time."""
+        try:
+            self._guard.admit(self._operation.amount(self._case.request, before))
+        except LimitExceeded as error:
+            return error
+        return None
 
     def _prepare(self) -> Before | Failure:
         """Refuse to begin what could not be finished and recorded in the time that is left."""
@@ -212,6 +231,7 @@ class _Settlement(Generic[RequestT]):
     def _send(self, entry: Entry, *, earlier_doubt: bool, sends_left: int = _MAX_SENDS) -> Disposition:
         """Step 4 and 5: send once, verify."""
         try:
+            self._guard.permit_send()
             effect = _configured(lambda: self._operation.send(self._case, _yardstick(entry)))
         except NotSent as error:
             return self._leave_open(entry, error) if earlier_doubt else self._nothing_sent(entry, error)
@@ -232,6 +252,7 @@ class _Settlement(Generic[RequestT]):
         """Step 6: ask what is true. ``answer`` is what this worker's own send came back with, if it sent."""
         refusal = answer if isinstance(answer, Refused) else None
         sole = refusal is not None and not earlier_doubt
+        source = Source.ANSWER if sole else Source.QUESTION
         doubt = Doubt(refusal, sole=sole, siblings=lambda: self._ledger.siblings(entry))
         try:
             verdict = _configured(lambda: self._operation.resolve(self._case, _yardstick(entry), doubt))
@@ -239,16 +260,18 @@ class _Settlement(Generic[RequestT]):
             return self._leave_open(entry, answer or error, sent=answer is not None)
         match verdict:
             case Applied(effect):
-                return self._succeed(entry, effect)
+                return self._succeed(entry, effect, source)
             case Rejected(failure, later) if sole or failure.rules_out_late:
-                return self._not_today(entry, failure) if later else self._fail(entry, failure)
+                return self._not_today(entry, failure) if later else self._fail(entry, failure, source)
             case Unapplied(before) if self._may_send(answer, sole=sole) and sends_left > 0:
                 renewed = self._renew(entry, before)
                 return self._send(renewed, earlier_doubt=earlier_doubt, sends_left=sends_left)
             case Unproven(message, hopeless=True):
                 return self._park(entry, OutcomeUnknown(message), may_have_been_applied=True)
             case Unapplied() if sole:
-                return self._nothing_sent(entry, NotSent("the payment's balance kept moving; nothing was sent"))
+                return self._nothing_sent(
+                    entry, NotSent("the payment's balance kept moving; nothing was sent")
+                )
         return self._leave_open(entry, answer or _unproven(verdict), sent=answer is not None)
 
     def _may_send(self, answer: ProviderError | None, *, sole: bool) -> bool:
@@ -257,15 +280,15 @@ class _Settlement(Generic[RequestT]):
             return False
         return sole or self._policy.resend_unproven
 
-    def _succeed(self, entry: Entry, effect: Effect) -> Disposition:
+    def _succeed(self, entry: Entry, effect: Effect, source: Source = Source.ANSWER) -> Disposition:
         outcome = self._outcomes.succeeded(effect, entry.attempt)
         self._ledger.record(entry, State.SUCCEEDED, outcome, in_doubt=False, proof=effect.proof)
-        return Publish(outcome)
+        return Publish(outcome, source=source)
 
-    def _fail(self, entry: Entry, failure: Failure) -> Disposition:
+    def _fail(self, entry: Entry, failure: Failure, source: Source = Source.ANSWER) -> Disposition:
         outcome = self._outcomes.failed(failure, entry.attempt)
         self._ledger.record(entry, State.FAILED, outcome, in_doubt=False, proof=failure.message)
-        return Publish(outcome)
+        return Publish(outcome, source=source)
 
     def _claim_failed(self, failure: Failure) -> Disposition:
         """What the look already rules out needs one write: it ends as it begins."""
@@ -275,8 +298,12 @@ class _Settlement(Generic[RequestT]):
         return Publish(outcome)
 
     def _not_today(self, entry: Entry, failure: Failure) -> Disposition:
-        error = NotSent(failure.message, code=failure.code, provider_code=failure.provider_code,
-                        provider_message=failure.provider_message)
+        error = NotSent(
+            failure.message,
+            code=failure.code,
+            provider_code=failure.provider_code,
+            provider_message=failure.provider_message,
+        )
         return self._nothing_sent(entry, error, RetryClass.LATER)
 
     def _nothing_sent(
@@ -305,11 +332,15 @@ class _Settlement(Generic[RequestT]):
         )
         return Publish(outcome, dead_letter=Reason(trouble.code, trouble.message))
 
-    def _park_unclaimed(self, error: ProviderError) -> Disposition:
+    def _park_unclaimed(self, error: ProviderError, before: Before | None = None) -> Disposition:
         trouble = _trouble(error, may_have_been_applied=False)
-        outcome = self._outcomes.parked(trouble, 1, None)
+        outcome = self._outcomes.parked(trouble, 1, before)
         entry = replace(
-            self._new_entry(), state=State.PARKED, outcome=outcome, proof=trouble.message, lease_until=0.0
+            self._new_entry(before=before),
+            state=State.PARKED,
+            outcome=outcome,
+            proof=trouble.message,
+            lease_until=0.0,
         )
         try:
             self._ledger.claim(entry)
@@ -342,6 +373,7 @@ class _Settlement(Generic[RequestT]):
             lease_until=self._lease(),
             before=before,
             in_doubt=in_doubt,
+            admitted=in_doubt,
         )
 
     def _lease(self) -> float:
@@ -391,7 +423,9 @@ def _trouble(error: ProviderError, *, may_have_been_applied: bool) -> Trouble:
 
 
 def _unproven(verdict: object) -> OutcomeUnknown:
-    message = verdict.message if isinstance(verdict, Unproven) else "not carried out so far, but it may still be"
+    message = (
+        verdict.message if isinstance(verdict, Unproven) else "not carried out so far, but it may still be"
+    )
     return OutcomeUnknown(message)
 
 

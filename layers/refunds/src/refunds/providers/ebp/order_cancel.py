@@ -42,6 +42,10 @@ class OrderCancel:
         """The order."""
         return request.order_no
 
+    def amount(self, request: OrderCancelRequest, _before: Before) -> Decimal:
+        """The request always names it."""
+        return request.total_cancel_amount
+
     def looks_first(self, _request: OrderCancelRequest) -> bool:
         """Yes: only a change of the order's status can prove a cancellation."""
         return True
@@ -86,7 +90,9 @@ class OrderCancel:
             return self._unproven(case.request, before)
         siblings = doubt.siblings()
         if doubt.sole or before.status is None or siblings.open_amounts or siblings.others_succeeded:
-            return Unproven("the order is cancelled, but another cancellation may have done it", hopeless=True)
+            return Unproven(
+                "the order is cancelled, but another cancellation may have done it", hopeless=True
+            )
         return Applied(_effect(case.request, "EBP shows the whole order cancelled", None, None))
 
     def _unproven(self, request: OrderCancelRequest, before: Before) -> Unproven:

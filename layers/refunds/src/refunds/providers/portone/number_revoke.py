@@ -7,6 +7,7 @@ meanwhile is ``ALREADY_PAID``; it is never turned into a refund.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, Protocol
 
 from refunds.contracts.number_revoke import NumberRevokeRequest
@@ -51,6 +52,10 @@ class NumberRevoke:
     def subject(self, request: NumberRevokeRequest) -> str | None:
         """The payment the number belongs to."""
         return request.imp_uid
+
+    def amount(self, _request: NumberRevokeRequest, _before: Before) -> Decimal:
+        """Nothing was paid yet."""
+        return Decimal(0)
 
     def looks_first(self, _request: NumberRevokeRequest) -> bool:
         """No: a repeat is harmless."""

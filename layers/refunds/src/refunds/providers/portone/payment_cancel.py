@@ -50,6 +50,10 @@ class PaymentCancel:
         """``imp_uid``; a ``merchant_uid`` may name several payments."""
         return request.imp_uid
 
+    def amount(self, request: PaymentCancelRequest, before: Before) -> Decimal:
+        """What is asked for, or all that is left."""
+        return request.amount or before.cancellable or Decimal(0)
+
     def looks_first(self, request: PaymentCancelRequest) -> bool:
         """Unless the event brings the payment and its balance."""
         return request.checksum is None or request.imp_uid is None
@@ -101,9 +105,7 @@ class PaymentCancel:
         request = case.request
         if request.imp_uid is not None:
             return self.client.payment(request.imp_uid, tier=request.tier, deadline=case.deadline)
-        found = self.client.payments_of(
-            request.merchant_uid or "", tier=request.tier, deadline=case.deadline
-        )
+        found = self.client.payments_of(request.merchant_uid or "", tier=request.tier, deadline=case.deadline)
         if len(found) <= 1:
             return found[0] if found else None
         return _the_cancellable_one(found)
@@ -199,11 +201,12 @@ def _not_ours(request: PaymentCancelRequest, payment: Payment, before: Before, d
     if doubt.refusal is None or moved:
         return Unapplied(_seen(payment))
     failure = _failure(
-        request, payment, ErrorCode.PROVIDER_REFUSED, "refused by the payment gateway; the payment is unchanged"
+        request,
+        payment,
+        ErrorCode.PROVIDER_REFUSED,
+        "refused by the payment gateway; the payment is unchanged",
     )
-    return Rejected(
-        _quoting(failure, doubt.refusal), later=means_later(doubt.refusal.provider_message)
-    )
+    return Rejected(_quoting(failure, doubt.refusal), later=means_later(doubt.refusal.provider_message))
 
 
 def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None:
@@ -214,10 +217,15 @@ def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None
             request, payment, ErrorCode.NOT_CANCELLABLE, f"the payment is {payment.status}, not paid"
         )
     if balance <= 0:
-        return _failure(request, payment, ErrorCode.ALREADY_CANCELLED, "the payment is fully cancelled already")
+        return _failure(
+            request, payment, ErrorCode.ALREADY_CANCELLED, "the payment is fully cancelled already"
+        )
     if payment.currency not in (None, _CURRENCY):
         return _failure(
-            request, payment, ErrorCode.NOT_CANCELLABLE, "the payment is not in KRW; this handler only moves won"
+            request,
+            payment,
+            ErrorCode.NOT_CANCELLABLE,
+            "the payment is not in KRW; this handler only moves won",
         )
     if request.checksum is not None and request.checksum != balance:
         return _failure(
@@ -265,9 +273,7 @@ def _not_found(request: PaymentCancelRequest, message: str) -> Failure:
 
 
 def _quoting(failure: Failure, refusal: Refused) -> Failure:
-    return replace(
-        failure, provider_code=refusal.provider_code, provider_message=refusal.provider_message
-    )
+    return replace(failure, provider_code=refusal.provider_code, provider_message=refusal.provider_message)
 
 
 def _effect(request: PaymentCancelRequest, payment: Payment, own: Own, before: Before) -> Effect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from refunds.contracts.outbound import ProviderRefs
@@ -36,6 +37,10 @@ class ReceiptRevoke:
     def subject(self, request: ReceiptRevokeRequest) -> str | None:
         """The order number the receipt was issued under."""
         return request.merchant_uid
+
+    def amount(self, _request: ReceiptRevokeRequest, _before: Before) -> Decimal:
+        """A receipt is no money."""
+        return Decimal(0)
 
     def looks_first(self, _request: ReceiptRevokeRequest) -> bool:
         """No: a repeat is harmless."""
@@ -78,9 +83,7 @@ def _no_receipt(before: Before, doubt: Doubt) -> Verdict:
         return Unapplied(before)
     message = "PortOne knows no receipt issued under this merchant_uid"
     never_was = doubt.refusal.status == _NOT_FOUND
-    return Rejected(
-        _failure(before, doubt.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was)
-    )
+    return Rejected(_failure(before, doubt.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was))
 
 
 def _failure(
