@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Never
+from typing import Final, Never
+
+_MAX_EXPONENT: Final = 60  # decimal digits before or after the point
 
 
 class NotStrictJson(ValueError):
@@ -20,7 +22,7 @@ def loads(text: str | bytes) -> object:
     """
     try:
         return json.loads(
-            text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique
+            text, parse_float=_fraction, parse_constant=_refuse_constant, object_pairs_hook=_unique
         )
     except NotStrictJson:
         raise
@@ -32,6 +34,16 @@ def loads(text: str | bytes) -> object:
         raise NotStrictJson("nested too deeply") from None
     except (ArithmeticError, ValueError):
         raise NotStrictJson("a number has too many digits") from None
+
+
+def _fraction(text: str) -> Decimal:
+    """Ten characters can write a number of a billion digits; whoever asks for its integer hangs."""
+    number = Decimal(text)
+    if not number:
+        return Decimal(0)
+    if abs(number.adjusted()) > _MAX_EXPONENT:
+        raise NotStrictJson("a number has too many digits")
+    return number
 
 
 def _refuse_constant(_name: str) -> Never:
