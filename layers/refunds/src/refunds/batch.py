@@ -13,8 +13,7 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, identify, parse_cancellation
-from refunds.contracts.trigger import detail_of_event, event_of_body, is_quiet_replay
+from refunds.contracts.inbound import ProviderRequest
 from refunds.deadline import Deadline
 from refunds.disposition import Acknowledge, DeadLetter, Disposition, Publish, Reason, Redeliver, Source
 from refunds.errors import ErrorCode, InvalidRequest, NotSettled
@@ -22,6 +21,7 @@ from refunds.operation import Operation
 from refunds.policy import Policy
 from refunds.publisher import Publisher
 from refunds.queue import MessageQueue, RetrySchedule
+from refunds.reading import Reading, read_body, read_event
 from refunds.service import Delivery, RefundService
 from refunds.telemetry import Telemetry
 
@@ -61,22 +61,6 @@ class Message:
         )
 
 
-@dataclass(frozen=True)
-class _Read(Generic[RequestT]):
-    """What a trigger's text says: a valid cancellation, or why it is none."""
-
-    identity: Identity | None
-    cancellation: Cancellation[RequestT] | None = None
-    error: InvalidRequest | None = None
-    quiet: bool = False
-
-    @property
-    def cancel_request_id(self) -> str | None:
-        if self.cancellation is not None:
-            return self.cancellation.cancel_request_id
-        return self.identity.cancel_request_id if self.identity else None
-
-
 class Intake(Generic[RequestT]):
     """One function's work.
 
@@ -112,7 +96,7 @@ class Intake(Generic[RequestT]):
     def batch(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> dict[str, Any]:
         """Settle an SQS batch; returns the partial batch response. Never raises for a bad record."""
         messages = [Message.of(record) for record in records]
-        reads = {message.message_id: self._read(message) for message in messages}
+        reads = {message.message_id: read_body(self._policy, message.body) for message in messages}
         settled = self._settle_all(messages, reads, deadline)
         unpublished = self._publish(settled.values())
         failures = [
@@ -129,7 +113,7 @@ class Intake(Generic[RequestT]):
             NotSettled: it must be invoked again; Lambda does so for asynchronous invocations and
                 puts the event into the DLQ when that fails for good.
         """
-        read = self._read_event(event)
+        read = read_event(self._policy, event)
         with self._telemetry.record(cancel_request_id=read.cancel_request_id):
             disposition = self._settle(read, Delivery(deadline))
             if isinstance(disposition, Redeliver):
@@ -146,29 +130,8 @@ class Intake(Generic[RequestT]):
                 "error": {"code": disposition.reason.code, "message": disposition.reason.message},
             }
 
-    def _read(self, message: Message) -> _Read[RequestT]:
-        try:
-            event = event_of_body(message.body)
-        except InvalidRequest as error:
-            return _Read(None, error=error)
-        return self._read_event(event)
-
-    def _read_event(self, event: object) -> _Read[RequestT]:
-        try:
-            detail = detail_of_event(event, self._policy.detail_type)
-        except InvalidRequest as error:
-            return _Read(None, error=error)
-        return self._read_detail(detail, quiet=is_quiet_replay(event))
-
-    def _read_detail(self, detail: object, *, quiet: bool) -> _Read[RequestT]:
-        try:
-            cancellation: Cancellation[Any] = parse_cancellation(self._policy.contract, detail)
-        except InvalidRequest as error:
-            return _Read(identify(detail), error=error)
-        return _Read(None, cancellation=cancellation, quiet=quiet)
-
     def _settle_all(
-        self, messages: Sequence[Message], reads: Mapping[str, _Read[RequestT]], deadline: Deadline
+        self, messages: Sequence[Message], reads: Mapping[str, Reading[RequestT]], deadline: Deadline
     ) -> dict[str, Disposition]:
         """Settle every message that can be settled in time; the others come again."""
         settled: dict[str, Disposition] = {m.message_id: Redeliver(_UNFINISHED) for m in messages}
@@ -187,7 +150,7 @@ class Intake(Generic[RequestT]):
         return dict(settled)
 
     def _by_payment(
-        self, messages: Sequence[Message], reads: Mapping[str, _Read[RequestT]]
+        self, messages: Sequence[Message], reads: Mapping[str, Reading[RequestT]]
     ) -> list[list[Message]]:
         """Records of one payment keep their order and never compete with each other."""
         groups: dict[str, list[Message]] = {}
@@ -195,13 +158,13 @@ class Intake(Generic[RequestT]):
             groups.setdefault(self._group(message, reads[message.message_id]), []).append(message)
         return list(groups.values())
 
-    def _group(self, message: Message, read: _Read[RequestT]) -> str:
+    def _group(self, message: Message, read: Reading[RequestT]) -> str:
         if read.cancellation is None:
             return f"message {read.cancel_request_id or message.message_id}"
         subject = self._operation.subject(read.cancellation.request)
         return f"payment {subject}" if subject else f"order {read.cancellation.order_id}"
 
-    def _settle_message(self, message: Message, read: _Read[RequestT], deadline: Deadline) -> Disposition:
+    def _settle_message(self, message: Message, read: Reading[RequestT], deadline: Deadline) -> Disposition:
         last = message.receive_count >= self._max_receive_count
         with self._telemetry.record(
             message_id=message.message_id,
@@ -214,7 +177,7 @@ class Intake(Generic[RequestT]):
                 self._telemetry.failed("unexpected error while settling", error)
                 return Redeliver(_CRASHED)
 
-    def _settle(self, read: _Read[RequestT], delivery: Delivery) -> Disposition:
+    def _settle(self, read: Reading[RequestT], delivery: Delivery) -> Disposition:
         if read.cancellation is None:
             error = read.error or InvalidRequest("the message says nothing that can be read")
             return self._service.reject(read.identity, error)
@@ -228,7 +191,7 @@ class Intake(Generic[RequestT]):
         return self._publisher.publish(d.outcome for d in dispositions if isinstance(d, Publish))
 
     def _finish(
-        self, message: Message, read: _Read[RequestT], disposition: Disposition, unpublished: frozenset[str]
+        self, message: Message, read: Reading[RequestT], disposition: Disposition, unpublished: frozenset[str]
     ) -> bool:
         """Whether the message may be deleted from its queue."""
         with self._telemetry.record(message_id=message.message_id, cancel_request_id=read.cancel_request_id):
@@ -243,7 +206,7 @@ class Intake(Generic[RequestT]):
                 return True
             return self._hide(message, Redeliver(_NOT_MOVED))
 
-    def _again(self, message: Message, read: _Read[RequestT], redeliver: Redeliver) -> bool:
+    def _again(self, message: Message, read: Reading[RequestT], redeliver: Redeliver) -> bool:
         """On its last receive a message moves to the DLQ with its reason instead of without."""
         if message.receive_count >= self._max_receive_count and self._move(
             message.body, read, redeliver.reason
@@ -260,7 +223,7 @@ class Intake(Generic[RequestT]):
             self._telemetry.failed("the message's visibility could not be changed", error)
         return False
 
-    def _move(self, body: str, read: _Read[RequestT], reason: Reason) -> bool:
+    def _move(self, body: str, read: Reading[RequestT], reason: Reason) -> bool:
         """Whether the message is in the DLQ now; if not, the queue's redrive policy remains as the net."""
         try:
             moved = self._queue.dead_letter(

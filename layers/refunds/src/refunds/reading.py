@@ -1,0 +1,55 @@
+"""What a trigger's text says: a valid cancellation, or why it is none and who is meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, identify, parse_cancellation
+from refunds.contracts.trigger import detail_of_event, event_of_body, is_quiet_replay
+from refunds.errors import InvalidRequest
+from refunds.policy import Policy
+
+RequestT = TypeVar("RequestT", bound=ProviderRequest)
+
+
+@dataclass(frozen=True)
+class Reading(Generic[RequestT]):
+    """Exactly one of ``cancellation`` and ``error`` is there; ``identity`` is what an invalid one still says.
+
+    ``quiet``: it comes from a replay that does not want finished requests published again.
+    """
+
+    identity: Identity | None = None
+    cancellation: Cancellation[RequestT] | None = None
+    error: InvalidRequest | None = None
+    quiet: bool = False
+
+    @property
+    def cancel_request_id(self) -> str | None:
+        """The idempotency key, if it can be read."""
+        if self.cancellation is not None:
+            return self.cancellation.cancel_request_id
+        return self.identity.cancel_request_id if self.identity else None
+
+
+def read_body(policy: Policy, body: str) -> Reading[Any]:
+    """Read an SQS message body."""
+    try:
+        event = event_of_body(body)
+    except InvalidRequest as error:
+        return Reading(error=error)
+    return read_event(policy, event)
+
+
+def read_event(policy: Policy, event: object) -> Reading[Any]:
+    """Read an EventBridge event, or a bare detail."""
+    try:
+        detail = detail_of_event(event, policy.detail_type)
+    except InvalidRequest as error:
+        return Reading(error=error)
+    try:
+        cancellation: Cancellation[Any] = parse_cancellation(policy.contract, detail)
+    except InvalidRequest as error:
+        return Reading(identity=identify(detail), error=error)
+    return Reading(cancellation=cancellation, quiet=is_quiet_replay(event))
