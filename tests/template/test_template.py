@@ -95,12 +95,15 @@ def test_visibility_outlasts_the_function(expanded: Expanded, cancel_type: Cance
 @each_cancel_type
 def test_mapping_reports_partial_failures(expanded: Expanded, cancel_type: CancelType) -> None:
     """Batches of ten report the messages that failed, at a limited concurrency given as a number."""
-    mapping = expanded.properties(f"{cancel_type.pascal}FunctionQueue")
+    logical_id = f"{cancel_type.pascal}FunctionQueue"
+    mapping = expanded.properties(logical_id)
     assert mapping["EventSourceArn"] == f"<{cancel_type.pascal}Queue.Arn>"
     assert mapping["FunctionName"] == f"<{cancel_type.pascal}Function>"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 10
     assert type(mapping["ScalingConfig"]["MaximumConcurrency"]) is int
+    concurrency = expanded.resources[logical_id]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+    assert concurrency.keys() == {"Fn::FindInMap"}, "a parameter by Ref is text: MiniStack's poller stops"
 
 
 @each_cancel_type
