@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -18,10 +18,16 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from refunds.batch import Intake
+from refunds.calls import Call
 from refunds.cancel_types import CancelType, cancel_type
+from refunds.circuit import Circuit
 from refunds.contracts.trigger import is_sqs_batch
 from refunds.deadline import Deadline
+from refunds.guard import Guard
+from refunds.holding import Holding
+from refunds.hourly import DynamoDbHourlyCounter
 from refunds.ledger import Ledger
+from refunds.metrics import Metrics
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.exchange import Exchange, open_http
@@ -75,10 +81,14 @@ def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
     """One function with its real AWS and provider clients."""
     quiet_libraries()
     aws = AwsClients(connections=settings.batch_concurrency + 2)
-    operation = kind.operation(_provider_clients(settings, aws))
-    ledger = Ledger(
-        aws.make("dynamodb"), settings.ledger_table, clock=time.time, ttl_days=settings.ledger_ttl_days
+    dynamodb = aws.make("dynamodb")
+    telemetry = Telemetry(
+        Logger(service=kind.policy.cancel_type), kind.policy, Metrics(settings.metrics_namespace)
     )
+    circuit = _circuit(settings)
+    operation = kind.operation(_provider_clients(settings, aws, _observer(telemetry, circuit)))
+    ledger = Ledger(dynamodb, settings.ledger_table, clock=time.time, ttl_days=settings.ledger_ttl_days)
+    counter = DynamoDbHourlyCounter(dynamodb, settings.ledger_table, kind.policy.cancel_type, clock=time.time)
     service = RefundService(
         kind.policy,
         operation,
@@ -89,6 +99,7 @@ def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
             lease_margin=settings.lease_margin,
         ),
         new_owner=lambda: uuid.uuid4().hex,
+        guard=Guard(settings.limits, counter, dry_run=settings.dry_run),
     )
     return Intake(
         kind.policy,
@@ -97,13 +108,40 @@ def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
         publisher=Publisher(aws.make("events"), settings.accounting_bus),
         queue=MessageQueue(aws.make("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
         schedule=RetrySchedule(settings.backoff),
-        telemetry=Telemetry(Logger(service=kind.policy.cancel_type), kind.policy.cancel_type),
+        telemetry=telemetry,
         max_receive_count=settings.max_receive_count,
         workers=ThreadPoolExecutor(settings.batch_concurrency, thread_name_prefix="record"),
+        holding=Holding(
+            circuit, paused=settings.paused, longest=settings.circuit.longest_hold, clock=time.time
+        ),
     )
 
 
-def _provider_clients(settings: Settings, aws: AwsClients) -> ProviderClients:
+def _circuit(settings: Settings) -> Circuit | None:
+    if not settings.circuit.failures:
+        return None
+    return Circuit(
+        failures=settings.circuit.failures, cool_down=settings.circuit.cool_down, clock=time.monotonic
+    )
+
+
+def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[Call], None]:
+    """Who learns of every request to the provider."""
+
+    def observe(call: Call) -> None:
+        if circuit is not None:
+            if call.failure is None:
+                circuit.succeeded()
+            else:
+                circuit.failed()
+        telemetry.called(call)
+
+    return observe
+
+
+def _provider_clients(
+    settings: Settings, aws: AwsClients, observe: Callable[[Call], None]
+) -> ProviderClients:
     secrets = aws.make("secretsmanager")
 
     def read_secret() -> str:
@@ -112,7 +150,7 @@ def _provider_clients(settings: Settings, aws: AwsClients) -> ProviderClients:
 
     http = open_http(settings.timeouts, settings.batch_concurrency)
     return ProviderClients(
-        exchange=Exchange(http, settings.timeouts),
+        exchange=Exchange(http, settings.timeouts, observe=observe),
         credentials=CredentialSource(read_secret),
         portone_base_url=settings.portone_base_url,
         ebp_base_url=settings.ebp_base_url,

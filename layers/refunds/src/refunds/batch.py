@@ -8,6 +8,7 @@ again. A message is acknowledged only after the outcome it led to has been publi
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
@@ -15,12 +16,22 @@ from typing import Any, Final, Generic, TypeVar
 
 from refunds.contracts.inbound import ProviderRequest
 from refunds.deadline import Deadline
-from refunds.disposition import Acknowledge, DeadLetter, Disposition, Publish, Reason, Redeliver, Source
+from refunds.disposition import (
+    Acknowledge,
+    DeadLetter,
+    Disposition,
+    Hold,
+    Publish,
+    Reason,
+    Redeliver,
+    Source,
+)
 from refunds.errors import ErrorCode, InvalidRequest, NotSettled
+from refunds.holding import Holding
 from refunds.operation import Operation
 from refunds.policy import Policy
 from refunds.publisher import Publisher
-from refunds.queue import MessageQueue, RetrySchedule
+from refunds.queue import HELD_SINCE, MessageQueue, RetrySchedule
 from refunds.reading import Reading, read_body, read_event
 from refunds.service import Delivery, RefundService
 from refunds.telemetry import Telemetry
@@ -42,12 +53,13 @@ _NOT_MOVED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the message could not be 
 
 @dataclass(frozen=True)
 class Message:
-    """One SQS record."""
+    """One SQS record; ``held_since`` is UNIX seconds, for a copy of one that was held back."""
 
     message_id: str
     receipt_handle: str
     body: str
     receive_count: int
+    held_since: float | None = None
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Message:
@@ -58,6 +70,7 @@ class Message:
             receipt_handle=record.get("receiptHandle", ""),
             body=record.get("body") or "",
             receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
+            held_since=_held_since(record),
         )
 
 
@@ -68,6 +81,7 @@ class Intake(Generic[RequestT]):
         max_receive_count: the queue's ``maxReceiveCount``; on the last receive the function itself moves
             the message to the DLQ, with its reason.
         workers: run the records of a batch; as many at the same time as they allow.
+        holding: says which messages are not worked on now; without it, all are.
     """
 
     def __init__(  # noqa: PLR0913 - everything a record meets on its way; only the composition root calls it
@@ -82,6 +96,7 @@ class Intake(Generic[RequestT]):
         telemetry: Telemetry,
         max_receive_count: int,
         workers: Executor,
+        holding: Holding | None = None,
     ) -> None:
         self._policy = policy
         self._operation = operation
@@ -92,6 +107,7 @@ class Intake(Generic[RequestT]):
         self._telemetry = telemetry
         self._max_receive_count = max_receive_count
         self._workers = workers
+        self._holding = holding
 
     def batch(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> dict[str, Any]:
         """Settle an SQS batch; returns the partial batch response. Never raises for a bad record."""
@@ -104,6 +120,7 @@ class Intake(Generic[RequestT]):
             for message in messages
             if not self._finish(message, reads[message.message_id], settled[message.message_id], unpublished)
         ]
+        self._telemetry.flush()
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
     def event(self, event: object, deadline: Deadline) -> dict[str, Any]:
@@ -113,16 +130,24 @@ class Intake(Generic[RequestT]):
             NotSettled: it must be invoked again; Lambda does so for asynchronous invocations and
                 puts the event into the DLQ when that fails for good.
         """
-        read = read_event(self._policy, event)
-        with self._telemetry.record(cancel_request_id=read.cancel_request_id):
-            disposition = self._settle(read, Delivery(deadline))
-            if isinstance(disposition, Redeliver):
+        try:
+            return self._settle_event(event, deadline)
+        finally:
+            self._telemetry.flush()
+
+    def _settle_event(self, event: object, deadline: Deadline) -> dict[str, Any]:
+        read: Reading[RequestT] = read_event(self._policy, event)
+        with self._telemetry.record(**_keys(read)):
+            disposition = self._held_back(read, None) or self._settle(read, Delivery(deadline))
+            if isinstance(disposition, (Redeliver, Hold)):
                 raise NotSettled(f"{disposition.reason.code}: {disposition.reason.message}")
             if self._publish([disposition]):
                 raise NotSettled(_UNPUBLISHED.message)
             reason = _dead_letter_reason(disposition)
             if reason is not None and not self._move(json.dumps(event), read, reason):
                 raise NotSettled(f"{reason.code}: {reason.message}")
+            if isinstance(disposition, Publish):
+                self._telemetry.settled(disposition.outcome, disposition.source)
             if isinstance(disposition, (Publish, Acknowledge)):
                 return disposition.outcome.model_dump(mode="json")
             return {
@@ -166,13 +191,10 @@ class Intake(Generic[RequestT]):
 
     def _settle_message(self, message: Message, read: Reading[RequestT], deadline: Deadline) -> Disposition:
         last = message.receive_count >= self._max_receive_count
-        with self._telemetry.record(
-            message_id=message.message_id,
-            receive_count=message.receive_count,
-            cancel_request_id=read.cancel_request_id,
-        ):
+        with self._telemetry.record(**_keys(read, message)):
             try:
-                return self._settle(read, Delivery(deadline, last=last))
+                held = self._held_back(read, message.held_since)
+                return held or self._settle(read, Delivery(deadline, last=last))
             except Exception as error:  # noqa: BLE001 - one record must never take its neighbours down
                 self._telemetry.failed("unexpected error while settling", error)
                 return Redeliver(_CRASHED)
@@ -181,11 +203,16 @@ class Intake(Generic[RequestT]):
         if read.cancellation is None:
             error = read.error or InvalidRequest("the message says nothing that can be read")
             return self._service.reject(read.identity, error)
-        self._telemetry.identify(order_id=read.cancellation.order_id)
         disposition = self._service.settle(read.cancellation, delivery)
         if read.quiet and isinstance(disposition, Publish) and disposition.source is Source.LEDGER:
             return Acknowledge(disposition.outcome)
         return disposition
+
+    def _held_back(self, read: Reading[RequestT], since: float | None) -> Hold | None:
+        """A message that breaks the contract needs no provider: it is never held."""
+        if self._holding is None or read.cancellation is None:
+            return None
+        return self._holding.of(since)
 
     def _publish(self, dispositions: Iterable[Disposition]) -> frozenset[str]:
         return self._publisher.publish(d.outcome for d in dispositions if isinstance(d, Publish))
@@ -194,17 +221,31 @@ class Intake(Generic[RequestT]):
         self, message: Message, read: Reading[RequestT], disposition: Disposition, unpublished: frozenset[str]
     ) -> bool:
         """Whether the message may be deleted from its queue."""
-        with self._telemetry.record(message_id=message.message_id, cancel_request_id=read.cancel_request_id):
+        with self._telemetry.record(**_keys(read, message)):
             if isinstance(disposition, Publish):
                 if disposition.outcome.outcome_id in unpublished:
                     return self._again(message, read, Redeliver(_UNPUBLISHED))
-                self._telemetry.settled(disposition.outcome)
+                self._telemetry.settled(disposition.outcome, disposition.source)
             if isinstance(disposition, Redeliver):
                 return self._again(message, read, disposition)
+            if isinstance(disposition, Hold):
+                return self._hold(message, disposition)
             reason = _dead_letter_reason(disposition)
             if reason is None or self._move(message.body, read, reason):
                 return True
             return self._hide(message, Redeliver(_NOT_MOVED))
+
+    def _hold(self, message: Message, hold: Hold) -> bool:
+        """Send, then delete: a crash in between leaves two messages of one idempotency key."""
+        try:
+            held = self._queue.hold(message.body, since=hold.since, seconds=hold.seconds)
+        except Exception as error:  # noqa: BLE001 - the message stays in its queue
+            self._telemetry.failed("the message could not be put back", error)
+            held = False
+        if held:
+            self._telemetry.held(hold)
+            return True
+        return self._hide(message, Redeliver(hold.reason, not_before=hold.seconds))
 
     def _again(self, message: Message, read: Reading[RequestT], redeliver: Redeliver) -> bool:
         """On its last receive a message moves to the DLQ with its reason instead of without."""
@@ -246,3 +287,25 @@ def _dead_letter_reason(disposition: Publish | DeadLetter | Acknowledge) -> Reas
             return reason
         case Acknowledge():
             return None
+
+
+def _keys(read: Reading[Any], message: Message | None = None) -> dict[str, object]:
+    """What every log line of a record carries; a replayed event keeps its id, a message does not."""
+    keys: dict[str, object] = {
+        "cancel_request_id": read.cancel_request_id,
+        "order_id": read.order_id,
+        "correlation_id": read.event_id or (message.message_id if message else None),
+    }
+    if message is not None:
+        keys |= {"message_id": message.message_id, "attempt": message.receive_count}
+    return keys
+
+
+def _held_since(record: Mapping[str, Any]) -> float | None:
+    """Anybody may send messages with attributes; one that is no number is not ours."""
+    attributes = record.get("messageAttributes") or {}
+    try:
+        since = float(attributes[HELD_SINCE]["stringValue"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return since if math.isfinite(since) else None

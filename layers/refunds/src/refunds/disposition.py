@@ -27,7 +27,7 @@ class Reason:
 
 
 class Source(Enum):
-    """How an outcome became known; only metrics depend on it."""
+    """How an outcome became known."""
 
     ANSWER = "answer"
     """The provider's answer to the request, or to the look before it."""
@@ -63,10 +63,22 @@ class Redeliver:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Put a fresh copy of the message into its queue, then acknowledge: nothing was done with it.
+
+    ``seconds``: the copy's delay. ``since``: UNIX seconds of the first time it was held.
+    """
+
+    reason: Reason
+    seconds: int
+    since: float
+
+
+@dataclass(frozen=True)
 class Acknowledge:
     """Nothing is left to do: accounting has the outcome, and whoever replayed does not want it repeated."""
 
     outcome: Outcome
 
 
-Disposition = Publish | DeadLetter | Redeliver | Acknowledge
+Disposition = Publish | DeadLetter | Redeliver | Hold | Acknowledge

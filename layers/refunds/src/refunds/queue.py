@@ -13,6 +13,10 @@ from refunds.settings import Backoff
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
+#: Message attribute: UNIX seconds at which a message was held back for the first time.
+HELD_SINCE: Final = "held_since"
+
+_MAX_DELAY: Final = 900  # seconds; SQS limit of DelaySeconds
 _MAX_VISIBILITY: Final = 43_200  # seconds; SQS limit, counted from the receive
 _MAX_ATTRIBUTE: Final = 1_000  # characters; keeps body and attributes within the DLQ's message size
 
@@ -44,6 +48,21 @@ class MessageQueue:
         self._client.change_message_visibility(
             QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
+
+    def hold(self, body: str, *, since: float, seconds: int) -> bool:
+        """Put a fresh copy of the message into its queue; ``Message.held_since`` finds ``since`` again.
+
+        Returns whether there is a queue to put it into.
+        """
+        if self._queue_url is None:
+            return False
+        self._client.send_message(
+            QueueUrl=self._queue_url,
+            MessageBody=body,
+            DelaySeconds=min(seconds, _MAX_DELAY),
+            MessageAttributes={HELD_SINCE: {"DataType": "Number", "StringValue": str(int(since))}},
+        )
+        return True
 
     def dead_letter(
         self, body: str, reason: Reason, *, cancel_type: str, cancel_request_id: str | None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, identify, parse_cancellation
-from refunds.contracts.trigger import detail_of_event, event_of_body, is_quiet_replay
+from refunds.contracts.trigger import detail_of_event, event_id, event_of_body, is_quiet_replay
 from refunds.errors import InvalidRequest
 from refunds.policy import Policy
 
@@ -17,13 +17,15 @@ RequestT = TypeVar("RequestT", bound=ProviderRequest)
 class Reading(Generic[RequestT]):
     """Exactly one of ``cancellation`` and ``error`` is there; ``identity`` is what an invalid one still says.
 
-    ``quiet``: it comes from a replay that does not want finished requests published again.
+    ``event_id``: EventBridge's, where there is one. ``quiet``: it comes from a replay that does not want
+    finished requests published again.
     """
 
     identity: Identity | None = None
     cancellation: Cancellation[RequestT] | None = None
     error: InvalidRequest | None = None
     quiet: bool = False
+    event_id: str | None = None
 
     @property
     def cancel_request_id(self) -> str | None:
@@ -31,6 +33,12 @@ class Reading(Generic[RequestT]):
         if self.cancellation is not None:
             return self.cancellation.cancel_request_id
         return self.identity.cancel_request_id if self.identity else None
+
+    @property
+    def order_id(self) -> str | None:
+        """The order, if it can be read."""
+        known = self.cancellation or self.identity
+        return known.order_id if known else None
 
 
 def read_body(policy: Policy, body: str) -> Reading[Any]:
@@ -44,12 +52,13 @@ def read_body(policy: Policy, body: str) -> Reading[Any]:
 
 def read_event(policy: Policy, event: object) -> Reading[Any]:
     """Read an EventBridge event, or a bare detail."""
+    event_name = event_id(event)
     try:
         detail = detail_of_event(event, policy.detail_type)
     except InvalidRequest as error:
-        return Reading(error=error)
+        return Reading(error=error, event_id=event_name)
     try:
         cancellation: Cancellation[Any] = parse_cancellation(policy.contract, detail)
     except InvalidRequest as error:
-        return Reading(identity=identify(detail), error=error)
-    return Reading(cancellation=cancellation, quiet=is_quiet_replay(event))
+        return Reading(identity=identify(detail), error=error, event_id=event_name)
+    return Reading(cancellation=cancellation, quiet=is_quiet_replay(event), event_id=event_name)

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from refunds.errors import ConfigurationError
+from refunds.guard import Limits
 
 T = TypeVar("T")
+
+_DAY: Final = 86_400  # seconds
+_OFF: Final = frozenset({"0", "false", "no", "off", "n", "f"})
+_DEVELOPMENT: Final = frozenset({"dev", "local"})
+
+#: Of Powertools: events in the log, everything in the log, no metrics, no duplicate check, no breaker.
+_UNSAFE_SWITCHES: Final = (
+    "POWERTOOLS_LOGGER_LOG_EVENT",
+    "POWERTOOLS_DEV",
+    "POWERTOOLS_DEBUG",
+    "POWERTOOLS_METRICS_DISABLED",
+    "POWERTOOLS_IDEMPOTENCY_DISABLED",
+    "POWERTOOLS_CIRCUIT_BREAKER_DISABLED",
+    "POWERTOOLS_TRACE_MIDDLEWARES",
+)
 
 _LARGEST: Final = 1e9  # far above any sensible seconds, days or counts
 
@@ -55,6 +71,18 @@ class Backoff:
 
 
 @dataclass(frozen=True)
+class CircuitSettings:
+    """The circuit breaker: ``failures`` in a row open it, zero leaves it out.
+
+    Seconds: ``cool_down`` between two probes, ``longest_hold`` until a message is tried regardless.
+    """
+
+    failures: int = 0
+    cool_down: float = 60.0
+    longest_hold: float = 21_600.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """One function's configuration; see ``template.yaml`` for where each value comes from."""
 
@@ -73,6 +101,11 @@ class Settings:
     batch_concurrency: int = 10
     ledger_ttl_days: int = 400
     lease_margin: float = 10.0
+    limits: Limits = field(default_factory=Limits)
+    circuit: CircuitSettings = field(default_factory=CircuitSettings)
+    paused: bool = False
+    dry_run: bool = False
+    metrics_namespace: str = "Refunds"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -113,18 +146,47 @@ class Settings:
             batch_concurrency=env.whole("BATCH_CONCURRENCY", 10),
             ledger_ttl_days=env.whole("LEDGER_TTL_DAYS", 400),
             lease_margin=env.positive("LEASE_MARGIN_SECONDS", 10.0),
+            limits=Limits(
+                largest=env.bound("LIMIT_LARGEST_WON"),
+                per_hour=env.bound("LIMIT_PER_HOUR"),
+                won_per_hour=env.bound("LIMIT_WON_PER_HOUR"),
+            ),
+            circuit=CircuitSettings(
+                failures=env.bound("CIRCUIT_FAILURES") or 0,
+                cool_down=env.positive("CIRCUIT_COOL_DOWN_SECONDS", 60.0),
+                longest_hold=env.positive("CIRCUIT_LONGEST_HOLD_SECONDS", 21_600.0),
+            ),
+            paused=env.switch("SENDING_PAUSED"),
+            dry_run=env.switch("DRY_RUN"),
+            metrics_namespace=env.text("POWERTOOLS_METRICS_NAMESPACE", "Refunds"),
         )
-        _refuse_short_memory(settings.ledger_ttl_days, env.whole("RETENTION_DAYS_TOTAL", 18))
+        _refuse_short_memory(settings, env.whole("RETENTION_DAYS_TOTAL", 18))
+        _refuse_unsafe_switches(settings.stage, env)
         return settings
 
 
-def _refuse_short_memory(ttl_days: int, retention_days: int) -> None:
+def _refuse_short_memory(settings: Settings, retention_days: int) -> None:
     """A ledger that forgets before the last replayable copy of an event is gone refunds twice."""
-    if ttl_days < retention_days:
+    held_days = settings.circuit.longest_hold / _DAY if settings.circuit.failures else 0
+    if settings.ledger_ttl_days < retention_days + held_days:
         raise ConfigurationError(
-            f"LEDGER_TTL_DAYS is {ttl_days}, but events can be replayed for {retention_days} days "
-            "(queue, DLQ and archive retention together): raise LEDGER_TTL_DAYS above that"
+            f"LEDGER_TTL_DAYS is {settings.ledger_ttl_days}, but events can be replayed for {retention_days} "
+            "days (queue, DLQ and archive retention together), and held back before that: "
+            "raise LEDGER_TTL_DAYS above that"
         )
+
+
+def _refuse_unsafe_switches(stage: str, env: _Environment) -> None:
+    """Outside development nothing may log events, lower the log's privacy or silence the metrics.
+
+    Raises:
+        ConfigurationError: a variable of Powertools does so.
+    """
+    if stage in _DEVELOPMENT:
+        return
+    for name in _UNSAFE_SWITCHES:
+        if env.switch(name):
+            raise ConfigurationError(f"{name} is set in stage {stage}: it weakens safety, remove it")
 
 
 class _Environment:
@@ -152,6 +214,17 @@ class _Environment:
 
     def whole(self, name: str, default: int) -> int:
         return self._number(name, int, default)
+
+    def bound(self, name: str) -> int | None:
+        """A limit of whole won or requests; absent or zero is none."""
+        text = self.text(name, "0")
+        if not (text.isascii() and text.isdecimal()):
+            raise ConfigurationError(f"environment variable {name} is not a whole number")
+        return int(text) or None
+
+    def switch(self, name: str) -> bool:
+        """Whether it is on; anything that does not clearly say "off" is taken as on."""
+        return self.text(name, "false").lower() not in _OFF
 
     def _number(self, name: str, parse: Callable[[str], T], default: T) -> T:
         text = self.text(name, str(default))

@@ -6,25 +6,29 @@ import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from refunds.contracts.outbound import Outcome
-from refunds.disposition import Reason
-
-NAMESPACE = "RefundHandler"
+from refunds.calls import Call
+from refunds.contracts.outbound import Outcome, OutcomeKind
+from refunds.disposition import Hold, Reason, Source
+from refunds.metrics import Metrics
+from refunds.policy import Policy
 
 #: Their records hold URLs with ``pg_api_key``, headers with tokens and bodies with accounts.
-_TALKATIVE = ("httpx", "httpcore", "botocore", "urllib3")
+_TALKATIVE: Final = ("httpx", "httpcore", "botocore", "boto3", "urllib3")
 
 
 class Telemetry:
     """One function's log lines and metrics; safe for concurrent records."""
 
-    def __init__(self, logger: Logger, cancel_type: str) -> None:
+    def __init__(self, logger: Logger, policy: Policy, metrics: Metrics) -> None:
         self._logger = logger
-        self._cancel_type = cancel_type
+        self._cancel_type = policy.cancel_type
+        self._provider = policy.provider
+        self._metrics = metrics
 
     @contextmanager
     def record(self, **keys: object) -> Iterator[None]:
@@ -35,17 +39,21 @@ class Telemetry:
         finally:
             self._logger.thread_safe_clear_keys()
 
-    def identify(self, **keys: object) -> None:
-        """Add what has become known of the record in hand."""
-        self._logger.thread_safe_append_keys(**keys)
-
-    def settled(self, outcome: Outcome) -> None:
-        """An outcome was reached or found."""
-        code = outcome.error.code.value if outcome.error else "NONE"
+    def settled(self, outcome: Outcome, source: Source) -> None:
+        """An outcome was reached, or found in the ledger and published again."""
         self._logger.info(
-            "cancellation %s", outcome.outcome.value, extra={"error_code": code, "attempts": outcome.attempts}
+            "cancellation %s",
+            outcome.outcome.value,
+            extra={
+                "error_code": outcome.error.code.value if outcome.error else None,
+                "attempts": outcome.attempts,
+                "source": source.value,
+            },
         )
-        self._count(f"Cancel{outcome.outcome.value.capitalize()}", code)
+        if source is Source.LEDGER:
+            self._count("Repeated")
+        else:
+            self._measure(outcome, source)
 
     def redelivered(self, reason: Reason, seconds: int) -> None:
         """The message will come again."""
@@ -55,6 +63,15 @@ class Telemetry:
             extra={"error_code": reason.code.value, "retry_in": seconds},
         )
         self._count("Retried", reason.code.value)
+
+    def held(self, hold: Hold) -> None:
+        """The message was put back without having been worked on."""
+        self._logger.info(
+            "held back: %s",
+            hold.reason.message,
+            extra={"error_code": hold.reason.code.value, "retry_in": hold.seconds},
+        )
+        self._count("Held")
 
     def dead_lettered(self, reason: Reason) -> None:
         """The message waits in the DLQ."""
@@ -67,10 +84,53 @@ class Telemetry:
         """Something outside the protocol failed. The type is logged and not the text, which may hold data."""
         self._logger.error(what, extra={"error_type": type(error).__name__, "at": _place(error)})
 
-    def _count(self, name: str, code: str) -> None:
-        with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as metric:
-            metric.add_dimension(name="cancel_type", value=self._cancel_type)
-            metric.add_dimension(name="error_code", value=code)
+    def called(self, call: Call) -> None:
+        """A request was made to the provider."""
+        self._logger.debug(
+            "provider call %s",
+            call.operation,
+            extra={"status": call.status, "failure": call.failure, "seconds": round(call.seconds, 3)},
+        )
+        provider = {"provider": self._provider}
+        operation = {**provider, "operation": call.operation}
+        self._metrics.add("ProviderLatency", call.seconds * 1000, "Milliseconds", provider, operation)
+        self._metrics.add("ProviderFailure", 1 if call.failure else 0, "Count", provider, operation)
+        if call.failure:
+            self._metrics.add("ProviderErrors", 1, "Count", {**provider, "error_class": call.failure})
+
+    def flush(self) -> None:
+        """Write the metrics gathered since the last time."""
+        self._metrics.flush()
+
+    def _measure(self, outcome: Outcome, source: Source) -> None:
+        """What is counted once per outcome, as far as deliveries of one message can know."""
+        kind = {"cancel_type": self._cancel_type}
+        self._count(outcome.outcome.value.capitalize(), outcome.error.code.value if outcome.error else None)
+        if source is Source.QUESTION:
+            self._count("ResolvedByQuery")
+        if outcome.error is not None and outcome.error.may_have_been_applied:
+            self._count("ParkedUnknown")
+        age = _age(outcome)
+        if age is not None:
+            self._metrics.add("Age", age, "Seconds", kind)
+        if outcome.outcome is OutcomeKind.SUCCEEDED and outcome.money and outcome.money.cancelled:
+            currency = {**kind, "currency": outcome.money.currency}
+            self._metrics.add("Refunded", int(outcome.money.cancelled), "None", currency)
+
+    def _count(self, name: str, code: str | None = None) -> None:
+        kind = {"cancel_type": self._cancel_type}
+        if code is None:
+            self._metrics.add(name, 1, "Count", kind)
+        else:
+            self._metrics.add(name, 1, "Count", kind, {**kind, "error_code": code})
+
+
+def _age(outcome: Outcome) -> float | None:
+    """Seconds from the request to its outcome; clocks may differ, an age is never negative."""
+    if outcome.requested_at is None:
+        return None
+    asked = datetime.fromisoformat(outcome.requested_at)
+    return max((datetime.fromisoformat(outcome.occurred_at) - asked).total_seconds(), 0.0)
 
 
 def _place(error: BaseException) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from refunds import strict_json
 from refunds.errors import InvalidRequest
+
+_EVENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 #: How the name of a replay from the archive begins that is silent about finished requests.
 QUIET_REPLAY: Final = "quiet-"
@@ -49,6 +52,12 @@ def is_quiet_replay(event: object) -> bool:
     """
     name = event.get("replay-name") if isinstance(event, dict) else None
     return isinstance(name, str) and name.startswith(QUIET_REPLAY)
+
+
+def event_id(event: object) -> str | None:
+    """EventBridge's id of an event, which its copies and replays keep; ``None`` for a bare detail."""
+    found = event.get("id") if isinstance(event, dict) and "detail" in event else None
+    return found if isinstance(found, str) and _EVENT_ID.fullmatch(found) else None
 
 
 def is_sqs_batch(event: object) -> bool:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
 
+from refunds.calls import Call, Fault
 from refunds.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
 from refunds.providers import wire
@@ -67,9 +70,15 @@ class Exchange:
     """Sends requests without retrying, without following redirects, within a total time."""
 
     def __init__(
-        self, http: httpx.Client, timeouts: Timeouts, *, record_margin: float = RECORD_MARGIN
+        self,
+        http: httpx.Client,
+        timeouts: Timeouts,
+        *,
+        record_margin: float = RECORD_MARGIN,
+        observe: Callable[[Call], None] | None = None,
     ) -> None:
         self.timeouts = timeouts
+        self._observe = observe
         self._http = http
         self._record_margin = record_margin
 
@@ -118,16 +127,28 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - nothing was sent, whatever it is
             failure = _not_sent(operation, error)
         else:
+            started = deadline.clock()
             try:
                 with time_limit(limit):
-                    return self._answer(request, limit.over)
+                    answer = self._answer(request, limit.over)
             except _NEVER_SENT as error:
                 failure = _not_sent(operation, error)
+                self._tell(Call(operation, deadline.clock() - started, None, "not_sent"))
             except Exception as error:  # noqa: BLE001 - whatever it is, the outcome is unknown
                 failure = _unknown(operation, error)
+                self._tell(Call(operation, deadline.clock() - started, None, "no_answer"))
+            else:
+                elapsed = deadline.clock() - started
+                self._tell(Call(operation, elapsed, answer.status, _fault(answer)))
+                return answer
         # Raised out here, so that no original exception hangs on it: its request shows the
         # query string and the headers to whoever formats a traceback.
         raise failure
+
+    def _tell(self, call: Call) -> None:
+        if self._observe is not None:
+            with suppress(Exception):  # an observer's mistake must not take a provider's answer away
+                self._observe(call)
 
     def _limit(self, operation: str, deadline: Deadline, read_timeout: float) -> TimeLimit:
         """When the call must be connected and over; refuses one that would not leave time to record it."""
@@ -151,6 +172,15 @@ class Exchange:
         finally:
             response.close()
         return Answer(response.status_code, wire.decode(body), _retry_after(response))
+
+
+def _fault(answer: Answer) -> Fault | None:
+    """Why an answer says nothing about the request; a refusal says something."""
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "server_error"
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "throttled"
+    return "unreadable" if answer.body is None else None
 
 
 class _UnreadableError(Exception):
