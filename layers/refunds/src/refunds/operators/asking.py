@@ -1,0 +1,69 @@
+"""What it takes to ask a provider about a request, without ever sending it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from refunds.cancel_types import cancel_type
+from refunds.contracts.inbound import Cancellation, ProviderRequest, parse_cancellation
+from refunds.contracts.outbound import SCHEMA_VERSION
+from refunds.deadline import Deadline
+from refunds.ledger import Entry, Ledger
+from refunds.operation import Case, Doubt, Operation, Verdict
+from refunds.tag import tag_of
+
+
+@dataclass(frozen=True)
+class Asking:
+    """The provider operations and the ledger that tells a payment's cancellations apart.
+
+    Attributes:
+        operations: by cancel type.
+        patience: seconds one question may take, its access token included.
+    """
+
+    operations: Mapping[str, Operation[Any]]
+    ledger: Ledger
+    patience: float
+
+    def case(self, kind: str, cancellation: Cancellation[ProviderRequest]) -> Case[Any]:
+        """A case that may be asked about for as long as ``patience``."""
+        deadline = Deadline(time.monotonic() + self.patience, time.monotonic)
+        return Case(cancellation, tag_of(kind, cancellation.cancel_request_id), deadline)
+
+    def resolve(self, entry: Entry, cancellation: Cancellation[ProviderRequest]) -> Verdict:
+        """What the provider shows of a request that may have been sent. ``entry.before`` must be there.
+
+        Raises:
+            LookupFailed, NotSent, ConfigurationError: it gave no usable answer.
+        """
+        if entry.before is None:
+            raise ValueError(f"{entry.key} has no yardstick to compare an answer with")
+        doubt = Doubt(refusal=None, sole=False, siblings=lambda: self.ledger.siblings(entry))
+        case = self.case(entry.key.cancel_type, cancellation)
+        return self.operations[entry.key.cancel_type].resolve(case, entry.before, doubt)
+
+
+def recall(entry: Entry) -> Cancellation[Any]:
+    """The cancellation as far as the ledger remembers it: fit for asking, not for sending.
+
+    Personal data and the customer's reason were never stored.
+
+    Raises:
+        InvalidRequest: the item was written under another contract.
+    """
+    return parse_cancellation(
+        cancel_type(entry.key.cancel_type).policy.contract,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "cancel_request_id": entry.key.cancel_request_id,
+            "order_id": entry.order_id,
+            "requested_at": entry.requested_at,
+            "requested_by": entry.requested_by,
+            "reason": "",
+            "request": dict(entry.request),
+        },
+    )

@@ -1,0 +1,300 @@
+"""Looks through a dead-letter queue without consuming it.
+
+SQS can only show a message by hiding it for a while. A ``Look`` hides each message once, for as long
+as the look lasts, and shows all of them again at its end, also when it is interrupted. What is held at
+any time is one receive; the receipts of what was seen wait in an unnamed temporary file. Killed
+without a chance to clean up, it leaves messages hidden for at most ``hold`` seconds.
+"""
+
+from __future__ import annotations
+
+import heapq
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any, Final, Self
+
+from refunds.operators.lanes import Lane
+from refunds.reading import Reading, read_body
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageTypeDef
+
+_RECEIVE_LIMIT: Final = 10  # messages in one receive or batch request (AWS limit)
+_BATCH_BYTES: Final = 256 * 1024  # of one SendMessageBatch; AWS allows 1 MiB, and one message may have it
+_LONG_POLL: Final = 1  # seconds; any long poll asks all of a queue's servers, a short one only some
+
+#: Where the error code would stand, for messages that the functions did not put into the DLQ themselves.
+CRASHED: Final = "CRASHED"  # moved by the queue: the function died or timed out on every receive
+UNDELIVERED: Final = "UNDELIVERED"  # the rule could not deliver to the queue
+UNHANDLED: Final = "UNHANDLED"  # an asynchronous invocation failed for good
+
+_EXPLANATIONS: Final = {
+    CRASHED: "the function died or timed out on every receive",
+    UNDELIVERED: "EventBridge could not deliver it to the queue",
+    UNHANDLED: "an asynchronous invocation failed for good",
+}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message in a dead-letter queue.
+
+    ``sent_at`` is UNIX seconds: when a function or EventBridge put it there, or, for a message the queue
+    moved itself, when it first entered its queue.
+    """
+
+    lane: Lane
+    message_id: str
+    receipt_handle: str
+    body: str
+    sent_at: float
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lane: Lane, message: MessageTypeDef) -> Letter:
+        """From what SQS returns."""
+        attributes = message.get("MessageAttributes", {})
+        return cls(
+            lane=lane,
+            message_id=message["MessageId"],
+            receipt_handle=message["ReceiptHandle"],
+            body=message.get("Body", ""),
+            sent_at=int(message.get("Attributes", {}).get("SentTimestamp", "0")) / 1000,
+            attributes={name: str(value.get("StringValue", "")) for name, value in attributes.items()},
+        )
+
+    @cached_property
+    def reading(self) -> Reading[Any]:
+        """What its body says, by the rules of the function that would receive it."""
+        return read_body(self.lane.policy, self.body)
+
+    @property
+    def cancel_request_id(self) -> str | None:
+        """The idempotency key, if the body has a usable one."""
+        return self.reading.cancel_request_id
+
+    @property
+    def order_id(self) -> str | None:
+        """The order, if the body names one."""
+        if self.reading.cancellation is not None:
+            return self.reading.cancellation.order_id
+        return self.reading.identity.order_id if self.reading.identity else None
+
+    @property
+    def error_code(self) -> str:
+        """An ``ErrorCode``, or ``CRASHED``, ``UNDELIVERED`` or ``UNHANDLED``."""
+        if "error_code" in self.attributes:
+            return self.attributes["error_code"]
+        if "RULE_ARN" in self.attributes:
+            return UNDELIVERED
+        return UNHANDLED if "RequestID" in self.attributes else CRASHED
+
+    @property
+    def error_message(self) -> str:
+        """Why it is here, in words; free of personal data."""
+        return self.attributes.get("error_message") or _EXPLANATIONS.get(self.error_code, "")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which messages are meant; an empty filter lets everything pass. Ages are seconds.
+
+    ``ids`` are ``cancel_request_id``s or SQS message ids.
+    """
+
+    error_codes: frozenset[str] = frozenset()
+    orders: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    older_than: float | None = None
+    younger_than: float | None = None
+
+    def takes(self, letter: Letter, now: float) -> bool:
+        """Whether ``letter`` is meant; ``now`` is UNIX seconds."""
+        age = now - letter.sent_at
+        return (
+            (not self.error_codes or letter.error_code in self.error_codes)
+            and (not self.orders or letter.order_id in self.orders)
+            and (not self.ids or bool(self.ids & {letter.message_id, letter.cancel_request_id}))
+            and (self.older_than is None or age >= self.older_than)
+            and (self.younger_than is None or age <= self.younger_than)
+        )
+
+
+class Look:
+    """One pass over the messages of a DLQ; each is shown once, those that arrive meanwhile are left out.
+
+    Use as a context manager: its end makes every message visible again that was not removed.
+
+    Args:
+        hold: seconds for which SQS hides a message that was seen.
+        as_of: UNIX seconds by SQS's clock; younger messages belong to the next look.
+        clock: seconds, monotonic.
+        size: messages per receive, 1 … 10.
+    """
+
+    def __init__(
+        self,
+        client: SQSClient,
+        lane: Lane,
+        *,
+        hold: int,
+        as_of: float,
+        clock: Callable[[], float],
+        size: int = _RECEIVE_LIMIT,
+    ) -> None:
+        self._client = client
+        self._lane = lane
+        self._hold = hold
+        self._as_of = as_of
+        self._clock = clock
+        self._size = size
+        self._seen: set[str] = set()
+        self._removed: set[str] = set()
+        self._held: list[str] = []
+        self._receipts: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._put_aside()
+        with self._receipts as receipts:
+            receipts.seek(0)
+            while chunk := [line.strip() for line in islice(receipts, _RECEIVE_LIMIT)]:
+                self._show_again(chunk)
+
+    def __iter__(self) -> Iterator[list[Letter]]:
+        """Receive after receive, until the queue has nothing more to show.
+
+        A message that was removed and comes back, because its deletion failed, is deleted again and
+        not shown.
+        """
+        last_news = self._clock()
+        while self._clock() - last_news < self._hold:
+            messages = self._receive()
+            if not messages:
+                return
+            letters = [Letter.of(self._lane, message) for message in messages]
+            self._held = [letter.receipt_handle for letter in letters]
+            fresh = [letter for letter in letters if self._is_news(letter)]
+            self.remove([letter for letter in letters if letter.message_id in self._removed])
+            if fresh:
+                yield fresh
+                last_news = self._clock()
+            self._put_aside()
+
+    def remove(self, letters: Sequence[Letter]) -> None:
+        """Delete messages of the latest receive."""
+        if not letters:
+            return
+        self._removed.update(letter.message_id for letter in letters)
+        answer = self._client.delete_message_batch(
+            QueueUrl=self._lane.dlq_url,
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": letter.receipt_handle}
+                for number, letter in enumerate(letters)
+            ],
+        )
+        kept = {failure["Id"] for failure in answer.get("Failed", [])}
+        gone = {letter.receipt_handle for number, letter in enumerate(letters) if str(number) not in kept}
+        self._held = [receipt for receipt in self._held if receipt not in gone]
+
+    def _receive(self) -> Sequence[MessageTypeDef]:
+        answer = self._client.receive_message(
+            QueueUrl=self._lane.dlq_url,
+            MaxNumberOfMessages=self._size,
+            VisibilityTimeout=self._hold,
+            WaitTimeSeconds=_LONG_POLL,
+            MessageSystemAttributeNames=["SentTimestamp"],
+            MessageAttributeNames=["All"],
+        )
+        return answer.get("Messages", [])
+
+    def _is_news(self, letter: Letter) -> bool:
+        known = letter.message_id in self._seen
+        self._seen.add(letter.message_id)
+        return not known and letter.sent_at <= self._as_of
+
+    def _put_aside(self) -> None:
+        self._receipts.writelines(f"{receipt}\n" for receipt in self._held)
+        self._held = []
+
+    def _show_again(self, receipts: Iterable[str]) -> None:
+        """Failures are of messages that somebody else holds by now, or that are visible already."""
+        self._client.change_message_visibility_batch(
+            QueueUrl=self._lane.dlq_url,
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for number, receipt in enumerate(receipts)
+            ],
+        )
+
+
+class DeadLetters:
+    """The dead-letter queues of a deployment.
+
+    Args:
+        clock: UNIX seconds, close to SQS's own clock.
+        hold: seconds for which a message that was looked at is hidden from others, at most.
+    """
+
+    def __init__(self, client: SQSClient, *, clock: Callable[[], float], hold: int) -> None:
+        self._client = client
+        self._clock = clock
+        self._hold = hold
+
+    def look(self, lane: Lane, size: int = 10) -> Look:
+        """One pass over a lane's DLQ, as it is now; a context manager."""
+        return Look(self._client, lane, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
+
+    def letters(self, lanes: Iterable[Lane], selection: Selection) -> Iterator[list[Letter]]:
+        """The messages meant, receive by receive; all of them stay where they are."""
+        for lane in lanes:
+            with self.look(lane) as look:
+                for letters in look:
+                    yield self.among(letters, selection)
+
+    def among(self, letters: Iterable[Letter], selection: Selection) -> list[Letter]:
+        """Those of ``letters`` that are meant."""
+        now = self._clock()
+        return [letter for letter in letters if selection.takes(letter, now)]
+
+    def oldest(self, lanes: Iterable[Lane], selection: Selection, limit: int) -> frozenset[str]:
+        """Message ids of the ``limit`` oldest messages meant."""
+        found = (letter for letters in self.letters(lanes, selection) for letter in letters)
+        ages = ((letter.sent_at, letter.message_id) for letter in found)
+        return frozenset(message_id for _, message_id in heapq.nsmallest(limit, ages))
+
+    def send(self, lane: Lane, bodies: Sequence[str]) -> list[str | None]:
+        """Put messages into a lane's queue, without the DLQ's attributes.
+
+        Returns for each ``None``, or why SQS refused it.
+        """
+        outcome: list[str | None] = []
+        for chunk in _chunks(bodies):
+            entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(chunk)]
+            answer = self._client.send_message_batch(QueueUrl=lane.queue_url, Entries=entries)  # type: ignore[arg-type]
+            refused = {
+                failure["Id"]: failure.get("Message", "refused") for failure in answer.get("Failed", [])
+            }
+            outcome += [refused.get(str(number)) for number in range(len(chunk))]
+        return outcome
+
+
+def _chunks(bodies: Sequence[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    size = 0
+    for body in bodies:
+        length = len(body.encode())
+        if chunk and size + length > _BATCH_BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(body)
+        size += length
+    if chunk:
+        yield chunk

@@ -1,0 +1,174 @@
+"""What replaying a message would do, told before it is done.
+
+The verdict follows from the ledger and, where it can be asked, from the provider. It is a forecast: what
+happens is decided by the function that receives the message, by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from refunds.contracts.fingerprint import fingerprint
+from refunds.contracts.inbound import Cancellation
+from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
+from refunds.ledger import Entry, Key
+from refunds.operation import (
+    Applied,
+    Case,
+    Doubt,
+    Failure,
+    Operation,
+    Rejected,
+    Siblings,
+    Unapplied,
+    Unproven,
+)
+from refunds.operation import Verdict as Answer
+from refunds.operators.asking import Asking
+from refunds.operators.books import Books
+from refunds.operators.dead_letters import Letter
+from refunds.policy import Policy
+
+
+class Verdict(StrEnum):
+    """What a replay would do."""
+
+    DONE = "done"
+    """Publish the stored outcome again, nothing else."""
+    SAFE = "safe"
+    """Send: it is proven that nothing of it was carried out."""
+    UNKNOWN = "unknown"
+    """Ask the provider what became of an earlier attempt, before anything else."""
+    STALE = "stale"
+    """End as ``CancelFailed``: what it asks for cannot be carried out any more."""
+    INVALID = "invalid"
+    """Come back at once: it breaks the contract, or its id belongs to another payload."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict and the facts behind it, for an operator; free of personal data."""
+
+    verdict: Verdict
+    why: str
+
+
+class Judge:
+    """Judges dead letters.
+
+    Args:
+        asking: ``None`` to go by the ledger alone.
+        clock: UNIX seconds.
+    """
+
+    def __init__(self, books: Books, asking: Asking | None, *, clock: Callable[[], float]) -> None:
+        self._books = books
+        self._asking = asking
+        self._clock = clock
+
+    def judge(self, letters: Sequence[Letter]) -> list[Judgement]:
+        """A judgement for each letter; the ledger is read once for all of them."""
+        entries = self._books.entries(key for key in map(_key, letters) if key is not None)
+        if self._asking is None:
+            return [self._one(letter, entries) for letter in letters]
+        with ThreadPoolExecutor(max(len(letters), 1), thread_name_prefix="question") as questions:
+            return list(questions.map(lambda letter: self._one(letter, entries), letters))
+
+    def _one(self, letter: Letter, entries: Mapping[Key, Entry]) -> Judgement:
+        key, cancellation = _key(letter), letter.reading.cancellation
+        if cancellation is None or key is None:
+            return Judgement(Verdict.INVALID, str(letter.reading.error))
+        entry = entries.get(key)
+        if entry is None:
+            return self._unsent(letter.lane.policy, cancellation, "not in the ledger: nothing was sent")
+        if entry.fingerprint != fingerprint(key.cancel_type, cancellation):
+            return Judgement(Verdict.INVALID, f"its id was used for another payload, which is {entry.state}")
+        if entry.state.terminal:
+            return Judgement(Verdict.DONE, f"{entry.state}: {entry.proof}")
+        if entry.in_doubt:
+            return self._in_doubt(cancellation, entry)
+        return self._unsent(letter.lane.policy, cancellation, f"{entry.state}: nothing was sent")
+
+    def _unsent(self, policy: Policy, cancellation: Cancellation[Any], known: str) -> Judgement:
+        """Nothing was sent. What the provider shows decides whether sending makes sense."""
+        if self._asking is None:
+            return Judgement(Verdict.SAFE, known)
+        case = self._asking.case(policy.cancel_type, cancellation)
+        try:
+            obstacle = _obstacle(policy, self._asking.operations[policy.cancel_type], case)
+        except InvalidRequest as error:
+            return Judgement(Verdict.INVALID, str(error))
+        except _NO_ANSWER as error:
+            return Judgement(Verdict.SAFE, f"{known}. {_unanswered(error)}")
+        if obstacle is not None:
+            return Judgement(Verdict.STALE, f"{known}. {obstacle}")
+        return Judgement(Verdict.SAFE, known)
+
+    def _in_doubt(self, cancellation: Cancellation[Any], entry: Entry) -> Judgement:
+        known = f"{entry.state}: may have been carried out"
+        if entry.leased(self._clock()):
+            wait = int(entry.lease_until - self._clock()) + 1
+            return Judgement(Verdict.UNKNOWN, f"{known}. A worker has it for another {wait} s")
+        if self._asking is None or entry.before is None:
+            return Judgement(Verdict.UNKNOWN, known)
+        try:
+            answer = self._asking.resolve(entry, cancellation)
+        except _NO_ANSWER as error:
+            return Judgement(Verdict.UNKNOWN, f"{known}. {_unanswered(error)}")
+        if isinstance(answer, Rejected) and answer.failure.rules_out_late:
+            return Judgement(Verdict.STALE, f"{known}. {_would_fail(answer.failure)}")
+        return Judgement(Verdict.UNKNOWN, f"{known}. {in_words(answer)}")
+
+
+_NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
+
+
+def _obstacle(policy: Policy, operation: Operation[Any], case: Case[Any]) -> str | None:
+    """Why sending makes no sense now; asks, whether or not the function would look first."""
+    prepared = operation.prepare(case)
+    if isinstance(prepared, Failure):
+        return _would_fail(prepared)
+    if operation.looks_first(case.request):
+        return None
+    match operation.resolve(case, prepared, Doubt(None, sole=True, siblings=_no_siblings)):
+        case Rejected(failure):
+            return _would_fail(failure)
+        case Applied() if policy.moves_money:
+            return "The provider shows it carried out under this very id: find out why the ledger lost it"
+    return None
+
+
+def in_words(answer: Answer) -> str:
+    """A provider's answer about a request in doubt, and what follows from it."""
+    match answer:
+        case Applied(effect):
+            return f"The provider shows it was carried out: {effect.proof}"
+        case Unapplied():
+            return "The provider does not show it; a replay sends it again where that cannot double it"
+        case Rejected(failure):
+            return (
+                f"The provider does not show it ({failure.message}), but an earlier attempt may still arrive"
+            )
+        case Unproven(message):
+            return f"Nobody can tell: {message}"
+
+
+def _would_fail(failure: Failure) -> str:
+    return f"It would fail as {failure.code}: {failure.message}"
+
+
+def _unanswered(error: Exception) -> str:
+    return f"The provider could not be asked now: {error}"
+
+
+def _key(letter: Letter) -> Key | None:
+    cancellation = letter.reading.cancellation
+    return Key(letter.lane.cancel_type, cancellation.cancel_request_id) if cancellation else None
+
+
+def _no_siblings() -> Siblings:
+    return Siblings(cancellation_ids=frozenset(), open_amounts=frozenset())
