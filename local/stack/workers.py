@@ -21,7 +21,7 @@ def workers(stack: Stack, function_name: str) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for child in psutil.Process(stack.pids[MINISTACK]).children():
         with contextlib.suppress(psutil.Error):
-            script = child.cmdline()[-1]
+            script = " ".join(child.cmdline())  # empty once it is dead and not yet collected
             if script.endswith(_WORKER_SCRIPT) and f"ministack-lambda-{function_name}-" in script:
                 found.append(child)
     return found
