@@ -10,6 +10,8 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
+    JsonValue,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -23,14 +25,17 @@ _ID = r"^[A-Za-z0-9._:-]+$"
 
 
 class ContractModel(BaseModel):
-    """Immutable, ignores unknown fields, and never repeats an input value in an error."""
+    """Immutable, ignores unknown fields, and never repeats an input value in an error.
+
+    Fields have one name only, the one on the wire: a second spelling would be a second meaning.
+    """
 
     model_config = ConfigDict(
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,
-        populate_by_name=True,
         serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
     )
 
 
@@ -39,6 +44,9 @@ def _not_a_path(value: str) -> str:
     if value == "." or ".." in value:
         raise ValueError("must not contain '..' or be '.'")
     return value
+
+
+_NOT_A_PATH_SCHEMA: Final[dict[str, JsonValue]] = {"not": {"pattern": r"^\.$|\.\."}}
 
 
 def _won(value: object) -> Decimal:
@@ -74,13 +82,21 @@ def _positive(amount: Decimal) -> Decimal:
     return amount
 
 
+WON_SCHEMA: Final[dict[str, JsonValue]] = {
+    "type": "number",
+    "multipleOf": 1,
+    "minimum": 1,
+    "maximum": int(MAX_WON),
+}
+"""JSON Schema of an amount greater than zero; ``1000.0`` is one."""
+
 _AS_INTEGER = PlainSerializer(int, return_type=int)
 
 WonOrZero = Annotated[
     Decimal,
     BeforeValidator(_won),
     _AS_INTEGER,
-    WithJsonSchema({"type": "number", "multipleOf": 1, "minimum": 0, "maximum": int(MAX_WON)}),
+    WithJsonSchema({**WON_SCHEMA, "minimum": 0}),
 ]
 """An amount of KRW won, zero included."""
 
@@ -89,7 +105,7 @@ Won = Annotated[
     AfterValidator(_positive),
     BeforeValidator(_won),
     _AS_INTEGER,
-    WithJsonSchema({"type": "number", "multipleOf": 1, "minimum": 1, "maximum": int(MAX_WON)}),
+    WithJsonSchema(WON_SCHEMA),
 ]
 """An amount of KRW won greater than zero."""
 
@@ -103,7 +119,7 @@ Count = Annotated[
     int,
     AfterValidator(lambda n: int(_positive(Decimal(n)))),
     BeforeValidator(_whole),
-    WithJsonSchema({"type": "number", "multipleOf": 1, "minimum": 1}),
+    WithJsonSchema({"type": "number", "multipleOf": 1, "minimum": 1, "maximum": int(MAX_WON)}),
 ]
 """A whole number of things, at least one; ``2`` and ``2.0`` are the same."""
 
@@ -117,6 +133,7 @@ ImpUid = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=32, pattern=_ID),
     AfterValidator(_not_a_path),
+    Field(json_schema_extra=_NOT_A_PATH_SCHEMA),
 ]
 """PortOne's payment id, String(32) in document 001; becomes a URL path segment."""
 
@@ -124,6 +141,7 @@ MerchantUid = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=40, pattern=_ID),
     AfterValidator(_not_a_path),
+    Field(json_schema_extra=_NOT_A_PATH_SCHEMA),
 ]
 """The shop's order number at PortOne, String(40) in document 001; becomes a URL path segment."""
 

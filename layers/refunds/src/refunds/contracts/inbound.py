@@ -6,7 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from refunds.contracts.fields import CancelRequestId, ContractModel, OrderId, Tier
 from refunds.errors import InvalidRequest
@@ -15,17 +22,24 @@ _SHOWN_PROBLEMS: Final = 8
 
 RequestedBy = Literal["customer", "admin", "system"]
 
-_ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)")
+_ISO_8601: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]"
+    r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
+)
 
 
 def _iso_8601(value: object) -> object:
     """Pydantic would also read digits as seconds since 1970; the contract has timestamps only as text."""
-    if not isinstance(value, str) or not _ISO_8601.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_ISO_8601, value):
         raise ValueError("must be an ISO 8601 timestamp with a time zone")
     return value
 
 
-Timestamp = Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
+Timestamp = Annotated[
+    AwareDatetime,
+    BeforeValidator(_iso_8601),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _ISO_8601}),
+]
 
 
 class ProviderRequest(ContractModel):
@@ -67,7 +81,7 @@ RequestT_co = TypeVar("RequestT_co", bound=ProviderRequest, covariant=True)
 class Cancellation(ContractModel, Generic[RequestT_co]):
     """One cancellation to carry out at most once; ``cancel_request_id`` is its only idempotency key."""
 
-    schema_version: Annotated[str, StringConstraints(strict=True, pattern=r"^1\.\d{1,3}$")]
+    schema_version: Annotated[str, StringConstraints(strict=True, pattern=r"^1\.[0-9]{1,3}$")]
     cancel_request_id: CancelRequestId
     order_id: OrderId
     requested_at: Timestamp

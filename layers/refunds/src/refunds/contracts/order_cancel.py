@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from refunds.contracts.fields import ContractModel, Count, OrderId, Won, WonOrZero
 from refunds.contracts.inbound import Cancellation, ProviderRequest
@@ -17,10 +17,19 @@ def _account_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_ACCOUNT: Final = r"^[0-9][0-9-]{0,31}$"
 _AccountNumber = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^[0-9-]{1,32}$"),
+    StringConstraints(strict=True, pattern=_ACCOUNT),
     BeforeValidator(_account_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": _ACCOUNT},
+                {"type": "integer", "minimum": 0, "exclusiveMaximum": 10**32},
+            ]
+        }
+    ),
 ]
 _ShortText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, PlainSerializer
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from refunds.contracts.fields import ContractModel
 from refunds.contracts.inbound import RequestedBy
@@ -35,6 +35,11 @@ class OutcomeKind(StrEnum):
 Settles = Literal["immediate", "next_business_day"]
 Amount = Annotated[Decimal, PlainSerializer(int, return_type=int)]
 """Won, written as a JSON integer."""
+
+
+_Uuid = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
+_Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""ISO 8601 with a time zone."""
 
 
 class ProviderRefs(ContractModel):
@@ -92,14 +97,14 @@ class Outcome(ContractModel):
     """
 
     schema_version: Literal["1.0"] = SCHEMA_VERSION
-    outcome_id: str
+    outcome_id: _Uuid
     outcome: OutcomeKind
     cancel_type: str
     cancel_request_id: str
     order_id: str | None
     requested_by: RequestedBy | None
-    requested_at: str | None
-    occurred_at: str
+    requested_at: _Moment | None
+    occurred_at: _Moment
     attempts: int
     provider: ProviderRefs
     money: MoneyMoved | None = None

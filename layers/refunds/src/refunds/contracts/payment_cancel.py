@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema, model_validator
 
-from refunds.contracts.fields import ContractModel, ImpUid, MerchantUid, Won, WonOrZero
+from refunds.contracts.fields import WON_SCHEMA, ContractModel, ImpUid, MerchantUid, Won, WonOrZero
 from refunds.contracts.inbound import Cancellation, PortOneRequest
+
+_ACCOUNT: Final = ("refund_holder", "refund_bank", "refund_account")
+
+
+def _present(*names: str) -> dict[str, JsonValue]:
+    """JSON Schema: every one of these fields is there and not null."""
+    return {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
+
+
+_RULES: Final[dict[str, JsonValue]] = {
+    "anyOf": [_present("imp_uid"), _present("merchant_uid")],
+    "if": {"anyOf": [_present(name) for name in _ACCOUNT]},
+    "then": _present(*_ACCOUNT),
+}
+"""What of the rules between fields JSON Schema can say; the sums it cannot."""
 
 _RefundText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=16)]
 
@@ -25,9 +40,11 @@ class PaymentCancelRequest(PortOneRequest):
         {"refund_holder", "refund_bank", "refund_account", "refund_tel"}
     )
 
+    model_config = ConfigDict(json_schema_extra=_RULES)
+
     imp_uid: ImpUid | None = None
     merchant_uid: MerchantUid | None = None
-    amount: Won | None = None
+    amount: Annotated[Won | None, WithJsonSchema(WON_SCHEMA)] = None
     """Won; absent cancels all that is left. Zero would too, at PortOne, so zero is invalid here."""
     tax_free: WonOrZero | None = None
     vat_amount: WonOrZero | None = None
