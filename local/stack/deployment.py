@@ -7,6 +7,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from local.stack.clients import CREDENTIALS
 from local.stack.toolchain import PROJECT, StackError, clean_environment, tool
 
@@ -25,9 +27,12 @@ def deploy(template: Path, endpoint_url: str, parameters: Mapping[str, str]) -> 
     """Create or update the stack with samconfig.toml's environment `local` and these parameters.
 
     Raises:
-        StackError: `sam deploy` failed; with its output.
+        StackError: the template has no such parameter, or `sam deploy` failed; with its output.
     """
     overrides = local_parameters() | dict(parameters)
+    known = yaml.safe_load(template.read_text(encoding="utf-8"))["Parameters"]
+    if unknown := sorted(overrides.keys() - known.keys()):
+        raise StackError(f"the template has no parameter {', '.join(unknown)}")
     finished = subprocess.run(
         [
             *(tool("sam", "sam"), "deploy"),
