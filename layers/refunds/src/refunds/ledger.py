@@ -192,15 +192,32 @@ class Ledger:
         released = replace(entry, lease_until=0.0, in_doubt=in_doubt)
         self._replace(released, entry, "STARTED released", _fenced)
 
-    def record(self, entry: Entry, state: State, outcome: Outcome, *, in_doubt: bool, proof: str) -> Entry:
+    def record(
+        self,
+        entry: Entry,
+        state: State,
+        outcome: Outcome,
+        *,
+        in_doubt: bool,
+        proof: str,
+        unpublished: bool = False,
+    ) -> Entry:
         """Write how it ended, or that it is parked; a parked item in doubt keeps its lease.
+
+        ``unpublished``: no message is at hand whose redelivery would publish the outcome.
 
         Raises:
             Fenced: it was taken over: this result must not be published.
         """
         lease = entry.lease_until if in_doubt else 0.0
         recorded = replace(
-            entry, state=state, outcome=outcome, proof=proof, in_doubt=in_doubt, lease_until=lease
+            entry,
+            state=state,
+            outcome=outcome,
+            proof=proof,
+            in_doubt=in_doubt,
+            lease_until=lease,
+            unpublished=unpublished,
         )
         code = f" {outcome.error.code}" if outcome.error else ""
         return self._replace(recorded, entry, f"{state}{code}: {proof}", _fenced)
@@ -212,6 +229,14 @@ class Ledger:
             Fenced: the item is not as ``entry`` saw it.
         """
         return self._replace(replace(entry, unpublished=False), entry, f"{entry.state} published", _fenced)
+
+    def admit(self, entry: Entry, by: str) -> Entry:
+        """Let a request pass that the guard rails keep back; ``by`` is who decided so, and why.
+
+        Raises:
+            Fenced: the item is not as ``entry`` saw it.
+        """
+        return self._replace(replace(entry, admitted=True), entry, f"{entry.state} admitted by {by}", _fenced)
 
     def siblings(self, entry: Entry) -> Siblings:
         """Other cancellations of the same payment.
