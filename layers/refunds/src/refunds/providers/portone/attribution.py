@@ -133,4 +133,9 @@ def _adds_up(payment: Payment) -> bool:
 
 
 def _latest(entries: Sequence[Cancellation]) -> Cancellation:
-    return max(entries, key=lambda entry: entry.cancelled_at or 0)
+    """PortOne counts in whole seconds: of two in the same one, the later listed is the later one."""
+    return _in_order(entries)[-1]
+
+
+def _in_order(entries: Sequence[Cancellation]) -> list[Cancellation]:
+    return sorted(entries, key=lambda entry: entry.cancelled_at or 0)
