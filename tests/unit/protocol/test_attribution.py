@@ -69,3 +69,37 @@ def test_of_two_equal_cancellations_in_one_second_the_later_listed_is_ours() -> 
     answer = payment(entry("theirs"), entry("ours"))
     own = confirm_own(answer, Before(subject="imp_1", cancellable=before.cancellable), SEARCH)
     assert found(own) == "ours"
+
+
+# --- our only attempt was refused
+
+
+def test_a_refusal_does_not_disown_a_new_cancellation_whatever_its_text() -> None:
+    """A PG that carries a refund out, calls it refused and puts its own text as the reason gets no second one."""
+    answer = payment(entry("new", reason="PG 취소"))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_refusal()), Unclear)
+
+
+def test_a_refusal_does_not_disown_an_equal_cancellation_nobody_looked_for_before() -> None:
+    """With the event's own checksum, an equal cancellation within the balance moved may be ours."""
+    answer = payment(entry("new"))
+    assert isinstance(find_own(answer, UNASKED, SEARCH, after_refusal()), Unclear)
+
+
+def test_an_equal_cancellation_from_before_the_checksum_is_not_ours() -> None:
+    """The balance has moved by less than our amount since: what is in the history was there already."""
+    answer = payment(entry("old"), entry("new", 2_000))
+    before = Before(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    assert find_own(answer, before, SEARCH, after_refusal()) is None
+
+
+def test_a_cancellation_another_request_has_proven_is_not_ours_after_a_refusal() -> None:
+    """What the ledger holds for somebody else explains the refusal."""
+    answer = payment(entry("theirs"))
+    assert find_own(answer, looked(), SEARCH, after_refusal(held=("theirs",))) is None
+
+
+def test_a_cancellation_with_another_requests_tag_is_not_ours() -> None:
+    """The PG keeps tags, so what carries another one is another's."""
+    answer = payment(entry("theirs", reason=OTHERS_TAG))
+    assert find_own(answer, looked(), SEARCH, after_refusal()) is None

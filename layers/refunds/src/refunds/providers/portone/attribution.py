@@ -47,7 +47,7 @@ def find_own(payment: Payment, before: Before, search: Search, doubt: Doubt) -> 
         return _tagged(tagged, search)
     candidates = [entry for entry in fresh if entry.amount == search.amount and not is_tagged(entry.reason)]
     if doubt.sole:
-        return _after_refusal(candidates, before, search, doubt)
+        return _after_refusal(payment, before, search, doubt, candidates)
     return _after_silence(payment, before, search, doubt, candidates)
 
 
@@ -65,12 +65,17 @@ def confirm_own(payment: Payment, before: Before, search: Search) -> Own | None:
 
 def _growth_is_explained(payment: Payment, before: Before, search: Search, *, tagged: bool) -> bool:
     """The cancelled amount grew by exactly ours, or by ours and others that were faster than the answer."""
-    growth = (before.cancellable or Decimal(0)) - payment.cancellable
+    growth = _moved(payment, before)
     if growth <= search.amount:
         return growth == search.amount
     if before.cancellation_ids is None:
         return tagged and _adds_up(payment)
     return growth == sum((entry.amount for entry in _unseen(payment, before)), Decimal(0))
+
+
+def _moved(payment: Payment, before: Before) -> Decimal:
+    """By how much the balance is smaller than it was, or than the event says it was."""
+    return (before.cancellable or Decimal(0)) - payment.cancellable
 
 
 def _unseen(payment: Payment, before: Before) -> list[Cancellation]:
@@ -85,26 +90,25 @@ def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
 
 
 def _after_refusal(
-    candidates: Sequence[Cancellation], before: Before, search: Search, doubt: Doubt
+    payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Unclear | None:
-    """The only attempt was refused. Without our tag an entry is ours only if the PG refuses falsely.
+    """The only attempt was refused, and refusals are sometimes false ("cancelled already" is one's own doing).
 
-    Where nobody looked before, an equal entry is most likely older than the attempt: the refusal's cause.
+    Any text may stand where our reason was: a PG may put its own there.
     """
-    possible = [entry for entry in candidates if _could_be(entry, search)]
-    if before.cancellation_ids is None or not possible:
+    if not candidates or (before.cancellation_ids is None and _moved(payment, before) < search.amount):
         return None
     held = doubt.siblings().cancellation_ids
-    if all(entry.cancellation_id in held for entry in possible):
+    if all(entry.cancellation_id in held for entry in candidates):
         return None
-    return Unclear("refused, yet the history shows a new cancellation that could be ours")
+    return Unclear("refused, yet the history shows a cancellation of our amount that could be ours")
 
 
 def _after_silence(
     payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
-    moved = (before.cancellable or Decimal(0)) - payment.cancellable
+    moved = _moved(payment, before)
     if moved == 0 and (before.cancellation_ids is None or not candidates):
         return None
     if not _adds_up(payment):
