@@ -1,0 +1,1 @@
+"""AWS in memory, behind real botocore clients: requests are checked and serialised as in production."""

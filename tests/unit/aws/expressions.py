@@ -1,0 +1,87 @@
+"""DynamoDB's condition expressions, as far as anything here uses them."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>()]|attribute_exists|attribute_not_exists|AND|OR|[#:]?\w+)")
+_COMPARE: Mapping[str, Any] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+}
+
+
+def holds(expression: str, item: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether a condition is true of an item; an item that does not exist has no attributes."""
+    return _Condition(expression, item, request).value()
+
+
+class _Condition:
+    """Recursive descent: OR binds weaker than AND, and every part is read even when it cannot matter."""
+
+    def __init__(self, expression: str, item: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+        self._tokens = _TOKEN.findall(expression)
+        self._item = item
+        self._names = request.get("ExpressionAttributeNames", {})
+        self._values = request.get("ExpressionAttributeValues", {})
+
+    def value(self) -> bool:
+        result = self._either()
+        assert not self._tokens, self._tokens
+        return result
+
+    def _either(self) -> bool:
+        result = self._both()
+        while self._tokens and self._tokens[0] == "OR":
+            self._next()
+            result = self._both() or result
+        return result
+
+    def _both(self) -> bool:
+        result = self._term()
+        while self._tokens and self._tokens[0] == "AND":
+            self._next()
+            result = self._term() and result
+        return result
+
+    def _term(self) -> bool:
+        token = self._next()
+        if token == "(":
+            result = self._either()
+            self._expect(")")
+            return result
+        if token in ("attribute_exists", "attribute_not_exists"):
+            self._expect("(")
+            exists = self._attribute(self._next()) is not None
+            self._expect(")")
+            return exists is (token == "attribute_exists")
+        return self._comparison(token)
+
+    def _comparison(self, name: str) -> bool:
+        compare = _COMPARE[self._next()]
+        wanted = _comparable(self._values[self._next()])
+        found = self._attribute(name)
+        return found is not None and bool(compare(_comparable(found), wanted))
+
+    def _attribute(self, name: str) -> Any:
+        return self._item.get(self._names.get(name, name))
+
+    def _next(self) -> str:
+        token: str = self._tokens.pop(0)
+        return token
+
+    def _expect(self, token: str) -> None:
+        found = self._next()
+        assert found == token, found
+
+
+def _comparable(value: Mapping[str, Any]) -> Any:
+    return Decimal(value["N"]) if "N" in value else value["S"]
