@@ -71,6 +71,12 @@ def test_of_two_equal_cancellations_in_one_second_the_later_listed_is_ours() -> 
     assert found(own) == "ours"
 
 
+def test_a_success_whose_history_lacks_us_is_not_proven_by_an_older_equal_entry() -> None:
+    """Without a look before, an answer proves us only if its history accounts for all that is cancelled."""
+    answer = payment(entry("theirs"), cancelled=2 * ASKED)
+    assert confirm_own(answer, Before(subject="imp_1", cancellable=Decimal(PAID - ASKED)), SEARCH) is None
+
+
 # --- our only attempt was refused
 
 
@@ -103,3 +109,63 @@ def test_a_cancellation_with_another_requests_tag_is_not_ours() -> None:
     """The PG keeps tags, so what carries another one is another's."""
     answer = payment(entry("theirs", reason=OTHERS_TAG))
     assert find_own(answer, looked(), SEARCH, after_refusal()) is None
+
+
+# --- our attempt got no answer
+
+
+def test_the_only_new_cancellation_of_our_amount_is_ours() -> None:
+    """A PG that keeps no reason: new, our amount, nobody else's."""
+    assert found(find_own(payment(entry("new")), looked(), SEARCH, after_silence())) == "new"
+
+
+def test_an_open_request_of_the_same_amount_may_have_made_it() -> None:
+    """Two requests in doubt and one cancellation: neither may claim it."""
+    answer = payment(entry("new"))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence(open_amounts=(ASKED,))), Unclear)
+
+
+def test_a_full_cancellation_in_doubt_may_have_made_it() -> None:
+    """Of a request for "all that is left" nobody knows the amount."""
+    answer = payment(entry("new"))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence(open_amounts=(None,))), Unclear)
+
+
+def test_where_nobody_looked_the_cancellation_that_met_our_checksum_is_ours() -> None:
+    """An equal cancellation from before the event is told from ours by the balance it met."""
+    before = Before(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    answer = payment(entry("old", at=50), entry("new", at=100))
+    assert found(find_own(answer, before, SEARCH, after_silence())) == "new"
+
+
+def test_where_nobody_looked_an_older_equal_cancellation_is_not_taken_for_ours() -> None:
+    """The balance moved by somebody else's 5,000: our amount in the history is from before, and not ours."""
+    before = Before(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    answer = payment(entry("old", at=50), entry("theirs", 5_000, at=100))
+    assert isinstance(find_own(answer, before, SEARCH, after_silence()), Unclear)
+
+
+def test_a_new_cancellation_that_the_balance_does_not_show_is_no_answer() -> None:
+    """A balance shown too high must not turn our own cancellation into "not carried out"."""
+    answer = payment(entry("new"), paid=PAID + ASKED)
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Unclear)
+
+
+def test_a_cancellation_without_an_id_is_never_overlooked() -> None:
+    """It may be ours: the refund must not be sent a second time because an id is missing."""
+    answer = payment(entry(None))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Unclear)
+    assert isinstance(find_own(answer, looked(), SEARCH, after_refusal()), Unclear)
+
+
+def test_our_tag_proves_a_cancellation_without_an_id() -> None:
+    """The tag is ours alone."""
+    answer = payment(entry(None, reason=TAG))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Own)
+
+
+def test_a_history_that_does_not_add_up_proves_nothing() -> None:
+    """Something was cancelled that the history does not show: it may be ours."""
+    answer = payment(cancelled=ASKED)
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Unclear)
+    assert isinstance(find_own(answer, looked(), SEARCH, after_refusal()), Unclear)

@@ -66,10 +66,10 @@ def confirm_own(payment: Payment, before: Before, search: Search) -> Own | None:
 def _growth_is_explained(payment: Payment, before: Before, search: Search, *, tagged: bool) -> bool:
     """The cancelled amount grew by exactly ours, or by ours and others that were faster than the answer."""
     growth = _moved(payment, before)
+    if before.cancellation_ids is None:
+        return _adds_up(payment) and (growth == search.amount or (tagged and growth > search.amount))
     if growth <= search.amount:
         return growth == search.amount
-    if before.cancellation_ids is None:
-        return tagged and _adds_up(payment)
     return growth == sum((entry.amount for entry in _unseen(payment, before)), Decimal(0))
 
 
@@ -79,8 +79,9 @@ def _moved(payment: Payment, before: Before) -> Decimal:
 
 
 def _unseen(payment: Payment, before: Before) -> list[Cancellation]:
+    """An entry without an id, as in documents of 2023, cannot be recognised: it may be new."""
     seen = frozenset(before.cancellation_ids or ())
-    return [e for e in payment.cancel_history if e.cancellation_id and e.cancellation_id not in seen]
+    return [e for e in payment.cancel_history if e.cancellation_id not in seen]
 
 
 def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
@@ -96,7 +97,10 @@ def _after_refusal(
 
     Any text may stand where our reason was: a PG may put its own there.
     """
-    if not candidates or (before.cancellation_ids is None and _moved(payment, before) < search.amount):
+    moved = _moved(payment, before)
+    if moved >= search.amount and not _adds_up(payment):
+        return Unclear("the payment's history does not add up to its cancelled amount")
+    if not candidates or (before.cancellation_ids is None and moved < search.amount):
         return None
     held = doubt.siblings().cancellation_ids
     if all(entry.cancellation_id in held for entry in candidates):
@@ -113,17 +117,39 @@ def _after_silence(
         return None
     if not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
-    if moved < search.amount:
+    if moved < search.amount and before.cancellation_ids is None:
         return None
+    if moved < search.amount and candidates:
+        return Unclear("the history shows a new cancellation that the balance does not show")
     siblings = doubt.siblings()
     candidates = [e for e in candidates if e.cancellation_id not in siblings.cancellation_ids]
     if not candidates:
         return None
     rivals = search.amount in siblings.open_amounts or None in siblings.open_amounts
-    likely = [e for e in candidates if _could_be(e, search)]
-    if rivals or not likely or (len(likely) > 1 and before.cancellation_ids is not None):
+    own = _likely(payment, before, search, candidates)
+    if rivals or own is None or own.cancellation_id is None:
         return Unclear("the history shows a new cancellation of our amount that somebody else may have made")
-    return Own(_latest(likely), "the history holds a new cancellation of our amount that no other request made")
+    return Own(own, "the history holds a new cancellation of our amount that no other request made")
+
+
+def _likely(
+    payment: Payment, before: Before, search: Search, candidates: Sequence[Cancellation]
+) -> Cancellation | None:
+    """The one candidate that can be ours by its text; where nobody looked, by the balance it met as well."""
+    likely = [entry for entry in candidates if _could_be(entry, search)]
+    if before.cancellation_ids is None:
+        likely = [entry for entry in likely if entry == _entry_at(before.cancellable, payment)]
+    return likely[0] if len(likely) == 1 else None
+
+
+def _entry_at(balance: Decimal | None, payment: Payment) -> Cancellation | None:
+    """The cancellation before which this balance was left: ours carried it as its checksum."""
+    left = payment.amount
+    for entry in _in_order(payment.cancel_history):
+        if left == balance:
+            return entry
+        left -= entry.amount
+    return None
 
 
 def _could_be(entry: Cancellation, search: Search) -> bool:
