@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from pathlib import Path
 
+from local.simulator.control import SimulatorControl
 from local.stack.invoke import invoke
 from local.stack.launch import Options, Say, start, update
 from local.stack.stack import Stack
@@ -41,6 +43,7 @@ def _up() -> int:
     stack = _left_running()
     if stack is None:
         stack = start(options, say)
+        _seed_samples(stack)
     else:
         say("the stack is running: deploying the working tree to it")
         update(stack, options, say)
@@ -49,6 +52,17 @@ def _up() -> int:
     print(f"providers   {stack.simulator_url or 'as given'}")
     print(f"described   {(STATE_DIR / 'stack.json').relative_to(PROJECT)}")
     return 0
+
+
+def _seed_samples(stack: Stack) -> None:
+    """Give the simulator the payments, receipts and orders that the events in events/ are about."""
+    if stack.simulator_url is None:
+        return
+    seeds = json.loads((PROJECT / "events" / "simulator.json").read_text(encoding="utf-8"))
+    with SimulatorControl(stack.simulator_url) as simulator:
+        simulator.seed_payments(*seeds["payments"])
+        simulator.seed_receipts(*seeds["receipts"])
+        simulator.seed_orders(*seeds["orders"])
 
 
 def _left_running() -> Stack | None:
