@@ -86,7 +86,7 @@ def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
         Logger(service=kind.policy.cancel_type), kind.policy, Metrics(settings.metrics_namespace)
     )
     circuit = _circuit(settings)
-    operation = kind.operation(_provider_clients(settings, aws, _observer(telemetry, circuit)))
+    operation = kind.operation(provider_clients(settings, aws.make, _observer(telemetry, circuit)))
     ledger = Ledger(dynamodb, settings.ledger_table, clock=time.time, ttl_days=settings.ledger_ttl_days)
     counter = DynamoDbHourlyCounter(dynamodb, settings.ledger_table, kind.policy.cancel_type, clock=time.time)
     service = RefundService(
@@ -139,10 +139,11 @@ def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[Call],
     return observe
 
 
-def _provider_clients(
-    settings: Settings, aws: AwsClients, observe: Callable[[Call], None]
+def provider_clients(
+    settings: Settings, make_aws_client: Callable[[str], Any], observe: Callable[[Call], None]
 ) -> ProviderClients:
-    secrets = aws.make("secretsmanager")
+    """Clients of both providers with the credentials of the deployment; nothing is read or connected yet."""
+    secrets = make_aws_client("secretsmanager")
 
     def read_secret() -> str:
         text: str = secrets.get_secret_value(SecretId=settings.provider_secret_id)["SecretString"]

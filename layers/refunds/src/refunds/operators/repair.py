@@ -26,7 +26,9 @@ def patched(letter: Letter, patch: object) -> str:
         content = strict_json.loads(letter.body)
     except strict_json.NotStrictJson as error:
         raise NotRepairable(f"the body is {error}: use --edit") from None
-    event = content["requestPayload"] if _is_destination(content) else content
+    event = content
+    if isinstance(event, dict) and {"requestContext", "requestPayload"} <= event.keys():
+        event = event["requestPayload"]
     if isinstance(event, dict) and "detail-type" in event and "detail" in event:
         event = event | {"detail": _merged(event["detail"], patch)}
     else:
@@ -61,10 +63,6 @@ def changes(old: str, new: str) -> list[str]:
         return sorted(dict.fromkeys(_differences(strict_json.loads(old), strict_json.loads(new), "")))
     except strict_json.NotStrictJson:
         return ["the whole body"]
-
-
-def _is_destination(content: object) -> bool:
-    return isinstance(content, dict) and {"requestContext", "requestPayload"} <= content.keys()
 
 
 def _merged(target: Any, patch: object) -> Any:

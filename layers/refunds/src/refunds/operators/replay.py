@@ -7,6 +7,7 @@ replayed is gone from the DLQ, so that starting again goes on where the last run
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -31,12 +32,21 @@ class Judged:
     failure: str | None = None
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What somebody wants replayed: which messages, with which verdicts, and who wants it."""
+
+    selection: Selection
+    actor: Actor
+    verdicts: frozenset[Verdict] = USUAL
+
+
 class Replay:
     """Carries a replay out.
 
     Args:
         audit: where each replay is noted, before its message leaves the DLQ.
-        stopped: asked before each receive; a ``True`` ends the run early.
+        stopped: asked after each receive; a ``True`` ends the run early.
     """
 
     def __init__(
@@ -45,13 +55,11 @@ class Replay:
         judge: Judge,
         audit: AuditTrail,
         *,
-        pace: Pace,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._dead_letters = dead_letters
         self._judge = judge
         self._audit = audit
-        self._pace = pace
         self._stopped = stopped
 
     def forecast(self, lanes: Iterable[Lane], selection: Selection) -> Iterator[Judged]:
@@ -62,40 +70,57 @@ class Replay:
             if self._stopped():
                 return
 
-    def run(
-        self, lanes: Iterable[Lane], selection: Selection, verdicts: frozenset[Verdict], actor: Actor
-    ) -> Iterator[Judged]:
-        """Replay the messages meant whose verdict, made anew, is among ``verdicts``."""
+    def run(self, lanes: Iterable[Lane], plan: Plan, pace: Pace) -> Iterator[Judged]:
+        """Replay the messages meant whose verdict, made anew, is among those wanted."""
         for lane in lanes:
-            with self._dead_letters.look(lane, self._pace.burst(10)) as look:
+            with self._dead_letters.look(lane, pace.burst(10)) as look:
                 for letters in look:
                     yield from self._replay(
-                        look, self._dead_letters.among(letters, selection), verdicts, actor
+                        look, self._dead_letters.among(letters, plan.selection), plan, pace
                     )
                     if self._stopped():
                         return
 
-    def _replay(
-        self, look: Look, letters: Sequence[Letter], verdicts: frozenset[Verdict], actor: Actor
-    ) -> Iterator[Judged]:
-        judgements = dict(
-            zip((letter.message_id for letter in letters), self._judge.judge(letters), strict=True)
-        )
-        wanted = [letter for letter in letters if judgements[letter.message_id].verdict in verdicts]
-        failures: dict[str, str | None] = {}
+    def replace(self, letter: Letter, body: str, actor: Actor, changed: Sequence[str]) -> Judged:
+        """Replay ``body`` in the place of ``letter``, an invalid message (see ``refunds.operators.repair``).
+
+        ``changed`` names the fields that were corrected, for the audit trail.
+        """
+        selection = Selection(ids=frozenset({letter.message_id}))
+        with self._dead_letters.look(letter.lane) as look:
+            for letters in look:
+                for found in self._dead_letters.among(letters, selection):
+                    repaired = dataclasses.replace(found, body=body)
+                    (judgement,) = self._judge.judge([repaired])
+                    if judgement.verdict is Verdict.INVALID:
+                        return Judged(repaired, judgement)
+                    what = f"replayed corrected in {', '.join(changed)}"
+                    return self._move(look, [Judged(repaired, judgement)], actor, what)[0]
+        gone = Judgement(Verdict.INVALID, "the message is no longer in the dead-letter queue")
+        return Judged(letter, gone, failure=gone.why)
+
+    def _replay(self, look: Look, letters: Sequence[Letter], plan: Plan, pace: Pace) -> Iterator[Judged]:
+        judged = [Judged(*pair) for pair in zip(letters, self._judge.judge(letters), strict=True)]
+        wanted = [one for one in judged if one.judgement.verdict in plan.verdicts]
+        yield from (one for one in judged if one not in wanted)
         if wanted:
-            self._pace.wait(len(wanted))
-            sent = self._dead_letters.send(wanted[0].lane, [letter.body for letter in wanted])
-            failures = {letter.message_id: failure for letter, failure in zip(wanted, sent, strict=True)}
-        gone = [letter for letter in wanted if failures[letter.message_id] is None]
-        for letter in gone:
-            verdict = judgements[letter.message_id].verdict
-            self._audit.append(audit_subject(letter), actor, f"replayed ({verdict}, {letter.error_code})")
-        look.remove(gone)
-        for letter in letters:
-            failure = failures.get(letter.message_id)
-            replayed = letter.message_id in failures and failure is None
-            yield Judged(letter, judgements[letter.message_id], replayed, failure)
+            pace.wait(len(wanted))
+            yield from self._move(look, wanted, plan.actor, "replayed")
+
+    def _move(self, look: Look, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
+        """Send, note, delete; in that order."""
+        letters = [one.letter for one in wanted]
+        failures = self._dead_letters.send(letters[0].lane, [letter.body for letter in letters])
+        moved = [
+            dataclasses.replace(one, replayed=failure is None, failure=failure)
+            for one, failure in zip(wanted, failures, strict=True)
+        ]
+        sent = [one for one in moved if one.replayed]
+        for one in sent:
+            verdict = f"{one.judgement.verdict}, {one.letter.error_code}"
+            self._audit.append(audit_subject(one.letter), actor, f"{what} ({verdict})")
+        look.remove([one.letter for one in sent])
+        return moved
 
 
 def audit_subject(letter: Letter) -> str:

@@ -1,0 +1,126 @@
+"""Puts together what operators and scheduled functions work with, from one deployment's settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from refunds.application import provider_clients
+from refunds.calls import Call
+from refunds.cancel_types import all_cancel_types
+from refunds.ledger import Ledger
+from refunds.operators.asking import Asking
+from refunds.operators.audit import AuditTrail
+from refunds.operators.books import Books
+from refunds.operators.dead_letters import DeadLetters
+from refunds.operators.lanes import Lane
+from refunds.operators.reconciliation import Reconciliation
+from refunds.operators.replay import Replay
+from refunds.operators.republication import Republication
+from refunds.operators.settlement import Settlement
+from refunds.operators.verdicts import Judge
+from refunds.providers.clients import ProviderClients
+from refunds.publisher import Publisher
+from refunds.settings import Settings
+
+
+def _unobserved(_call: Call) -> None:
+    """For questions asked by people: nobody counts them."""
+
+
+@dataclass
+class Desk:
+    """Everything of one deployment; parts are made when they are first needed.
+
+    Attributes:
+        make_aws_client: makes a botocore client of a service.
+        lanes: where the messages of each cancel type wait.
+        hold: seconds for which a dead letter that is looked at stays hidden from others, at most.
+        clock: UNIX seconds, as AWS and the functions tell them.
+        observe: learns of every request to a provider.
+    """
+
+    make_aws_client: Callable[[str], Any]
+    settings: Settings
+    lanes: tuple[Lane, ...]
+    hold: int = 120
+    clock: Callable[[], float] = time.time
+    observe: Callable[[Call], None] = _unobserved
+
+    @cached_property
+    def books(self) -> Books:
+        """What the ledger knows."""
+        return Books(self._dynamodb, self.settings.ledger_table)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """The dead-letter queues."""
+        return DeadLetters(self.make_aws_client("sqs"), clock=self.clock, hold=self.hold)
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        """Who did what."""
+        return AuditTrail(
+            self._dynamodb,
+            self.settings.ledger_table,
+            clock=self.clock,
+            ttl_days=self.settings.ledger_ttl_days,
+        )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, for the conditional writes of a settlement."""
+        return Ledger(
+            self._dynamodb,
+            self.settings.ledger_table,
+            clock=self.clock,
+            ttl_days=self.settings.ledger_ttl_days,
+        )
+
+    @cached_property
+    def settlement(self) -> Settlement:
+        """Ends what is open, without its message."""
+        return Settlement(self.ledger, self._publisher, self._asking, clock=self.clock)
+
+    @cached_property
+    def republication(self) -> Republication:
+        """Publishes again."""
+        return Republication(self.books, self._publisher)
+
+    def judge(self, *, asks: bool) -> Judge:
+        """Judges dead letters, with or without asking the providers."""
+        return Judge(self.books, self._asking if asks else None, clock=self.clock)
+
+    def replay(self, *, asks: bool, stopped: Callable[[], bool] = lambda: False) -> Replay:
+        """Replays dead letters."""
+        return Replay(self.dead_letters, self.judge(asks=asks), self.audit, stopped=stopped)
+
+    def reconciliation(self, tiers: Iterable[str] = ()) -> Reconciliation:
+        """Compares PortOne with the ledger."""
+        return Reconciliation(self.books, self._providers.portone(), patience=self._patience, tiers=tiers)
+
+    @cached_property
+    def _dynamodb(self) -> Any:
+        return self.make_aws_client("dynamodb")
+
+    @cached_property
+    def _publisher(self) -> Publisher:
+        return Publisher(self.make_aws_client("events"), self.settings.accounting_bus)
+
+    @cached_property
+    def _providers(self) -> ProviderClients:
+        return provider_clients(self.settings, self.make_aws_client, self.observe)
+
+    @cached_property
+    def _asking(self) -> Asking:
+        operations = {kind.policy.cancel_type: kind.operation(self._providers) for kind in all_cancel_types()}
+        return Asking(operations, self.ledger, self._patience)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for an access token and up to two lookups."""
+        timeouts = self.settings.timeouts
+        return 3 * (timeouts.connect + timeouts.lookup)

@@ -1,0 +1,61 @@
+"""Publishes stored outcomes again, for an accounting system that lost them.
+
+Same ``outcome_id`` as the first time: consumers recognise what they have already. A request that was
+parked for breaking the contract has no ledger item; replaying its message publishes its outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from refunds.contracts.outbound import Outcome
+from refunds.ledger import State
+from refunds.operators.books import Books
+from refunds.operators.pace import Pace
+from refunds.publisher import Publisher
+
+_BATCH: Final = 10  # entries in one PutEvents (AWS limit)
+_STATES: Final = (State.SUCCEEDED, State.FAILED, State.PARKED)
+
+
+@dataclass(frozen=True)
+class Period:
+    """UNIX seconds, ``until`` excluded; the cancel types meant, all if none is named."""
+
+    since: float
+    until: float
+    cancel_types: tuple[str, ...] = ()
+
+
+class Republication:
+    """Publishes what the ledger holds."""
+
+    def __init__(self, books: Books, publisher: Publisher) -> None:
+        self._books = books
+        self._publisher = publisher
+
+    def outcomes(self, period: Period) -> Iterator[Outcome]:
+        """The outcomes recorded in a period, as they stand now."""
+        entries = self._books.ended_between(
+            period.since, period.until, cancel_types=period.cancel_types, states=_STATES
+        )
+        return (entry.outcome for entry in entries if entry.outcome is not None)
+
+    def run(self, period: Period, pace: Pace) -> Iterator[tuple[Outcome, bool]]:
+        """Publish them again; each with whether EventBridge took it."""
+        batch: list[Outcome] = []
+        for outcome in self.outcomes(period):
+            batch.append(outcome)
+            if len(batch) == pace.burst(_BATCH):
+                yield from self._publish(batch, pace)
+                batch = []
+        if batch:
+            yield from self._publish(batch, pace)
+
+    def _publish(self, batch: Sequence[Outcome], pace: Pace) -> Iterator[tuple[Outcome, bool]]:
+        pace.wait(len(batch))
+        refused = self._publisher.publish(batch)
+        for outcome in batch:
+            yield outcome, outcome.outcome_id not in refused
