@@ -31,8 +31,16 @@ def _records(scenario: Scenario, kind: str) -> list[dict[str, Any]]:
 
 def publish(stack: Stack, scenarios: Sequence[Scenario]) -> None:
     """Publish every event on the order bus, as the order service does; repetitions included."""
-    entries = [_entry(stack, request) for s in scenarios for request in s.requests for _ in range(s.copies)]
-    for chunk in _chunks(entries):
+    send_events(stack, [request for s in scenarios for request in s.requests for _ in range(s.copies)])
+
+
+def send_events(stack: Stack, requests: Sequence[Request]) -> None:
+    """Publish one event per element on the order bus.
+
+    Raises:
+        RuntimeError: the bus did not take all of them.
+    """
+    for chunk in _chunks([_entry(stack, request) for request in requests]):
         answer = stack.aws.events.put_events(Entries=chunk)
         if answer["FailedEntryCount"]:
             raise RuntimeError(f"the order bus did not take {answer['FailedEntryCount']} events")

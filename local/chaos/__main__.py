@@ -1,0 +1,143 @@
+"""`make chaos`: cancellations drawn from a seed on a stack of its own, everything going wrong at once."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from local.chaos.havoc import Killer
+from local.chaos.plan import Plan, draw
+from local.chaos.redrive import redrive
+from local.chaos.verdict import Verdict, is_open, judge, unheard
+from local.demo.play import is_idle, send_events
+from local.demo.scenario import Request
+from local.demo.screen import Screen
+from local.simulator.control import SimulatorControl
+from local.stack import Options, OutcomeLog, Stack, StackError, start
+
+_TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
+_WAVES = 20
+_QUIET_SECONDS = 240.0
+_REDRIVES = 6
+
+
+def main() -> int:
+    """Run; the exit status is 0 only if nothing was doubled or lost."""
+    parser = argparse.ArgumentParser(prog="python -m local.chaos", description=__doc__)
+    parser.add_argument("--requests", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--outage", type=float, default=60.0, help="seconds the providers are down")
+    arguments = parser.parse_args()
+    screen = Screen()
+    with tempfile.TemporaryDirectory(prefix="refunds-chaos-") as directory:
+        try:
+            with start(Options(directory=Path(directory)), screen.say) as stack:
+                return (
+                    0 if _Run(stack, screen, arguments.seed).play(arguments.requests, arguments.outage) else 1
+                )
+        except StackError as error:
+            screen.say(str(error))
+            return 1
+
+
+class _Run:
+    def __init__(self, stack: Stack, screen: Screen, seed: int) -> None:
+        self._stack = stack
+        self._screen = screen
+        self._seed = seed
+
+    def play(self, requests: int, outage_seconds: float) -> bool:
+        plan = draw(str(int(time.time()))[-8:], self._seed, requests)
+        self._screen.say(
+            f"seed {self._seed}: {len(plan.requests)} cancellations, {len(plan.repetitions)} repeated"
+        )
+        if self._stack.simulator_url is None:
+            raise StackError("chaos needs the provider simulator")
+        with SimulatorControl(self._stack.simulator_url) as simulator, OutcomeLog.attach(self._stack) as log:
+            _seed(simulator, plan)
+            with Killer(self._stack, _TYPES, self._seed) as killer:
+                self._publish(plan, simulator, log, outage_seconds)
+                self._wait_until_idle(plan, log)
+            self._screen.say(f"{killer.kills} processes killed; faults end, the DLQs are replayed")
+            replayed = self._replay(plan, simulator, log)
+            verdict = judge(plan, log, simulator.ledger())
+        return self._report(plan, verdict, kills=killer.kills, replayed=replayed)
+
+    def _publish(
+        self, plan: Plan, simulator: SimulatorControl, log: OutcomeLog, outage_seconds: float
+    ) -> None:
+        """In waves, repetitions among them; the providers go down after the first third."""
+        events = _shuffled(plan, self._seed)
+        size = -(-len(events) // _WAVES)
+        for wave in range(_WAVES):
+            send_events(self._stack, events[wave * size : (wave + 1) * size])
+            if wave == _WAVES // 3:
+                simulator.start_outage("unavailable", seconds=outage_seconds)
+                self._screen.say(f"the providers are down for {outage_seconds:.0f} s")
+            log.read(wait_seconds=1)
+            time.sleep(outage_seconds / _WAVES)
+        self._screen.say(
+            f"{len(events)} events published; {unheard(plan, log)} cancellations unheard of so far"
+        )
+
+    def _wait_until_idle(self, plan: Plan, log: OutcomeLog) -> None:
+        until = time.monotonic() + _QUIET_SECONDS
+        said = time.monotonic()
+        while time.monotonic() < until and (unheard(plan, log) or not is_idle(self._stack, _TYPES)):
+            log.read(wait_seconds=1)
+            if time.monotonic() - said > 10:  # noqa: PLR2004 - a line every ten seconds
+                self._screen.say(f"{unheard(plan, log)} cancellations unheard of")
+                said = time.monotonic()
+        log.read(wait_seconds=1)
+
+    def _replay(self, plan: Plan, simulator: SimulatorControl, log: OutcomeLog) -> int:
+        simulator.end_outage()
+        simulator.clear_faults()
+        simulator.settle()
+        replayed = 0
+        for _ in range(_REDRIVES):
+            moved = redrive(self._stack, _TYPES)
+            replayed += moved
+            self._screen.say(f"replayed {moved} messages from the DLQs")
+            self._wait_until_idle(plan, log)
+            if not is_open(plan, log):
+                break
+        return replayed
+
+    def _report(self, plan: Plan, verdict: Verdict, *, kills: int, replayed: int) -> bool:
+        for problem in verdict.problems[:20]:
+            self._screen.say(f"[red]✗ {problem}[/red]")
+        self._screen.say(
+            f"refunds {verdict.refunds} ({verdict.won:,} won) · duplicates absorbed {len(plan.repetitions)} · "
+            f"outcomes told again {verdict.repeated_outcomes} · kills survived {kills} · DLQ replays {replayed} · "
+            f"parked for a person {verdict.parked} · {verdict.double} double · {verdict.lost} lost"
+        )
+        self._screen.say(
+            "[green]passed[/green]" if not verdict.problems else f"[red]failed[/red], seed {self._seed}"
+        )
+        return not verdict.problems
+
+
+def _seed(simulator: SimulatorControl, plan: Plan) -> None:
+    for kind, seed in (
+        ("payments", simulator.seed_payments),
+        ("receipts", simulator.seed_receipts),
+        ("orders", simulator.seed_orders),
+    ):
+        seed(*(dict(subject.seed) for subject in plan.subjects if subject.kind == kind))
+    simulator.add_faults(*(subject.fault for subject in plan.subjects if subject.fault is not None))
+
+
+def _shuffled(plan: Plan, seed: int) -> list[Request]:
+    """All events in random order, repetitions anywhere after their first publication or before it."""
+    events = [*plan.requests, *plan.repetitions]
+    random.Random(seed).shuffle(events)
+    return events
+
+
+if __name__ == "__main__":
+    sys.exit(main())
