@@ -192,11 +192,16 @@ def _unknown_payment(request: PaymentCancelRequest, before: Before, doubt: Doubt
 
 
 def _not_ours(request: PaymentCancelRequest, payment: Payment, before: Before, doubt: Doubt) -> Verdict:
-    """Nothing of ours is in the history. An attempt under way carries a checksum that may still match."""
+    """Nothing of ours is in the history.
+
+    An attempt under way carries a checksum that may still match: not once the balance is below it, but
+    a balance above it (the event's checksum was too low) can still come down to it.
+    """
     moved = payment.cancellable != before.cancellable
     obstacle = _obstacle(request, payment)
     if obstacle is not None:
-        checked = replace(obstacle, rules_out_late=moved)
+        below = before.cancellable is not None and payment.cancellable < before.cancellable
+        checked = replace(obstacle, rules_out_late=below)
         return Rejected(_quoting(checked, doubt.refusal) if doubt.refusal else checked)
     if doubt.refusal is None or moved:
         return Unapplied(_seen(payment))
