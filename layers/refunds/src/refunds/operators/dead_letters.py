@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -22,6 +22,7 @@ from refunds.reading import Reading, read_body
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.literals import QueueAttributeNameType
     from types_boto3_sqs.type_defs import MessageTypeDef
 
 _RECEIVE_LIMIT: Final = 10  # messages in one receive or batch request (AWS limit)
@@ -252,7 +253,7 @@ class DeadLetters:
         """One pass over a lane's DLQ, as it is now; a context manager."""
         return Look(self._client, lane, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
 
-    def letters(self, lanes: Iterable[Lane], selection: Selection) -> Iterator[list[Letter]]:
+    def letters(self, lanes: Iterable[Lane], selection: Selection) -> Generator[list[Letter], None, None]:
         """The messages meant, receive by receive; all of them stay where they are."""
         for lane in lanes:
             with self.look(lane) as look:
@@ -269,6 +270,17 @@ class DeadLetters:
         found = (letter for letters in self.letters(lanes, selection) for letter in letters)
         ages = ((letter.sent_at, letter.message_id) for letter in found)
         return frozenset(message_id for _, message_id in heapq.nsmallest(limit, ages))
+
+    def count(self, lanes: Iterable[Lane]) -> int:
+        """About how many messages there are, hidden ones included; SQS promises no more."""
+        names: list[QueueAttributeNameType] = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+        ]
+        answers = [
+            self._client.get_queue_attributes(QueueUrl=lane.dlq_url, AttributeNames=names) for lane in lanes
+        ]
+        return sum(int(value) for answer in answers for value in answer.get("Attributes", {}).values())
 
     def send(self, lane: Lane, bodies: Sequence[str]) -> list[str | None]:
         """Put messages into a lane's queue, without the DLQ's attributes.

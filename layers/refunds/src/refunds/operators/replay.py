@@ -8,7 +8,7 @@ replayed is gone from the DLQ, so that starting again goes on where the last run
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -62,7 +62,7 @@ class Replay:
         self._audit = audit
         self._stopped = stopped
 
-    def forecast(self, lanes: Iterable[Lane], selection: Selection) -> Iterator[Judged]:
+    def forecast(self, lanes: Iterable[Lane], selection: Selection) -> Generator[Judged, None, None]:
         """A verdict for each message meant; nothing is changed."""
         for letters in self._dead_letters.letters(lanes, selection):
             for letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
@@ -70,7 +70,7 @@ class Replay:
             if self._stopped():
                 return
 
-    def run(self, lanes: Iterable[Lane], plan: Plan, pace: Pace) -> Iterator[Judged]:
+    def run(self, lanes: Iterable[Lane], plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
         """Replay the messages meant whose verdict, made anew, is among those wanted."""
         for lane in lanes:
             with self._dead_letters.look(lane, pace.burst(10)) as look:
