@@ -52,8 +52,13 @@ class Options:
         """What the developer asks for: PORT, BIND_HOST, PORTONE_BASE_URL, EBP_BASE_URL.
 
         Without PORT it is the usual port of a local AWS, or a free one where that is taken.
+
+        Raises:
+            StackError: PORT is no port number.
         """
         port = environment.get("PORT")
+        if port and not port.isdecimal():
+            raise StackError(f"PORT is {port!r}, which is no port number")
         usual = _USUAL_PORT if processes.is_free(_USUAL_PORT) else None
         return cls(
             port=int(port) if port else usual,
