@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -87,9 +88,22 @@ def test_a_refusal_does_not_disown_a_new_cancellation_whatever_its_text() -> Non
 
 
 def test_a_refusal_does_not_disown_an_equal_cancellation_nobody_looked_for_before() -> None:
-    """With the event's own checksum, an equal cancellation within the balance moved may be ours."""
-    answer = payment(entry("new"))
+    """With the event's own checksum, an equal cancellation without a text may be ours."""
+    answer = payment(entry("new", reason=""))
     assert isinstance(find_own(answer, UNASKED, SEARCH, after_refusal()), Unclear)
+
+
+def test_somebody_elses_words_explain_a_refusal_where_nobody_looked() -> None:
+    """A payment refunded at the console before the event ends as CancelFailed and not with a person."""
+    answer = payment(entry("console", reason="관리자 취소"))
+    assert find_own(answer, UNASKED, SEARCH, after_refusal()) is None
+
+
+def test_an_equal_cancellation_older_than_our_send_is_not_ours() -> None:
+    """What was cancelled before we sent is what we were refused for."""
+    answer = payment(entry("old", reason=""))
+    later = replace(after_refusal(), sent_at=(answer.cancel_history[0].cancelled_at or 0) + 5.0)
+    assert find_own(answer, UNASKED, SEARCH, later) is None
 
 
 def test_an_equal_cancellation_from_before_the_checksum_is_not_ours() -> None:

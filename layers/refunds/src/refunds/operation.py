@@ -106,13 +106,15 @@ class Siblings:
 class Doubt:
     """What is known when the provider is asked what is true.
 
-    ``refusal`` is the answer to the latest send, if it was a refusal. ``sole`` says that no other
-    attempt of this request was ever possibly sent.
+    ``refusal`` is the answer to the latest send, if it was a refusal; that send began at ``sent_at``
+    (UNIX seconds; 0 if unknown). ``sole`` says that no other attempt of this request was ever possibly
+    sent.
     """
 
     refusal: Refused | None
     sole: bool
     siblings: Callable[[], Siblings]
+    sent_at: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -230,13 +230,20 @@ class _Settlement(Generic[RequestT]):
 
     def _send(self, entry: Entry, *, earlier_doubt: bool, sends_left: int = _MAX_SENDS) -> Disposition:
         """Step 4 and 5: send once, verify."""
+        sent_at = self._timing.clock()
         try:
             self._guard.permit_send()
             effect = _configured(lambda: self._operation.send(self._case, _yardstick(entry)))
         except NotSent as error:
             return self._leave_open(entry, error) if earlier_doubt else self._nothing_sent(entry, error)
         except (Refused, OutcomeUnknown) as answer:
-            return self._resolve(entry, answer=answer, earlier_doubt=earlier_doubt, sends_left=sends_left - 1)
+            return self._resolve(
+                entry,
+                answer=answer,
+                earlier_doubt=earlier_doubt,
+                sent_at=sent_at,
+                sends_left=sends_left - 1,
+            )
         except ResponseMismatch as error:
             return self._park(entry, error, may_have_been_applied=True)
         return self._succeed(entry, effect)
@@ -247,13 +254,14 @@ class _Settlement(Generic[RequestT]):
         *,
         answer: Refused | OutcomeUnknown | None,
         earlier_doubt: bool,
+        sent_at: float = 0.0,
         sends_left: int = _MAX_SENDS,
     ) -> Disposition:
         """Step 6: ask what is true. ``answer`` is what this worker's own send came back with, if it sent."""
         refusal = answer if isinstance(answer, Refused) else None
         sole = refusal is not None and not earlier_doubt
         source = Source.ANSWER if sole else Source.QUESTION
-        doubt = Doubt(refusal, sole=sole, siblings=lambda: self._ledger.siblings(entry))
+        doubt = Doubt(refusal, sole=sole, siblings=lambda: self._ledger.siblings(entry), sent_at=sent_at)
         try:
             verdict = _configured(lambda: self._operation.resolve(self._case, _yardstick(entry), doubt))
         except (LookupFailed, NotSent) as error:

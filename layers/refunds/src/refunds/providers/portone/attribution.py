@@ -93,19 +93,30 @@ def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
 def _after_refusal(
     payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Unclear | None:
-    """The only attempt was refused, and refusals are sometimes false ("cancelled already" is one's own doing).
-
-    Any text may stand where our reason was: a PG may put its own there.
-    """
+    """The only attempt was refused, and refusals are sometimes false ("cancelled already" is one's own doing)."""
     moved = _moved(payment, before)
     if moved >= search.amount and not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
-    if not candidates or (before.cancellation_ids is None and moved < search.amount):
+    if before.cancellation_ids is None:
+        candidates = [] if moved < search.amount else _unexplained(candidates, search, doubt)
+    if not candidates:
         return None
     held = doubt.siblings().cancellation_ids
     if all(entry.cancellation_id in held for entry in candidates):
         return None
     return Unclear("refused, yet the history shows a cancellation of our amount that could be ours")
+
+
+def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doubt) -> list[Cancellation]:
+    """Where nobody looked before, an entry in somebody else's words, or older than our send, is why we were refused.
+
+    Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
+    is seconds old and of our amount, at a PG that puts its own text as the reason, would be refunded twice.
+    """
+    sent = int(doubt.sent_at)
+    return [
+        e for e in candidates if _could_be(e, search) and (e.cancelled_at is None or e.cancelled_at >= sent)
+    ]
 
 
 def _after_silence(
