@@ -112,9 +112,10 @@ class _Run:
         for problem in verdict.problems[:20]:
             self._screen.say(f"[red]✗ {problem}[/red]")
         self._screen.say(
-            f"refunds {verdict.refunds} ({verdict.won:,} won) · duplicates absorbed {len(plan.repetitions)} · "
-            f"outcomes told again {verdict.repeated_outcomes} · kills survived {kills} · DLQ replays {replayed} · "
-            f"parked for a person {verdict.parked} · {verdict.double} double · {verdict.lost} lost"
+            f"refunds {verdict.refunds} ({verdict.won:,} won) · duplicates absorbed "
+            f"{len(plan.repetitions)} · outcomes told again {verdict.repeated_outcomes} · "
+            f"kills survived {kills} · DLQ replays {replayed} · parked for a person {verdict.parked} · "
+            f"{verdict.double} double · {verdict.lost} lost"
         )
         self._screen.say(
             "[green]passed[/green]" if not verdict.problems else f"[red]failed[/red], seed {self._seed}"
