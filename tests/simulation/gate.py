@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -52,6 +53,7 @@ class Fault:
         provider: the simulator's own faults that make it, one after another.
         effect: for ``AWS``, how the call fails; for ``MEANWHILE``, what happens.
         argument: a parameter of the effect.
+        skew: seconds by which the clock of a process that it starts is ahead.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Fault:
     provider: tuple[Mapping[str, Any], ...] = ()
     effect: str = ""
     argument: int = 0
+    skew: float = 0.0
 
     def __str__(self) -> str:
         return self.name
@@ -96,6 +99,19 @@ class Plan:
     def choose(self, index: int, _call: Call) -> Fault | None:
         """What the schedule says."""
         return self.faults.get(index)
+
+
+class Script:
+    """Faults by the call they strike, counted from 1: ``{"cancel 1": …}`` is the first cancellation sent."""
+
+    def __init__(self, faults: Mapping[str, Fault]) -> None:
+        self._faults = dict(faults)
+        self._seen: Counter[Call] = Counter()
+
+    def choose(self, _index: int, call: Call) -> Fault | None:
+        """What the script says of this occurrence of the call."""
+        self._seen[call] += 1
+        return self._faults.get(f"{call} {self._seen[call]}")
 
 
 class Gate:

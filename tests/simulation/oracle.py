@@ -15,6 +15,8 @@ from local.simulator import World
 from local.simulator.calls import Plan as ProviderPlan
 from local.simulator.movements import Actor, MoneyLedger, Movement
 from local.simulator.transport import WorldTransport
+from local.simulator.wire import Request
+from local.simulator.world import LateApplication
 from tests.simulation.gate import Call, Fault, Gate
 
 if TYPE_CHECKING:
@@ -124,12 +126,14 @@ class ProviderGate(httpx.BaseTransport):
             self._on_send(sent)
             self.correspondence.sent.append(sent)
         with self._carried_out_by(key, fault):
-            response = self._exchange(request, sent)
+            response = self._exchange(request, fault, sent)
         if call in (Call.LOOKUP, Call.DETAIL) and response.status_code in (200, 400, 404):
             self.correspondence.asked.append(Asked(key, process, at))
         return response
 
-    def _exchange(self, request: httpx.Request, sent: Sent | None) -> httpx.Response:
+    def _exchange(self, request: httpx.Request, fault: Fault | None, sent: Sent | None) -> httpx.Response:
+        if fault is not None and fault.effect.startswith("late"):
+            raise self._delay(request, fault)
         try:
             response = self._transport.handle_request(request)
         except httpx.TransportError as error:
@@ -141,6 +145,20 @@ class ProviderGate(httpx.BaseTransport):
             sent.answer = _judge(response)
         self._gate.note(f"  {response.status_code} {response.content.decode()}")
         return response
+
+    def _delay(self, request: httpx.Request, fault: Fault) -> httpx.ReadTimeout:
+        """Let the request arrive later; nobody has looked at it yet."""
+        arriving = Request(
+            request.method, request.url.path, dict(request.url.params), request.headers, request.content
+        )
+        call = self._world.ebp.recognise(arriving) or self._world.portone.recognise(arriving)
+        assert call is not None
+        by_lookups = fault.effect == "late lookups"
+        due = None if by_lookups else self._world.clock() + fault.argument
+        late = LateApplication(call, due, fault.argument if by_lookups else None)
+        self._world.late.append(late)
+        self._gate.note("  ReadTimeout")
+        return httpx.ReadTimeout("the provider did not answer in time", request=request)
 
     @contextmanager
     def _carried_out_by(self, key: str, fault: Fault | None) -> Iterator[None]:

@@ -19,14 +19,14 @@ from refunds.publisher import Publisher
 from refunds.queue import MessageQueue, RetrySchedule
 from refunds.service import RefundService, Timing
 from refunds.settings import Backoff, EbpHeaders, Timeouts
-from tests.simulation.aws import DLQ_URL, QUEUE_URL
+from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from refunds.contracts.outbound import Outcome
-    from refunds.disposition import Reason
+    from refunds.disposition import Hold, Reason, Source
     from tests.simulation.simulation import Simulation
 
 TIMEOUTS: Final = Timeouts(connect=5, read=60, lookup=10)
@@ -78,7 +78,13 @@ class Watcher:
     def identify(self, **keys: object) -> None:
         """Nothing to do."""
 
-    def settled(self, outcome: Outcome) -> None:
+    def settled(self, outcome: Outcome, source: Source) -> None:
+        """Nothing to do."""
+
+    def held(self, hold: Hold) -> None:
+        """Nothing to do."""
+
+    def flush(self) -> None:
         """Nothing to do."""
 
     def redelivered(self, reason: Reason, seconds: int) -> None:
@@ -107,6 +113,8 @@ class Process:
         self.simulation = simulation
         self.watcher = Watcher(kind.policy.cancel_type)
         self.started_at = len(simulation.gate.calls)
+        self.end = simulation.clock.now + FUNCTION_TIMEOUT
+        self.ended = False
         self._owners = 0
         self.intake = self._build()
 

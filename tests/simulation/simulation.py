@@ -118,11 +118,13 @@ class Simulation:
         }
         self.wanted: dict[str, Wanted] = {}
         self.crashes: list[BaseException] = []
+        self.raised: list[Exception] = []
+        self.processes: dict[int, Process] = {}
+        self.faulty_calls = 0
         self.process: Process | None = None
         self.current: list[Message] = []
         self._make_process = make_process
         self._depth = 0
-        self._processes = 0
         self._held: _Held | None = None
         self._in_held = False
 
@@ -152,8 +154,8 @@ class Simulation:
         received = queue.receive(messages)
         if not received:
             return
-        self._processes += 1
-        process = self._make_process(self, CANCEL_TYPES[name], self._processes, skew)
+        process = self._make_process(self, CANCEL_TYPES[name], len(self.processes) + 1, skew)
+        self.processes[process.number] = process
         self.gate.note(f"delivery {process.number} of {', '.join(m.key for m in received)} ({received[0].receives})")
         outer, self.process, outer_messages, self.current = self.process, process, self.current, received
         self._depth += 1
@@ -186,20 +188,29 @@ class Simulation:
                 return
             self.run()
 
+    def process_of(self, owner: str) -> Process | None:
+        """The process that wrote an owner token."""
+        number = owner.removeprefix("p").partition("-")[0]
+        return self.processes.get(int(number)) if number.isdigit() else None
+
     # --- one invocation
 
     def _invoke(self, process: Process, received: list[Message]) -> list[Message]:
         """Returns the messages to delete: none if the process died or was stopped for its time."""
-        end = self.clock.now + FUNCTION_TIMEOUT
         try:
-            answer = process.intake.batch([m.record() for m in received], Deadline(end, self.clock))
+            answer = process.intake.batch([m.record() for m in received], Deadline(process.end, self.clock))
             self.gate.enter(Call.RETURN)
         except ProcessDied:
             self.gate.note(f"delivery {process.number} dies")
             return []
+        except Exception as error:  # noqa: BLE001 - Lambda counts the whole batch as failed
+            self.gate.note(f"delivery {process.number} raises {type(error).__name__}")
+            self.raised.append(error)
+            return []
         finally:
+            process.ended = True
             self.crashes += process.watcher.crashes
-        if self.clock.now > end:
+        if self.clock.now > process.end:
             self.gate.note(f"delivery {process.number} returns too late")
             return []
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
@@ -220,9 +231,9 @@ class Simulation:
             case "sleep":
                 self.clock.advance(fault.argument)
             case _:
-                self._deliver_meanwhile(name, rest, fault.argument)
+                self._deliver_meanwhile(name, rest, fault)
 
-    def _deliver_meanwhile(self, whose: str, how: str, argument: int) -> None:
+    def _deliver_meanwhile(self, whose: str, how: str, fault: Fault) -> None:
         if self._depth >= MAX_DEPTH or not self.current:
             return
         message = self.current[0]
@@ -237,9 +248,9 @@ class Simulation:
         if again is None:
             return
         if how == "held":
-            self._hold(again, argument)
+            self._hold(again, fault)
         else:
-            self.deliver([again], skew=float(argument))
+            self.deliver([again], skew=fault.skew)
 
     def _waiting_rival(self, message: Message) -> Message | None:
         waiting = (m for queue in self.queues.values() for m in queue.messages.values())
@@ -254,15 +265,15 @@ class Simulation:
 
     # --- true interleaving
 
-    def _hold(self, message: Message, stop_at: int) -> None:
+    def _hold(self, message: Message, fault: Fault) -> None:
         if self._held is not None:
             return
-        held = self._held = _Held(stop_at)
+        held = self._held = _Held(fault.argument)
 
         def run() -> None:
             held.baton.acquire()
             try:
-                self.deliver([message])
+                self.deliver([message], skew=fault.skew)
             except BaseException as error:  # noqa: BLE001 - raised again where the history runs
                 held.error = error
             held.done = True

@@ -7,9 +7,12 @@ States::
         └──claim as──▶ PARKED ─┘ take_over
 
 Fencing: ``claim`` and ``take_over`` write a fresh ``owner``; every later write of that worker is
-conditional on it, so a worker that lost its lease can no longer change anything. ``in_doubt``
-is true from the claim until it is proven that nothing was sent: a crash in between leaves it true,
-and whoever comes next asks the provider before sending.
+conditional on it, so a worker that lost its lease can no longer change anything. Every write is also
+conditional on the ``version`` that was read (the number of writes so far): who takes an item over
+decides by what it says, and an owner who wakes up in between may have made it say something else.
+
+``in_doubt`` is true from the claim until it is proven that nothing was sent: a crash in between
+leaves it true, and whoever comes next asks the provider before sending.
 
 Only terminal items carry ``expires_at``: DynamoDB never deletes one whose outcome is open.
 
@@ -294,7 +297,7 @@ class Ledger:
                 TableName=self._table,
                 Key=_pk(str(entry.key)),
                 **_changes(self._encode(seen), self._encode(entry)),
-                ConditionExpression="#owner = :seen_owner AND #state = :seen_state AND #attempt = :seen_attempt",
+                ConditionExpression="#owner = :seen_owner AND #version = :seen_version",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
@@ -335,6 +338,7 @@ class Ledger:
             "in_doubt": {"BOOL": entry.in_doubt},
             "admitted": {"BOOL": entry.admitted},
             "updated_at": {"S": _iso(now)},
+            "version": {"N": str(len(entry.timeline))},
             "timeline": {"L": [{"S": event} for event in entry.timeline]},
         }
         if entry.payment_ref is not None:
@@ -360,7 +364,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     sets = [f"#{name} = :{name}" for name in changed]
     sets.append("#timeline = list_append(#timeline, :event)")
     removes = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
-    names = {*changed, *gone, "timeline", "owner", "state", "attempt"}
+    names = {*changed, *gone, "timeline", "owner", "version"}
     return {
         "UpdateExpression": f"SET {', '.join(sets)}{removes}",
         "ExpressionAttributeNames": {f"#{name}": name for name in names},
@@ -368,8 +372,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
             **{f":{name}": value for name, value in changed.items()},
             ":event": {"L": [event]},
             ":seen_owner": old["owner"],
-            ":seen_state": old["state"],
-            ":seen_attempt": old["attempt"],
+            ":seen_version": old["version"],
         },
     }
 

@@ -1,0 +1,171 @@
+"""Everything that can go wrong, by the call at which it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.simulation.gate import Call, Fault, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FAR_AWAY: Final = 10**9
+
+
+def _provider(name: str, kind: str, **parameters: Any) -> Fault:
+    return Fault(name, Kind.PROVIDER, provider=({"kind": kind, **parameters},))
+
+
+def _late(name: str, unit: str, argument: int) -> Fault:
+    """The request is on its way for long, and checked by the provider when it arrives."""
+    return Fault(name, Kind.PROVIDER, effect=f"late {unit}", argument=argument)
+
+
+def _aws(effect: str) -> Fault:
+    return Fault(effect, Kind.AWS, effect=effect)
+
+
+def _meanwhile(name: str, effect: str, argument: int = 0, skew: float = 0.0) -> Fault:
+    return Fault(name, Kind.MEANWHILE, effect=effect, argument=argument, skew=skew)
+
+
+DEATH: Final = Fault("death", Kind.DEATH)
+
+# --- another delivery, from this call on
+
+DUPLICATE: Final = _meanwhile("a duplicate is delivered", "duplicate")
+ZOMBIE: Final = _meanwhile("frozen until the message has been redelivered", "redelivery")
+SKEWED: Final = _meanwhile("a duplicate whose clock is 150 s ahead", "duplicate", skew=150)
+RIVAL: Final = _meanwhile("the other request is delivered", "rival")
+DELIVERIES: Final = (DUPLICATE, ZOMBIE, SKEWED)
+
+
+def held(whose: str, stop_at: int, skew: float = 0.0) -> Fault:
+    """Another delivery starts, is held before its ``stop_at``-th call, and goes on when this one has ended.
+
+    Args:
+        whose: ``duplicate``, ``redelivery`` or ``rival``.
+        stop_at: from 0.
+        skew: seconds by which its clock is ahead.
+    """
+    clock = f", its clock {skew:.0f} s ahead" if skew else ""
+    return _meanwhile(f"a {whose} starts, held at its call {stop_at}{clock}", f"{whose} held", stop_at, skew)
+
+
+# --- somebody else
+
+SOMEBODY_CANCELS_ALL: Final = _meanwhile("somebody else cancels all", "somebody cancel")
+SOMEBODY_VOIDS: Final = _meanwhile("somebody else voids it", "somebody void")
+SOMEBODY_PAYS: Final = _meanwhile("the customer pays", "somebody deposit")
+
+
+def somebody_cancels(amount: int) -> Fault:
+    """Somebody else cancels ``amount`` won."""
+    return _meanwhile(f"somebody else cancels {amount}", "somebody cancel", amount)
+
+
+# --- the way to the provider and back
+
+NOT_SENT: Final = _provider("connection refused", "refuse_connection")
+LOST_BEFORE: Final = _provider("lost, not applied", "drop_before_commit")
+LOST_AFTER: Final = _provider("applied, answer lost", "drop_after_commit")
+TIMEOUT_BEFORE: Final = _provider("read timeout, not applied", "hang_before_commit")
+TIMEOUT_AFTER: Final = _provider("applied, read timeout", "hang_after_commit")
+UNAVAILABLE: Final = _provider("503, not applied", "http_5xx_before_commit")
+BROKEN_AFTER: Final = _provider("applied, 503", "http_5xx_after_commit")
+HTML_AFTER: Final = _provider("applied, HTML", "html_after_commit")
+TRUNCATED_AFTER: Final = _provider("applied, answer truncated", "truncated_body_after_commit")
+EMPTY_AFTER: Final = _provider("applied, empty answer", "empty_body_after_commit")
+TOO_MANY: Final = _provider("429", "http_429")
+TOKEN_EXPIRED: Final = _provider("401", "token_expired")
+
+# --- what the provider says
+
+REFUSED: Final = _provider("refused", "refuse")
+REFUSED_AS_DONE: Final = _provider(
+    "refused as cancelled already, which is false", "refuse", code=1, message="이미 전액취소된 주문입니다."
+)
+REFUSED_LATER: Final = _provider("refused for today", "refuse", message="[8178] 취소금액이 미정산 금액보다 큽니다")
+DENIED: Final = _provider("applied, but refused", "error_answer_after_commit")
+FALSE_SUCCESS: Final = _provider("success, not applied", "false_success")
+WRONG_ID: Final = _provider("applied, another id in the answer", "wrong_echo", variant="identity")
+WRONG_AMOUNT: Final = _provider("applied, another amount in the answer", "wrong_echo", variant="amount")
+NO_HISTORY: Final = _provider("applied, the answer's history lacks it", "wrong_echo", variant="history")
+LATE_1: Final = _late("lost, arrives after the next lookup", "lookups", 1)
+LATE_2: Final = _late("lost, arrives after two lookups", "lookups", 2)
+LATE_BEFORE_REDELIVERY: Final = _late("lost, arrives a minute later", "seconds", 60)
+LATEST: Final = _late("lost, arrives when everything is over", "seconds", _FAR_AWAY)
+
+UNKNOWN_TO_LOOKUP: Final = _provider("404", "lookup_404")
+STALE: Final = _provider("stale", "stale_lookup")
+
+AWS_NOT_SENT: Final = _aws("not sent")
+AWS_LOST: Final = _aws("lost")
+AWS_LOST_REPEATED: Final = _aws("lost, repeated")
+FIRST_ENTRY: Final = _aws("first entry refused")
+LAST_ENTRY: Final = _aws("last entry refused")
+THROTTLED: Final = _aws("throttled")
+
+
+def grown(amount: int) -> Fault:
+    """A lookup that shows ``amount`` won too many."""
+    return _provider(f"the balance shown grew by {amount}", "balance_grew", amount=amount)
+
+
+_SENDING: Final = (
+    NOT_SENT,
+    LOST_BEFORE,
+    LOST_AFTER,
+    TIMEOUT_BEFORE,
+    TIMEOUT_AFTER,
+    UNAVAILABLE,
+    BROKEN_AFTER,
+    HTML_AFTER,
+    TRUNCATED_AFTER,
+    EMPTY_AFTER,
+    TOO_MANY,
+    REFUSED,
+    REFUSED_AS_DONE,
+    REFUSED_LATER,
+    DENIED,
+    WRONG_ID,
+    WRONG_AMOUNT,
+    NO_HISTORY,
+    LATE_1,
+    LATE_2,
+    LATE_BEFORE_REDELIVERY,
+    LATEST,
+)
+_LOOKING: Final = (NOT_SENT, UNAVAILABLE, TIMEOUT_BEFORE, UNKNOWN_TO_LOOKUP, STALE, WRONG_ID, WRONG_AMOUNT, NO_HISTORY)
+
+BY_CALL: Final[Mapping[Call, tuple[Fault, ...]]] = {
+    Call.SECRET: (AWS_NOT_SENT,),
+    Call.TOKEN: (NOT_SENT, UNAVAILABLE, HTML_AFTER),
+    Call.LOOKUP: (*_LOOKING, TOKEN_EXPIRED, grown(3000)),
+    Call.DETAIL: _LOOKING,
+    Call.CANCEL: (*_SENDING, TOKEN_EXPIRED, FALSE_SUCCESS),
+    Call.REVOKE: (*_SENDING, TOKEN_EXPIRED, FALSE_SUCCESS),
+    Call.GET: (AWS_NOT_SENT,),
+    Call.CLAIM: (AWS_NOT_SENT, AWS_LOST, AWS_LOST_REPEATED),
+    Call.UPDATE: (AWS_NOT_SENT, AWS_LOST, AWS_LOST_REPEATED),
+    Call.QUERY: (AWS_NOT_SENT,),
+    Call.BATCH_GET: (AWS_NOT_SENT,),
+    Call.PUBLISH: (AWS_NOT_SENT, THROTTLED, FIRST_ENTRY, LAST_ENTRY, AWS_LOST),
+    Call.HIDE: (AWS_NOT_SENT, AWS_LOST),
+    Call.DEAD_LETTER: (AWS_NOT_SENT, AWS_LOST),
+    Call.RETURN: (),
+}
+"""What can go wrong in each call itself; death and other deliveries can happen at every one."""
+
+ESSENTIAL: Final[Mapping[Call, tuple[Fault, ...]]] = {
+    **BY_CALL,
+    Call.TOKEN: (NOT_SENT,),
+    Call.LOOKUP: (NOT_SENT, STALE),
+    Call.DETAIL: (NOT_SENT, STALE),
+    Call.CANCEL: (NOT_SENT, LOST_BEFORE, LOST_AFTER, REFUSED, DENIED, LATE_1, LATEST, FALSE_SUCCESS),
+    Call.REVOKE: (NOT_SENT, LOST_BEFORE, LOST_AFTER, REFUSED, DENIED, LATE_1, LATEST, FALSE_SUCCESS),
+    Call.CLAIM: (AWS_NOT_SENT, AWS_LOST),
+    Call.UPDATE: (AWS_NOT_SENT, AWS_LOST),
+    Call.PUBLISH: (AWS_NOT_SENT, AWS_LOST),
+}
+"""One of each class of fault, for schedules with several faults."""

@@ -1,0 +1,232 @@
+"""The situations in which faults are enumerated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.simulation.invariants import Watch
+from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke
+from tests.simulation.simulation import Simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.simulation.gate import Chooser
+
+PAID: Final = 10_000
+PART: Final = 3_000
+LESS: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is there, and what is asked for.
+
+    Attributes:
+        name: unique, as counterexamples write it.
+        wanted: the requests, published at the same moment in this order.
+        payment, receipt, order: the record at the provider, as the simulator is seeded; absent if unknown.
+        cancelled_before: won that somebody else has cancelled long before.
+        later: requests published when the others have been delivered for the last time.
+    """
+
+    name: str
+    wanted: tuple[Wanted, ...]
+    payment: Mapping[str, Any] | None = None
+    receipt: Mapping[str, Any] | None = None
+    order: Mapping[str, Any] | None = None
+    cancelled_before: int = 0
+    later: tuple[Wanted, ...] = ()
+
+    def simulate(self, chooser: Chooser, **options: Any) -> Simulation:
+        """Play the whole history: up to three deliveries with faults, then what follows once they stop."""
+        watch = Watch()
+        simulation = Simulation(chooser, observer=watch, **options)
+        watch.simulation = simulation
+        self._seed(simulation)
+        for requests in (self.wanted, self.later):
+            for wanted in requests:
+                simulation.publish(wanted)
+            simulation.run()
+        simulation.faulty_calls = len(simulation.gate.calls)
+        simulation.finish()
+        watch.at_rest()
+        return simulation
+
+    def _seed(self, simulation: Simulation) -> None:
+        world = simulation.world
+        if self.payment:
+            world.seed_payment(self.payment)
+        if self.receipt:
+            world.seed_receipt(self.receipt)
+        if self.order:
+            world.seed_order(self.order)
+        if self.cancelled_before:
+            world.somebody_else(self.wanted[0].subject, "cancel", self.cancelled_before)
+            simulation.clock.advance(86_400)
+
+
+def _payment(**switches: Any) -> dict[str, Any]:
+    return {"imp_uid": "imp_1", "merchant_uid": "ORD1", "amount": PAID, **switches}
+
+
+def _number(pay_method: str, **switches: Any) -> dict[str, Any]:
+    return _payment(status="ready", pay_method=pay_method, **switches)
+
+
+_REFUND_ACCOUNT: Final = {"refund_holder": "홍길동", "refund_bank": "04", "refund_account": "11012345678"}
+_LINES: Final = [line(1, 2, 50_000), line(2, 1, 3_000, "DELIVERY")]
+_ORDER: Final = {"orderNo": "O1", "items": _LINES}
+_ONE: Final = [line(1, 1, 50_000)]
+_PART_OF_ONE: Final = [line(1, 1, 20_000)]
+
+PART_LOOKED: Final = Scenario("part", (refund(1, "imp_1", PART),), _payment())
+FULL_LOOKED: Final = Scenario("full", (refund(1, "imp_1", None),), _payment())
+PART_CHECKED: Final = Scenario("part, checksum", (refund(1, "imp_1", PART, checksum=PAID),), _payment())
+FULL_CHECKED: Final = Scenario("full, checksum", (refund(1, "imp_1", None, checksum=PAID),), _payment())
+VBANK: Final = Scenario("vbank", (revoke(1, "vbank_revoke", "imp_1"),), _number("vbank"))
+CVS: Final = Scenario("cvs", (revoke(1, "cvs_revoke", "imp_1"),), _number("cvs", revoked_status="failed"))
+RECEIPT: Final = Scenario(
+    "receipt", (revoke(1, "receipt_revoke", "R1"),), receipt={"merchant_uid": "R1", "amount": PAID}
+)
+ORDER_FULL: Final = Scenario("order, full", (order_cancel(1, "O1", _LINES),), order=_ORDER)
+ORDER_PART: Final = Scenario("order, an item", (order_cancel(1, "O1", _ONE),), order=_ORDER)
+
+CORE: Final = (
+    PART_LOOKED,
+    FULL_LOOKED,
+    PART_CHECKED,
+    FULL_CHECKED,
+    VBANK,
+    CVS,
+    RECEIPT,
+    ORDER_FULL,
+    ORDER_PART,
+)
+"""Every cancel type, full and partial, with and without a checksum in the event."""
+
+
+def _dropped(name: str, keeps: str) -> tuple[Scenario, ...]:
+    payment = _payment(keeps_reason=keeps)
+    return (
+        Scenario(f"part, reason {name}", (refund(1, "imp_1", PART),), payment),
+        Scenario(f"full, reason {name}", (refund(1, "imp_1", None),), payment),
+        Scenario(f"part, checksum, reason {name}", (refund(1, "imp_1", PART, checksum=PAID),), payment),
+        Scenario(
+            f"part, checksum, reason {name}, an equal one long before",
+            (refund(1, "imp_1", PART, checksum=PAID - PART),),
+            payment,
+            cancelled_before=PART,
+        ),
+    )
+
+
+FORGETFUL: Final = (
+    *_dropped("dropped", "dropped"),
+    *_dropped("cut", "truncated:12"),
+    *_dropped("replaced", "replaced:PG 취소"),
+)
+"""PGs that do not keep what was sent as the reason."""
+
+VARIANTS: Final = (
+    Scenario("part by merchant_uid", (refund(1, "imp_1", PART, merchant_uid="ORD1"),), _payment()),
+    Scenario(
+        "part by merchant_uid, checksum",
+        (refund(1, "imp_1", PART, merchant_uid="ORD1", checksum=PAID),),
+        _payment(),
+    ),
+    Scenario("part shown as cancelled", (refund(1, "imp_1", PART),), _payment(partial_status="cancelled")),
+    Scenario(
+        "part to a bank account",
+        (refund(1, "imp_1", PART, **_REFUND_ACCOUNT),),
+        _payment(pay_method="vbank"),
+    ),
+    Scenario("part after another", (refund(1, "imp_1", PART),), _payment(), cancelled_before=PART),
+    Scenario("part, checksum too high", (refund(1, "imp_1", PART, checksum=PAID + 1),), _payment()),
+    Scenario("part, checksum too low", (refund(1, "imp_1", PART, checksum=PAID - PART),), _payment()),
+    Scenario(
+        "part, checksum from before another",
+        (refund(1, "imp_1", PART, checksum=PAID),),
+        _payment(keeps_reason="dropped"),
+        cancelled_before=PART,
+    ),
+    Scenario("too much", (refund(1, "imp_1", PAID + 1),), _payment()),
+    Scenario("unknown payment", (refund(1, "imp_1", PART),)),
+    Scenario("unknown payment, checksum", (refund(1, "imp_1", PART, checksum=PAID),)),
+    Scenario("cancelled already", (refund(1, "imp_1", PART),), _payment(), cancelled_before=PAID),
+    Scenario(
+        "cancelled already, checksum",
+        (refund(1, "imp_1", PART, checksum=PAID),),
+        _payment(),
+        cancelled_before=PAID,
+    ),
+    Scenario("not paid", (refund(1, "imp_1", PART),), _number("vbank")),
+    Scenario("vbank, unknown", (revoke(1, "vbank_revoke", "imp_1"),)),
+    Scenario("vbank, paid", (revoke(1, "vbank_revoke", "imp_1"),), _payment(pay_method="vbank")),
+    Scenario("vbank, a card", (revoke(1, "vbank_revoke", "imp_1"),), _payment()),
+    Scenario("cvs, unknown", (revoke(1, "cvs_revoke", "imp_1"),)),
+    Scenario("cvs, a virtual account", (revoke(1, "cvs_revoke", "imp_1"),), _number("vbank")),
+    Scenario("receipt, unknown", (revoke(1, "receipt_revoke", "R1"),)),
+    Scenario(
+        "receipt, unsupported",
+        (revoke(1, "receipt_revoke", "R1"),),
+        receipt={"merchant_uid": "R1", "amount": PAID, "pg_provider": "danal"},
+    ),
+    Scenario("order, part of an item", (order_cancel(1, "O1", _PART_OF_ONE),), order=_ORDER),
+    Scenario("order, unknown", (order_cancel(1, "O1", _ONE),)),
+    Scenario("order, not captured", (order_cancel(1, "O1", _ONE),), order={**_ORDER, "captured": False}),
+)
+"""Everything else a request can meet."""
+
+
+def _pair(name: str, one: Wanted, other: Wanted, **switches: Any) -> Scenario:
+    return Scenario(name, (one, other), _payment(**switches))
+
+
+RIVALS: Final = (
+    _pair("two equal parts", refund(1, "imp_1", PART), refund(2, "imp_1", PART)),
+    _pair("two unequal parts", refund(1, "imp_1", PART), refund(2, "imp_1", LESS)),
+    _pair("a part and all", refund(1, "imp_1", PART), refund(2, "imp_1", None)),
+    _pair("two parts, one fits", refund(1, "imp_1", PAID - PART), refund(2, "imp_1", PAID - PART)),
+    _pair(
+        "two equal parts, checksums in order",
+        refund(1, "imp_1", PART, checksum=PAID),
+        refund(2, "imp_1", PART, checksum=PAID - PART),
+    ),
+    _pair(
+        "two equal parts, equal checksums",
+        refund(1, "imp_1", PART, checksum=PAID),
+        refund(2, "imp_1", PART, checksum=PAID),
+    ),
+    _pair("two equal parts, reasons dropped", refund(1, "imp_1", PART), refund(2, "imp_1", PART), keeps_reason="dropped"),
+    _pair("two unequal parts, reasons dropped", refund(1, "imp_1", PART), refund(2, "imp_1", LESS), keeps_reason="dropped"),
+    _pair("a part and all, reasons dropped", refund(1, "imp_1", PART), refund(2, "imp_1", None), keeps_reason="dropped"),
+    _pair(
+        "two equal parts, checksums in order, reasons dropped",
+        refund(1, "imp_1", PART, checksum=PAID),
+        refund(2, "imp_1", PART, checksum=PAID - PART),
+        keeps_reason="dropped",
+    ),
+    Scenario(
+        "a part whose checksum comes true later",
+        (refund(1, "imp_1", PART, checksum=PAID - LESS),),
+        _payment(),
+        later=(refund(2, "imp_1", LESS),),
+    ),
+    Scenario("a part, later an equal one", (refund(1, "imp_1", PART),), _payment(), later=(refund(2, "imp_1", PART),)),
+    Scenario(
+        "order, two equal parts",
+        (order_cancel(1, "O1", _PART_OF_ONE), order_cancel(2, "O1", _PART_OF_ONE)),
+        order=_ORDER,
+    ),
+    Scenario("order, full and part", (order_cancel(1, "O1", _LINES), order_cancel(2, "O1", _ONE)), order=_ORDER),
+    Scenario("order, full twice", (order_cancel(1, "O1", _LINES), order_cancel(2, "O1", _LINES)), order=_ORDER),
+    Scenario(
+        "vbank, twice", (revoke(1, "vbank_revoke", "imp_1"), revoke(2, "vbank_revoke", "imp_1")), _number("vbank")
+    ),
+)
+"""A second request on the same payment or order."""
+
+ALL: Final = (*CORE, *FORGETFUL, *VARIANTS, *RIVALS)
+BY_NAME: Final = {scenario.name: scenario for scenario in ALL}

@@ -1,0 +1,79 @@
+"""The schedules that once led to wrong money or a wrong statement about it, each as short as it gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.simulation import faults
+from tests.simulation.gate import Fault, Script
+from tests.simulation.invariants import Watch
+from tests.simulation.scenarios import BY_NAME
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+
+def play(scenario: str, **struck: Fault) -> Simulation:
+    """Play a schedule; a fault is named by the call it strikes: ``cancel_1`` is the first cancellation."""
+    script = Script({call.replace("_", " "): fault for call, fault in struck.items()})
+    simulation = BY_NAME[scenario].simulate(script)
+    assert isinstance(simulation.observer, Watch)
+    assert not simulation.observer.broken, "\n".join(simulation.gate.trace)
+    return simulation
+
+
+def state(simulation: Simulation, number: int = 1) -> str:
+    """How a request ended."""
+    key = next(key for key in simulation.wanted if key.endswith(f"#cr-{number}"))
+    return str(simulation.table.items[key]["state"]["S"])
+
+
+def refunded(simulation: Simulation) -> int:
+    """Won that left the payment."""
+    return simulation.books.refunded("imp_1")
+
+
+def test_a_false_refusal_with_the_pgs_own_text_is_not_sent_again() -> None:
+    """Carried out, answered with "cancelled already", the reason replaced: 3,000 won go out once."""
+    simulation = play("part, reason replaced", cancel_1=faults.DENIED)
+    assert refunded(simulation) == 3_000
+    assert state(simulation) == "PARKED"
+
+
+def test_a_false_refusal_under_the_events_checksum_is_no_failure() -> None:
+    """Nobody looked before, so an equal cancellation may be ours: never CancelFailed."""
+    simulation = play("part, checksum, reason dropped", cancel_1=faults.DENIED)
+    assert refunded(simulation) == 3_000
+    assert state(simulation) != "FAILED"
+
+
+def test_two_equal_refunds_in_one_second_keep_their_own_ids() -> None:
+    """The second success names the second cancellation."""
+    simulation = play("two equal parts, checksums in order, reasons dropped")
+    assert refunded(simulation) == 6_000
+
+
+def test_a_success_whose_history_lacks_it_is_not_proven_by_an_older_one() -> None:
+    """The equal cancellation of another request proves nothing about this one."""
+    play("two equal parts, checksums in order, reasons dropped", cancel_2=faults.NO_HISTORY)
+
+
+def test_a_late_attempt_is_not_ruled_out_while_the_balance_is_above_its_checksum() -> None:
+    """The event's checksum is too low; another refund makes it true, and only then the attempt arrives."""
+    simulation = play("a part whose checksum comes true later", cancel_1=faults.LATEST)
+    assert refunded(simulation) == 5_000
+    assert state(simulation) == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(("scenario", "look", "won"), [("part", "lookup_2", 3_000), ("order, an item", "detail_2", 50_000)])
+def test_a_takeover_knows_the_last_thing_its_victim_did(scenario: str, look: str, won: int) -> None:
+    """Between the read and the takeover the old owner wakes up, sends and dies: nothing is sent again."""
+    simulation = play(
+        scenario,
+        cancel_1=faults.NOT_SENT,
+        **{look: faults.held("duplicate", 1, skew=150)},
+        update_4=faults.DEATH,
+    )
+    assert sum(movement.amount for movement, _owner in simulation.books.owned) == won
