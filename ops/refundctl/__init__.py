@@ -1,0 +1,1 @@
+"""refundctl: what an operator of the refund handler types; docs/runbook.md says when."""

@@ -1,0 +1,156 @@
+"""``refundctl resolve`` and ``refundctl admit``."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from refundctl.connection import Target
+from refundctl.option_groups import with_option_groups
+from refundctl.output import Output
+from refunds.cancel_types import MODULES
+from refunds.errors import ErrorCode, LookupFailed, NotSent
+from refunds.ledger import Entry, Key, State
+from refunds.operators.audit import Actor
+from refunds.operators.desk import Desk
+from refunds.operators.settlement import Finding, Resolution, SettlementRefused
+
+EXIT_OPEN: Final = 4
+
+RequestId = Annotated[str, typer.Argument(help="cancel_request_id")]
+CancelTypeOption = Annotated[
+    str | None, typer.Option("--type", "-t", help="Cancel type, where the id was used in several.")
+]
+
+
+class Ending(StrEnum):
+    """How a person says a request ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@with_option_groups
+def resolve(  # noqa: PLR0913 - one option each
+    request_id: RequestId,
+    target: Target,
+    output: Output,
+    *,
+    cancel_type: CancelTypeOption = None,
+    ending: Annotated[
+        Ending | None, typer.Option("--as", help="Settle by hand: what you know to be true.")
+    ] = None,
+    evidence: Annotated[
+        str | None, typer.Option("--evidence", help="How you know: console, statement, ticket.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Your name, for the request's history.")] = None,
+    amount: Annotated[
+        int | None, typer.Option("--amount", min=1, help="Won refunded, where the ledger cannot know.")
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option("--reference", help="The provider's id: cancellation_id or returnRequestId."),
+    ] = None,
+    code: Annotated[
+        ErrorCode, typer.Option("--code", help="Why it failed, with --as failed.")
+    ] = ErrorCode.PROVIDER_REFUSED,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", help="The cancel_request_id again, instead of being asked.")
+    ] = None,
+) -> None:
+    """Ask the provider what became of a request; or, with --as, settle it by hand. Never sends."""
+    desk = target.desk()
+    entry = _entry(desk, request_id, cancel_type)
+    if ending is None:
+        resolution = _ask(desk, entry)
+    else:
+        if not evidence or not by:
+            raise typer.BadParameter("settling by hand needs --evidence and --by")
+        _confirm(output, entry, ending, confirm)
+        finding = Finding(ending is Ending.SUCCEEDED, evidence, amount, reference, code)
+        actor = Actor(by, target.principal(), "resolve")
+        resolution = desk.settlement.by_hand(entry, finding, actor)
+    _report(resolution, output)
+
+
+@with_option_groups
+def admit(
+    request_id: RequestId,
+    target: Target,
+    output: Output,
+    *,
+    by: Annotated[str, typer.Option("--by", help="Your name.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it may pass.")],
+    cancel_type: CancelTypeOption = None,
+) -> None:
+    """Let one request pass that a limit keeps back (LIMIT_EXCEEDED); then replay its message."""
+    desk = target.desk()
+    entry = _entry(desk, request_id, cancel_type)
+    if not _kept_back(entry):
+        raise SettlementRefused(f"{entry.key} is {entry.state}, and no limit keeps it back")
+    admitted = desk.ledger.admit(entry, str(Actor(by, target.principal(), reason)))
+    output.row("admitted", cancel_type=entry.key.cancel_type, cancel_request_id=request_id)
+    output.say(f"{admitted.key} may pass now: refundctl dlq replay --id {request_id}")
+
+
+def _kept_back(entry: Entry) -> bool:
+    error = entry.outcome.error if entry.outcome else None
+    return entry.state is State.PARKED and error is not None and error.code is ErrorCode.LIMIT_EXCEEDED
+
+
+def _entry(desk: Desk, request_id: str, cancel_type: str | None) -> Entry:
+    kinds = [cancel_type] if cancel_type else list(MODULES)
+    found = desk.books.entries(Key(kind, request_id) for kind in kinds)
+    if len(found) > 1:
+        names = ", ".join(key.cancel_type for key in found)
+        raise SettlementRefused(f"{request_id} was used in several cancel types ({names}): add --type")
+    if not found:
+        raise SettlementRefused(
+            f"the ledger has no {request_id}, so nothing was ever sent for it: "
+            "look for its message with `refundctl status`"
+        )
+    return next(iter(found.values()))
+
+
+def _ask(desk: Desk, entry: Entry) -> Resolution:
+    try:
+        return desk.settlement.ask(entry)
+    except (LookupFailed, NotSent) as error:
+        return Resolution(entry, f"The provider could not be asked now: {error}")
+
+
+def _confirm(output: Output, entry: Entry, ending: Ending, confirm: str | None) -> None:
+    """The second confirmation: the id again, typed or given."""
+    wanted = entry.key.cancel_request_id
+    if confirm is None:
+        output.remark(
+            f"{entry.key} is {entry.state}. You are about to record for ever, and tell accounting, "
+            f"that it {ending}."
+        )
+        confirm = typer.prompt("Type its cancel_request_id to go on", err=True)
+    if confirm != wanted:
+        raise SettlementRefused(f"not confirmed: {wanted} was left alone")
+
+
+def _report(resolution: Resolution, output: Output) -> None:
+    entry = resolution.entry
+    output.row(
+        "resolution",
+        cancel_type=entry.key.cancel_type,
+        cancel_request_id=entry.key.cancel_request_id,
+        state=entry.state.value,
+        settled=resolution.settled,
+        published=resolution.published,
+        finding=resolution.finding,
+        outcome=json.loads(entry.outcome.model_dump_json()) if entry.outcome else None,
+    )
+    output.say(f"{entry.key}: {entry.state}\n{resolution.finding}")
+    if resolution.published:
+        output.say(
+            "Its outcome has been published. A message in the dead-letter queue: replay it, it is done."
+        )
+    if not resolution.settled or not resolution.published:
+        raise typer.Exit(EXIT_OPEN)

@@ -1,0 +1,134 @@
+"""Which deployment is meant, and how to reach it.
+
+Table, buses and queues come from the stack's outputs, everything else from the configuration of a
+deployed function: an operator works with the settings that the functions work with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from botocore.config import Config
+from botocore.session import get_session
+
+from refunds.errors import ConfigurationError
+from refunds.operators.desk import Desk
+from refunds.operators.lanes import lanes_of_outputs, output_name
+from refunds.settings import Settings
+from refunds.telemetry import quiet_libraries
+
+_STACK_FILE: Final = Path(".local") / "stack.json"
+_CONNECTIONS: Final = 20
+_NOTABLE_SKEW: Final = 2.0  # seconds; the Date header has whole ones
+_LOCAL_CREDENTIALS: Final = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The options that name a deployment; every command takes them."""
+
+    stack: Annotated[
+        str | None,
+        typer.Option("--stack", envvar="REFUNDCTL_STACK", help="CloudFormation stack, e.g. refunds-prod."),
+    ] = None
+    local: Annotated[
+        bool,
+        typer.Option("--local", envvar="REFUNDCTL_LOCAL", help="The local stack that `make up` started."),
+    ] = False
+    region: Annotated[
+        str | None, typer.Option("--region", help="AWS region; else the one of your AWS configuration.")
+    ] = None
+    hold: Annotated[
+        int,
+        typer.Option(
+            "--hold", min=1, max=43_200, help="Seconds a message looked at is hidden from others, at most."
+        ),
+    ] = 120
+
+    def desk(self) -> Desk:
+        """Connect.
+
+        Raises:
+            ConfigurationError: no deployment is named, or it is not one of a refund handler.
+        """
+        quiet_libraries()
+        if self.local == (self.stack is not None):
+            raise ConfigurationError("say which deployment you mean: --stack NAME or --local")
+        make, outputs = _local() if self.local else _remote(self.stack or "", self.region)
+        environment, skew = _function_configuration(make("lambda"), outputs)
+        return Desk(
+            make_aws_client=make,
+            settings=Settings.from_environment(environment),
+            lanes=lanes_of_outputs(outputs),
+            hold=self.hold,
+            clock=lambda: time.time() + skew,
+        )
+
+    def principal(self) -> str:
+        """Who AWS says you are."""
+        make, _ = _local() if self.local else (_factory(self.region), {})
+        return str(make("sts").get_caller_identity()["Arn"])
+
+
+def _local() -> tuple[Callable[[str], Any], Mapping[str, str]]:
+    path = _stack_file()
+    described = json.loads(path.read_text(encoding="utf-8"))
+    make = _factory(described["region"], endpoint_url=described["endpoint_url"], **_LOCAL_CREDENTIALS)
+    return make, described["outputs"]
+
+
+def _stack_file() -> Path:
+    """``.local/stack.json`` here or further up, or where ``REFUNDCTL_LOCAL_STACK`` says."""
+    named = os.environ.get("REFUNDCTL_LOCAL_STACK")
+    here = Path.cwd()
+    candidates = [Path(named)] if named else [folder / _STACK_FILE for folder in (here, *here.parents)]
+    for path in candidates:
+        if path.exists():
+            return path
+    raise ConfigurationError("no local stack is running here: run `make up`")
+
+
+def _remote(stack: str, region: str | None) -> tuple[Callable[[str], Any], Mapping[str, str]]:
+    make = _factory(region)
+    described = make("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    return make, outputs
+
+
+def _factory(region: str | None, **options: Any) -> Callable[[str], Any]:
+    session = get_session()
+    config = Config(
+        max_pool_connections=_CONNECTIONS,
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 5},
+    )
+
+    def make(service: str) -> Any:
+        return session.create_client(service, region_name=region, config=config, **options)
+
+    return make
+
+
+def _function_configuration(functions: Any, outputs: Mapping[str, str]) -> tuple[dict[str, str], float]:
+    """A deployed function's environment, and by how many seconds AWS's clock is ahead of this machine's.
+
+    Leases are judged by the functions' clock: a laptop that is ahead would find one ended that is not.
+    """
+    name = output_name("payment_cancel", "FunctionName")
+    if name not in outputs:
+        raise ConfigurationError(f"the stack has no output {name}: is it a refund handler's stack?")
+    asked = time.time()
+    answer = functions.get_function_configuration(FunctionName=outputs[name])
+    now = (asked + time.time()) / 2
+    header = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    skew = parsedate_to_datetime(header).timestamp() - now if header else 0.0
+    return answer["Environment"]["Variables"], skew if abs(skew) > _NOTABLE_SKEW else 0.0
