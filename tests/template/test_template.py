@@ -98,7 +98,7 @@ def test_mapping_reports_partial_failures(expanded: Expanded, cancel_type: Cance
     logical_id = f"{cancel_type.pascal}FunctionQueue"
     mapping = expanded.properties(logical_id)
     assert mapping["EventSourceArn"] == f"<{cancel_type.pascal}Queue.Arn>"
-    assert mapping["FunctionName"] == f"<{cancel_type.pascal}Function>"
+    assert mapping["FunctionName"] == f"<{cancel_type.pascal}FunctionAliaslive>"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 10
     assert type(mapping["ScalingConfig"]["MaximumConcurrency"]) is int
@@ -152,18 +152,17 @@ def test_every_function_has_its_own_role(expanded: Expanded, cancel_type: Cancel
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
     assert "ManagedPolicyArns" not in role
-    assert len(expanded.of_type("AWS::IAM::Role")) == len(functions)
+    assert len(expanded.of_type("AWS::IAM::Role")) == len(functions) + len({"DeploymentRole"})
 
 
 @each_cancel_type
 def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: CancelType) -> None:
     """A role allows exactly what its function does, on its own queues and the shared resources."""
     (policy,) = expanded.properties(f"{cancel_type.pascal}Role")["Policies"]
-    granted = {
-        action: as_list(statement["Resource"])
-        for statement in policy["PolicyDocument"]["Statement"]
-        for action in as_list(statement["Action"])
-    }
+    granted: dict[str, list[str]] = {}
+    for statement in policy["PolicyDocument"]["Statement"]:
+        for action in as_list(statement["Action"]):
+            granted.setdefault(action, []).extend(as_list(statement["Resource"]))
     queue, dlq = [f"<{cancel_type.pascal}Queue.Arn>"], [f"<{cancel_type.pascal}Dlq.Arn>"]
     log_group, ledger = [f"<{cancel_type.pascal}LogGroup.Arn>"], ["<LedgerTable.Arn>"]
     assert granted == {
@@ -171,8 +170,9 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
         "sqs:DeleteMessage": queue,
         "sqs:ChangeMessageVisibility": queue,
         "sqs:GetQueueAttributes": queue,
-        "sqs:SendMessage": dlq,
+        "sqs:SendMessage": dlq + queue,
         "dynamodb:GetItem": ledger,
+        "dynamodb:BatchGetItem": ledger,
         "dynamodb:PutItem": ledger,
         "dynamodb:UpdateItem": ledger,
         "dynamodb:Query": ["<LedgerTable.Arn>/index/by_payment", "<LedgerTable.Arn>/index/by_order"],
@@ -180,14 +180,20 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
         "events:PutEvents": ["<AccountingBus.Arn>"],
         "logs:CreateLogStream": log_group,
         "logs:PutLogEvents": log_group,
+        "xray:PutTraceSegments": ["*"],
+        "xray:PutTelemetryRecords": ["*"],
     }
     (publish,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Action"] == "events:PutEvents")
     assert publish["Condition"] == {"StringEquals": {"events:source": "refund-handler"}}
 
 
 def test_nothing_is_allowed_by_wildcard(expanded: Expanded) -> None:
-    """No Allow statement of any policy names an action, resource or principal by wildcard."""
-    allowed = [statement for statement in statements(expanded) if statement["Effect"] == "Allow"]
+    """No Allow statement names anything by wildcard, but X-Ray's, which knows no resources."""
+    allowed = [
+        statement
+        for statement in statements(expanded)
+        if statement["Effect"] == "Allow" and statement.get("Sid") != "Trace"
+    ]
     assert len(allowed) > len(CANCEL_TYPES) * 8
     for statement in allowed:
         assert "*" not in json.dumps(statement), statement
@@ -264,10 +270,19 @@ def test_five_blocks_are_parallel(source: dict[str, Any]) -> None:
 
 
 def test_every_resource_belongs_to_a_block_or_to_all(source: dict[str, Any]) -> None:
-    """Beside the five blocks the template has two buses, a table, a secret and a layer."""
+    """Beside the blocks there are buses, table, secret, layer, the providers' alarms and deployment."""
     prefixes = tuple(cancel_type.pascal for cancel_type in CANCEL_TYPES)
     shared = {name for name in source["Resources"] if not name.startswith(prefixes)}
-    assert shared == {"OrderBus", "AccountingBus", "LedgerTable", "ProviderSecret", "RefundsLayer"}
+    assert shared == {
+        "OrderBus",
+        "AccountingBus",
+        "LedgerTable",
+        "ProviderSecret",
+        "RefundsLayer",
+        "DeploymentRole",
+        "PortOneFailureAlarm",
+        "EbpFailureAlarm",
+    }
 
 
 def test_outputs_are_the_ones_others_depend_on(expanded: Expanded) -> None:
@@ -324,7 +339,7 @@ def as_list(value: Any) -> list[Any]:
 def statements(expanded: Expanded) -> Iterator[dict[str, Any]]:
     for role in expanded.of_type("AWS::IAM::Role").values():
         yield from role["AssumeRolePolicyDocument"]["Statement"]
-        for policy in role["Policies"]:
+        for policy in role.get("Policies", []):
             yield from policy["PolicyDocument"]["Statement"]
     for policy in expanded.of_type("AWS::SQS::QueuePolicy").values():
         yield from policy["PolicyDocument"]["Statement"]
