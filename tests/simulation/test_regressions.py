@@ -77,3 +77,10 @@ def test_a_takeover_knows_the_last_thing_its_victim_did(scenario: str, look: str
         update_4=faults.DEATH,
     )
     assert sum(movement.amount for movement, _owner in simulation.books.owned) == won
+
+
+def test_a_clock_that_is_ahead_does_not_make_our_own_cancellation_older_than_our_send() -> None:
+    """150 s ahead of PortOne's: the entry that a false refusal made is still taken for one that may be ours."""
+    simulation = play("part, checksum, reason dropped", claim_1=faults.SKEWED, cancel_1=faults.DENIED)
+    assert refunded(simulation) == 3_000
+    assert state(simulation) != "FAILED"

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from refunds.operation import Before, Doubt
 from refunds.providers.portone.models import Cancellation, Payment
 from refunds.tag import is_tagged
+
+#: Seconds by which our clock and PortOne's may differ; an entry so little older may be our own.
+_CLOCKS_DIFFER: Final = 600
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doub
     Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
     is seconds old and of our amount, at a PG that puts its own text as the reason, would be refunded twice.
     """
-    sent = int(doubt.sent_at)
+    sent = doubt.sent_at - _CLOCKS_DIFFER
     return [
         e for e in candidates if _could_be(e, search) and (e.cancelled_at is None or e.cancelled_at >= sent)
     ]
