@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,17 +17,28 @@ Item = dict[str, Any]
 _APPEND = re.compile(r"list_append\((\S+), (\S+)\)")
 
 
+def _let_pass(operation: str, key: str) -> None:
+    """Disturb nothing."""
+
+
 class Tables:
-    """Every table of an account; ``keys`` names each table's partition key."""
+    """Every table of an account; ``keys`` names each table's partition key.
+
+    ``disturb`` is called with operation and partition key before a single item is read or written, in
+    the thread that asks: it may wait, or raise AwsError.
+    """
 
     def __init__(self, **keys: str) -> None:
         self.items: dict[str, dict[str, Item]] = {name: {} for name in keys}
         self.writes: list[str] = []
+        self.disturb: Callable[[str, str], None] = _let_pass
         self._keys = keys
         self._lock = threading.Lock()
 
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one operation, one at a time."""
+        if "TableName" in request and (item := request.get("Key") or request.get("Item")):
+            self.disturb(operation, self._key(request["TableName"], item))
         with self._lock:
             match operation:
                 case "GetItem":
@@ -45,6 +56,13 @@ class Tables:
                 case "BatchGetItem":
                     return {"Responses": self._batch_get(request), "UnprocessedKeys": {}}
         raise AwsError("UnknownOperationException", operation)
+
+    def reset(self) -> None:
+        """Forget every item, write and disturbance."""
+        for items in self.items.values():
+            items.clear()
+        self.writes.clear()
+        self.disturb = _let_pass
 
     def _find(self, table: str, key: Mapping[str, Any]) -> Item | None:
         return self.items[table].get(self._key(table, key))

@@ -95,6 +95,8 @@ def _session() -> Session:
 def _handler(aws: Aws) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1  # head and body in one segment
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -34,6 +34,11 @@ class Bus:
         results = [self._result(entry, taken=place not in fate) for place, entry in enumerate(entries)]
         return {"FailedEntryCount": len(fate), "Entries": results}
 
+    def reset(self) -> None:
+        """Forget everything."""
+        for remembered in (self.taken, self.calls, self.fate):
+            remembered.clear()
+
     def details(self) -> list[dict[str, Any]]:
         """The detail of every event taken."""
         return [json.loads(entry["Detail"]) for entry in self.taken]
@@ -63,6 +68,11 @@ class Queues:
         assert operation == "ChangeMessageVisibility"
         self.hidden[request["ReceiptHandle"]] = request["VisibilityTimeout"]
         return {}
+
+    def reset(self) -> None:
+        """Forget everything."""
+        for remembered in (self.sent, self.hidden, self.fate):
+            remembered.clear()
 
     def attributes(self) -> list[dict[str, str]]:
         """The message attributes of everything that was sent."""

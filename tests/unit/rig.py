@@ -1,0 +1,232 @@
+"""Whole functions: the real composition root and all below it, AWS and the providers on real sockets.
+
+In memory behind the sockets: `tests.unit.aws`, and the provider simulator with its statement of money.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from local.simulator import World
+from local.simulator.server import SimulatorServer
+from refunds.application import LambdaFunction
+from refunds.cancel_types import cancel_type
+from tests.unit.aws import dynamodb, messaging
+from tests.unit.aws.endpoint import REGION, Aws
+
+EVENTS = Path(__file__).parents[2] / "events"
+SECRET = {
+    "portone": {"imp_key": "simulator-imp-key", "imp_secret": "simulator-imp-secret"},
+    "ebp": {"access_key": "simulator-access-key", "hash_key": "simulator-hash-key"},
+}
+MAX_RECEIVE_COUNT = 3
+QUEUE_URL = "https://sqs.invalid/queue"
+DLQ_URL = "https://sqs.invalid/dlq"
+TABLE = "ledger"
+ENVIRONMENT = {
+    "LEDGER_TABLE_NAME": TABLE,
+    "ACCOUNTING_BUS_NAME": "accounting",
+    "PROVIDER_SECRET_ID": "providers",
+    "QUEUE_URL": QUEUE_URL,
+    "DLQ_URL": DLQ_URL,
+    "MAX_RECEIVE_COUNT": str(MAX_RECEIVE_COUNT),
+    "CONNECT_TIMEOUT_SECONDS": "5",
+    "READ_TIMEOUT_SECONDS": "5",
+    "LOOKUP_TIMEOUT_SECONDS": "5",
+    "LEASE_MARGIN_SECONDS": "5",
+    "EBP_DIVISION_CODE": "D1",
+    "EBP_STORE_ID": "S1",
+    "EBP_CHANNEL_CODE": "WEB",
+    "EBP_RIC_CODE": "KIC",
+    "EBP_COUNTRY_CODE": "KR",
+    "EBP_CURRENCY_CODE": "KRW",
+}
+_AWS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+UNCHANGED: Final[Mapping[str, str]] = {}
+_numbers = itertools.count(1)
+
+#: Functions stay warm, with their connections, for the life of the process, as in Lambda.
+_WARM: Final[dict[tuple[str, ...], LambdaFunction]] = {}
+
+
+@dataclass
+class Context:
+    """Lambda's context of an invocation with so many seconds left."""
+
+    seconds: float = 60.0
+    aws_request_id: str = "made-up"
+    started: float = field(default_factory=time.monotonic)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What is left of them."""
+        return int((self.seconds - (time.monotonic() - self.started)) * 1000)
+
+
+@dataclass
+class Rig:
+    """One account, one world, and the functions deployed to them."""
+
+    world: World
+    aws: Aws
+    tables: dynamodb.Tables
+    bus: messaging.Bus
+    queues: messaging.Queues
+    environment: Mapping[str, str]
+
+    def invoke(
+        self, name: str, event: Any, *, seconds: float = 60.0, changed: Mapping[str, str] = UNCHANGED
+    ) -> dict[str, Any]:
+        """Invoke a function, in an environment changed as told."""
+        environment = {**self.environment, **changed}
+        place = (name, *environment.values())
+        if place not in _WARM:
+            _WARM[place] = LambdaFunction(name, environment)
+        return _WARM[place](event, Context(seconds))
+
+    def batch(
+        self,
+        name: str,
+        *records: Mapping[str, Any],
+        seconds: float = 60.0,
+        changed: Mapping[str, str] = UNCHANGED,
+    ) -> list[str]:
+        """Deliver an SQS batch; the message ids that are not acknowledged."""
+        answer = self.invoke(name, {"Records": list(records)}, seconds=seconds, changed=changed)
+        assert answer.keys() == {"batchItemFailures"}
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def outcomes(self) -> dict[str, str]:
+        """The outcome published last for each request."""
+        return {detail["cancel_request_id"]: detail["outcome"] for detail in self.bus.details()}
+
+    @property
+    def items(self) -> dict[str, dict[str, Any]]:
+        """The ledger, by partition key."""
+        return self.tables.items[TABLE]
+
+    def end_leases(self) -> None:
+        """Let the time of every invocation be over."""
+        for item in self.items.values():
+            item["lease_until"] = {"N": "0"}
+
+    def seed_samples(self) -> None:
+        """Everything the sample events are about."""
+        seeds = json.loads((EVENTS / "simulator.json").read_text(encoding="utf-8"))
+        for payment in seeds["payments"]:
+            self.world.seed_payment(payment)
+        for receipt in seeds["receipts"]:
+            self.world.seed_receipt(receipt)
+        for order in seeds["orders"]:
+            self.world.seed_order(order)
+
+    def reset(self) -> None:
+        """An empty account and world; functions stay warm, with their access tokens."""
+        self.world.reset()
+        for service in (self.tables, self.bus, self.queues):
+            service.reset()
+        self.aws.calls.clear()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A payment_cancel that somebody asks for."""
+
+    imp_uid: str = "imp_1"
+    amount: int | None = 1000
+    key: str = field(default_factory=lambda: f"cr-{next(_numbers)}")
+
+    @cached_property
+    def detail(self) -> dict[str, Any]:
+        """As the order service publishes it."""
+        amount = {} if self.amount is None else {"amount": self.amount}
+        return {
+            "schema_version": "1.0",
+            "cancel_request_id": self.key,
+            "order_id": "ORD-1",
+            "requested_at": "2026-11-21T05:00:00Z",
+            "requested_by": "customer",
+            "reason": "고객 변심",
+            "request": {"imp_uid": self.imp_uid, **amount},
+        }
+
+    @property
+    def body(self) -> str:
+        """A message body: the bare detail."""
+        return json.dumps(self.detail)
+
+
+def record(body: str, *, receives: int = 1, message_id: str | None = None) -> dict[str, Any]:
+    """An SQS record; its receipt handle is its message id."""
+    message_id = message_id or f"message-{next(_numbers)}"
+    return {
+        "messageId": message_id,
+        "receiptHandle": message_id,
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": "1795237200000"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "awsRegion": REGION,
+    }
+
+
+def envelope(detail: Mapping[str, Any], name: str = "payment_cancel") -> dict[str, Any]:
+    """An EventBridge event."""
+    return {
+        "version": "0",
+        "id": "made-up",
+        "detail-type": cancel_type(name).policy.detail_type,
+        "source": "order-service",
+        "detail": detail,
+    }
+
+
+@contextmanager
+def running_rig() -> Iterator[Rig]:
+    """A rig whose sockets are open, in an environment that leads there."""
+    world = World(clock=time.time)
+    tables, bus, queues = dynamodb.Tables(**{TABLE: "pk"}), messaging.Bus(), messaging.Queues()
+    aws = Aws(
+        {
+            dynamodb.TARGET: tables,
+            messaging.EVENTS_TARGET: bus,
+            messaging.SQS_TARGET: queues,
+            messaging.SECRETS_TARGET: messaging.Secrets(json.dumps(SECRET)),
+        }
+    )
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(aws.listening())
+        simulator = stack.enter_context(_serving(world))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in {**_AWS, "AWS_ENDPOINT_URL": endpoint}.items():
+            patch.setenv(name, value)
+        environment = {**ENVIRONMENT, "PORTONE_BASE_URL": simulator, "EBP_BASE_URL": simulator}
+        yield Rig(world, aws, tables, bus, queues, environment)
+
+
+@contextmanager
+def _serving(world: World) -> Iterator[str]:
+    server = SimulatorServer(world)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
