@@ -44,7 +44,7 @@ def test_another_cancel_type() -> None:
 @pytest.mark.parametrize("text", ["", "not json", '{"detail": ', '{"a": 1, "a": 1}', '{"amount": NaN}'])
 def test_body_that_is_no_json(text: str) -> None:
     """A body that cannot be read is an invalid request, and says so as a sentence."""
-    with pytest.raises(InvalidRequest, match="the message body is "):
+    with pytest.raises(InvalidRequest, match="the message body cannot be read: "):
         event_of_body(text)
 
 

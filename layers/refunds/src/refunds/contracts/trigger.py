@@ -23,7 +23,7 @@ def event_of_body(body: str) -> object:
     try:
         return strict_json.loads(body)
     except strict_json.NotStrictJson as error:
-        raise InvalidRequest(f"the message body is {error}") from None
+        raise InvalidRequest(f"the message body cannot be read: {error}") from None
 
 
 def detail_of_event(event: object, detail_type: str) -> object:
