@@ -101,10 +101,15 @@ class Tables:
 
 
 def _updated(old: Item, request: Mapping[str, Any]) -> Item:
-    """Carry out ``SET #a = :a, #l = list_append(#l, :x) REMOVE #b``."""
+    """Carry out ``SET #a = :a, #l = list_append(#l, :x) REMOVE #b ADD #n :n``."""
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    sets, _, removes = request["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
+    rest, _, adds = request["UpdateExpression"].removeprefix("SET ").partition(" ADD ")
+    sets, _, removes = rest.partition(" REMOVE ")
     new = dict(old)
+    for addition in filter(None, adds.split(", ")):
+        name, value = addition.split()
+        before = Decimal(old.get(names[name], {"N": "0"})["N"])
+        new[names[name]] = {"N": str(before + Decimal(values[value]["N"]))}
     for assignment in re.split(r", (?=#\w+ = )", sets):
         name, value = assignment.split(" = ")
         if appended := _APPEND.fullmatch(value):

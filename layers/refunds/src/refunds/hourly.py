@@ -49,8 +49,13 @@ class DynamoDbHourlyCounter:
             self._client.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": self._key(now)}},
-                UpdateExpression="SET expires_at = :expires_at ADD requests :one, won :won",
-                ConditionExpression="attribute_not_exists(pk) OR (requests < :per_hour AND won <= :room)",
+                UpdateExpression="SET #expires_at = :expires_at ADD #requests :one, #won :won",
+                ConditionExpression="attribute_not_exists(pk) OR (#requests < :per_hour AND #won <= :room)",
+                ExpressionAttributeNames={
+                    "#requests": "requests",
+                    "#won": "won",
+                    "#expires_at": "expires_at",
+                },
                 ExpressionAttributeValues={
                     ":one": {"N": "1"},
                     ":won": {"N": str(int(won))},
