@@ -23,6 +23,8 @@ _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "ord
 _WAVES = 20
 _QUIET_SECONDS = 240.0
 _REDRIVES = 6
+_IDLE_LOOKS = 3
+_SAY_SECONDS = 10.0
 
 
 def main() -> int:
@@ -85,11 +87,14 @@ class _Run:
         )
 
     def _wait_until_idle(self, plan: Plan, log: OutcomeLog) -> None:
-        until = time.monotonic() + _QUIET_SECONDS
-        said = time.monotonic()
-        while time.monotonic() < until and (unheard(plan, log) or not is_idle(self._stack, _TYPES)):
+        """Until no queue holds a message: what is not heard of then waits in a DLQ."""
+        until = said = time.monotonic()
+        until += _QUIET_SECONDS
+        idle = 0
+        while time.monotonic() < until and idle < _IDLE_LOOKS:
             log.read(wait_seconds=1)
-            if time.monotonic() - said > 10:  # noqa: PLR2004 - a line every ten seconds
+            idle = idle + 1 if is_idle(self._stack, _TYPES) else 0
+            if time.monotonic() - said > _SAY_SECONDS:
                 self._screen.say(f"{unheard(plan, log)} cancellations unheard of")
                 said = time.monotonic()
         log.read(wait_seconds=1)
