@@ -15,7 +15,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test up down check format lock package invoke clean
+.PHONY: help env demo test chaos up down check format lock package invoke clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,11 @@ invoke: $(ENVIRONMENTS) ## one event through `sam local invoke` in Docker: EVENT
 
 test: $(ENVIRONMENTS) ## all tests (PYTEST_ARGS for pytest)
 	@$(RUN) -m pytest $(PYTEST_ARGS)
+
+SEED ?=
+REQUESTS ?= 1000
+chaos: $(ENVIRONMENTS) ## REQUESTS cancellations on a stack of its own, everything going wrong at once (SEED repeats a run)
+	@$(RUN) -m local.chaos --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 check: $(ENVIRONMENTS) .venvs/checkov/.ready ## format, lint, types, template
 	.venv/bin/ruff format --check .
