@@ -94,7 +94,7 @@ class Rig:
     ) -> dict[str, Any]:
         """Invoke a function, in an environment changed as told."""
         environment = {**self.environment, **changed}
-        place = (name, *environment.values())
+        place = (name, *(f"{variable}={value}" for variable, value in environment.items()))
         if place not in _WARM:
             _WARM[place] = LambdaFunction(name, environment)
         return _WARM[place](event, Context(seconds))
