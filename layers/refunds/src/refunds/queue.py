@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 HELD_SINCE: Final = "held_since"
 
 _MAX_DELAY: Final = 900  # seconds; SQS limit of DelaySeconds
-_MAX_VISIBILITY: Final = 43_200  # seconds; SQS limit, counted from the receive
+#: Seconds; SQS refuses more than 43,200 counted from the receive, which a function sees up to 900 s later.
+_MAX_VISIBILITY: Final = 43_200 - 900
 _MAX_ATTRIBUTE: Final = 1_000  # characters; keeps body and attributes within the DLQ's message size
 
 
@@ -103,10 +105,10 @@ class RetrySchedule:
         self._chance = chance
 
     def delay(self, retry_class: RetryClass, receive_count: int, not_before: float) -> int:
-        """Whole seconds until the message may come again; never sooner than ``not_before``."""
+        """Whole seconds until the message may come again; sooner than ``not_before`` only at SQS's limit."""
         backoff = self._backoff
         first = backoff.later if retry_class is RetryClass.LATER else backoff.base
         cap = max(backoff.cap, first)
-        ceiling = min(cap, first * 2 ** min(max(receive_count - 1, 0), 16))
+        ceiling = min(cap, first * 2.0 ** min(max(receive_count - 1, 0), 16))
         wait = max(ceiling * (0.5 + 0.5 * self._chance()), not_before + self._chance())
-        return min(max(int(wait + 0.999), 1), _MAX_VISIBILITY)
+        return max(math.ceil(min(wait, _MAX_VISIBILITY)), 1)
