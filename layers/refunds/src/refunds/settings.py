@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 from refunds.errors import ConfigurationError
 from refunds.guard import Limits
@@ -204,10 +205,15 @@ class _Environment:
         return default
 
     def url(self, name: str) -> str:
-        value = self.text(name)
-        if not value.startswith(("https://", "http://")):
-            raise ConfigurationError(f"environment variable {name} is not an http(s) URL")
-        return value.rstrip("/")
+        value = self.text(name).rstrip("/")
+        try:
+            url = urlsplit(value)
+            usable = url.scheme in {"http", "https"} and url.hostname and not url.query and not url.fragment
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ConfigurationError(f"environment variable {name} is not an http(s) URL of a host")
+        return value
 
     def positive(self, name: str, default: float) -> float:
         return self._number(name, float, default)
