@@ -13,11 +13,12 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from refunds.operators.lanes import Lane
+from refunds.operators.together import together
 from refunds.reading import Reading, read_body
 
 if TYPE_CHECKING:
@@ -254,11 +255,13 @@ class DeadLetters:
         return Look(self._client, lane, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
 
     def letters(self, lanes: Iterable[Lane], selection: Selection) -> Generator[list[Letter], None, None]:
-        """The messages meant, receive by receive; all of them stay where they are."""
-        for lane in lanes:
-            with self.look(lane) as look:
-                for letters in look:
-                    yield self.among(letters, selection)
+        """The messages meant, receive by receive, of all lanes at once; all of them stay where they are."""
+        return together([partial(self._letters, lane, selection) for lane in lanes])
+
+    def _letters(self, lane: Lane, selection: Selection) -> Generator[list[Letter], None, None]:
+        with self.look(lane) as look:
+            for letters in look:
+                yield self.among(letters, selection)
 
     def among(self, letters: Iterable[Letter], selection: Selection) -> list[Letter]:
         """Those of ``letters`` that are meant."""

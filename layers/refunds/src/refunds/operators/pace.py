@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
 
 class Pace:
     """At most ``rate`` things per second, evenly; not more than one second's worth at once.
+
+    Shared by threads, the rate holds for all of them together.
 
     Args:
         rate: per second; ``None`` is as fast as possible.
@@ -26,6 +29,7 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._due = clock()
+        self._lock = threading.Lock()
 
     def burst(self, most: int) -> int:
         """How many things may be done in one go: 1 … ``most``."""
@@ -35,7 +39,9 @@ class Pace:
         """Wait until ``things`` more may be done."""
         if self._rate is None:
             return
-        now = self._clock()
-        if self._due > now:
-            self._sleep(self._due - now)
-        self._due = max(self._due, now) + things / self._rate
+        with self._lock:
+            now = self._clock()
+            begin = max(self._due, now)
+            self._due = begin + things / self._rate
+        if begin > now:
+            self._sleep(begin - now)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from refunds.operators.audit import Actor, AuditTrail
 from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
 from refunds.operators.lanes import Lane
 from refunds.operators.pace import Pace
+from refunds.operators.together import together
 from refunds.operators.verdicts import Judge, Judgement, Verdict
 
 #: What is replayed unless the operator asks for more: whatever ends well or brings clarity.
@@ -64,22 +67,24 @@ class Replay:
 
     def forecast(self, lanes: Iterable[Lane], selection: Selection) -> Generator[Judged, None, None]:
         """A verdict for each message meant; nothing is changed."""
-        for letters in self._dead_letters.letters(lanes, selection):
-            for letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
-                yield Judged(letter, judgement)
-            if self._stopped():
-                return
+        with closing(self._dead_letters.letters(lanes, selection)) as receives:
+            for letters in receives:
+                for letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
+                    yield Judged(letter, judgement)
+                if self._stopped():
+                    return
 
     def run(self, lanes: Iterable[Lane], plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
-        """Replay the messages meant whose verdict, made anew, is among those wanted."""
-        for lane in lanes:
-            with self._dead_letters.look(lane, pace.burst(10)) as look:
-                for letters in look:
-                    yield from self._replay(
-                        look, self._dead_letters.among(letters, plan.selection), plan, pace
-                    )
-                    if self._stopped():
-                        return
+        """Replay the messages meant whose verdict, made anew, is among those wanted; all lanes at once."""
+        return together([partial(self._run, lane, plan, pace) for lane in lanes])
+
+    def _run(self, lane: Lane, plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
+        with self._dead_letters.look(lane, pace.burst(10)) as look:
+            for letters in look:
+                meant = self._dead_letters.among(letters, plan.selection)
+                yield from self._replay(look, meant, plan, pace)
+                if self._stopped():
+                    return
 
     def replace(self, letter: Letter, body: str, actor: Actor, changed: Sequence[str]) -> Judged:
         """Replay ``body`` in the place of ``letter``, an invalid message (see ``refunds.operators.repair``).
