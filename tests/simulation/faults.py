@@ -60,8 +60,13 @@ SOMEBODY_PAYS: Final = _meanwhile("the customer pays", "somebody deposit")
 
 
 def somebody_cancels(amount: int) -> Fault:
-    """Somebody else cancels ``amount`` won."""
+    """Somebody else cancels ``amount`` won, and says why."""
     return _meanwhile(f"somebody else cancels {amount}", "somebody cancel", amount)
+
+
+def somebody_cancels_silently(amount: int) -> Fault:
+    """Somebody else cancels ``amount`` won without a reason, as a PG shows ours that drops reasons."""
+    return _meanwhile(f"somebody else cancels {amount}, no reason given", "somebody cancel silently", amount)
 
 
 # --- the way to the provider and back

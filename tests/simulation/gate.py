@@ -134,6 +134,7 @@ class Gate:
         self.chooser = chooser
         self.calls: list[Call] = []
         self.trace: list[str] = []
+        self.struck: list[tuple[Call, Fault]] = []
         self._elapse = elapse
         self._meanwhile = meanwhile
         self._pause = pause
@@ -152,6 +153,7 @@ class Gate:
         if fault is None:
             self.trace.append(call)
             return None
+        self.struck.append((call, fault))
         self.trace.append(f"{call} [{fault.name}]")
         if fault.kind is Kind.DEATH:
             raise ProcessDied

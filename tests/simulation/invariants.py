@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from local.simulator.movements import MovementKind
 from tests.simulation.gate import Call
+from tests.simulation.knowledge import indistinguishable, is_accepted_as_failure, may_stay_open
 from tests.simulation.simulation import Observer
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def a_recorded_success_is_true(s: Simulation, _old: Item | None, new: Item) -> s
 def a_recorded_failure_is_true(s: Simulation, _old: Item | None, new: Item) -> str | None:
     """``FAILED`` means that this request moved nothing."""
     key = new["pk"]["S"]
-    if state_of(new) != "FAILED" or not s.books.of_request(key):
+    if state_of(new) != "FAILED" or not s.books.of_request(key) or is_accepted_as_failure(s, s.wanted[key]):
         return None
     return f"{key} is FAILED, but it was carried out"
 
@@ -274,7 +275,7 @@ def everything_that_can_be_resolved_is(s: Simulation) -> str | None:
         item = s.table.items.get(wanted.key)
         if item is not None and state_of(item) in TERMINAL:
             continue
-        if not _may_stay_open(s, wanted):
+        if not may_stay_open(s, wanted):
             return f"{wanted.key} stays open: {_why_open(item)}"
     return None
 
@@ -363,15 +364,10 @@ def _not_done(s: Simulation, wanted: Wanted, item: Item) -> str | None:
         if movement.cancellation_id == claimed and movement.subject == wanted.subject:
             if movement.amount != outcome["money"]["cancelled"]:
                 return f"{wanted.key} reports {outcome['money']['cancelled']} won, {movement.amount} moved"
-            if owner == wanted.key or (owner is None and not _keeps_reasons(s, wanted)):
+            if owner == wanted.key or (owner is None and indistinguishable(s, wanted, movement)):
                 return None
             return f"{wanted.key} is SUCCEEDED with a cancellation made by {owner or 'somebody else'}"
     return f"{wanted.key} is SUCCEEDED with a cancellation PortOne does not have"
-
-
-def _keeps_reasons(s: Simulation, wanted: Wanted) -> bool:
-    """Where the PG drops reasons, an equal cancellation by somebody else looks exactly like ours."""
-    return s.world.portone_state.payments.current[wanted.subject].keeps_reason == "verbatim"
 
 
 def _not_voided(s: Simulation, wanted: Wanted) -> str | None:
@@ -399,13 +395,3 @@ def _numbers(value: object) -> Iterable[object]:
             yield from _numbers(member)
     elif not isinstance(value, str | bool) and value is not None:
         yield value
-
-
-def _may_stay_open(s: Simulation, wanted: Wanted) -> bool:
-    """Whether nobody can know what became of a request, by asking the provider."""
-    if wanted.cancel_type == "order_cancel":
-        order = s.world.ebp_state.orders.current.get(wanted.subject)
-        in_doubt = bool(s.providers.correspondence.unaccounted(wanted.key))
-        shown = order is not None and wanted.amount == order.total and order.left == 0
-        return in_doubt and not shown
-    return False

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.process import CANCEL_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+REASON: Final = "고객 변심"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Wanted:
             "order_id": self.order_id,
             "requested_at": "2026-11-21T05:00:00Z",
             "requested_by": "customer",
-            "reason": "고객 변심",
+            "reason": REASON,
             "request": self.request,
         }
         return json.dumps(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 START: Final = 1_795_237_200.0
 ZOMBIE_SLEEP: Final = max(VISIBILITY_TIMEOUT, FUNCTION_TIMEOUT + LEASE_MARGIN) + 60
 MAX_DEPTH: Final = 2
+CONSOLE_WORDS: Final = "관리자 취소"
 
 
 @dataclass(slots=True)
@@ -257,9 +258,12 @@ class Simulation:
         return next((m for m in waiting if m.key != message.key and m.visible_at <= self.clock.now), None)
 
     def _somebody(self, action: str, amount: int) -> None:
+        """Somebody at the provider's console; ``cancel silently`` gives no reason there."""
         wanted = self.wanted[self.current[0].key] if self.current else next(iter(self.wanted.values()))
+        what, _, silently = action.partition(" ")
+        words = "" if silently else CONSOLE_WORDS
         try:
-            self.world.somebody_else(wanted.subject, action, amount or None)
+            self.world.somebody_else(wanted.subject, what, amount or None, words)
         except ValueError:
             self.gate.note("  nobody can")
 

@@ -84,3 +84,17 @@ def test_a_clock_that_is_ahead_does_not_make_our_own_cancellation_older_than_our
     simulation = play("part, checksum, reason dropped", claim_1=faults.SKEWED, cancel_1=faults.DENIED)
     assert refunded(simulation) == 3_000
     assert state(simulation) != "FAILED"
+
+
+@pytest.mark.parametrize("scenario", ["part", "part, checksum"])
+def test_a_refused_request_does_not_succeed_with_somebody_elses_cancellation(scenario: str) -> None:
+    """Refused because somebody else cancelled as much, without a reason: the next delivery still knows that."""
+    simulation = play(scenario, cancel_1=faults.somebody_cancels_silently(3_000))
+    assert state(simulation) == "PARKED"
+    assert simulation.books.of_request("payment_cancel#cr-1") == []
+
+
+def test_a_takeover_does_not_succeed_with_a_cancellation_of_yesterday() -> None:
+    """The event's checksum is a day old; the worker freezes before it sends, and the next one asks."""
+    simulation = play("part, checksum from before another", cancel_1=faults.ZOMBIE)
+    assert state(simulation) != "SUCCEEDED"

@@ -190,3 +190,21 @@ def test_a_history_that_does_not_add_up_proves_nothing() -> None:
     answer = payment(cancelled=ASKED)
     assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Unclear)
     assert isinstance(find_own(answer, looked(), SEARCH, after_refusal()), Unclear)
+
+
+def test_what_explained_a_refusal_never_proves_us_later() -> None:
+    """Once nobody knows of the refusal any more, its explanation looks like our own cancellation."""
+    answer = payment(entry("new"))
+    unclear = find_own(answer, looked(), SEARCH, after_refusal())
+    assert isinstance(unclear, Unclear)
+    assert unclear.suspects == ("new",)
+    remembered = replace(looked(), suspects=unclear.suspects)
+    assert isinstance(find_own(answer, remembered, SEARCH, after_silence()), Unclear)
+
+
+def test_a_cancellation_older_than_our_first_claim_does_not_prove_us() -> None:
+    """What happened hours before us is not ours, and not a reason to send again either."""
+    answer = payment(entry("old", at=100))
+    late = replace(after_silence(), sent_at=10_000.0)
+    assert isinstance(find_own(answer, UNASKED, SEARCH, late), Unclear)
+    assert isinstance(find_own(answer, looked(), SEARCH, late), Unclear)

@@ -99,6 +99,13 @@ class Entry:
     unpublished: bool = False
     """Ended without its message at hand: nobody publishes the outcome by redelivery."""
 
+    @property
+    def begun_at(self) -> float:
+        """UNIX seconds of the first claim: nothing of this request was sent before it. 0 before that."""
+        if not self.timeline:
+            return 0.0
+        return datetime.fromisoformat(self.timeline[0].partition(" ")[0]).timestamp()
+
     def leased(self, now: float) -> bool:
         """Whether a worker, or what it sent, may still be under way."""
         return not self.state.terminal and now < self.lease_until
@@ -183,6 +190,14 @@ class Ledger:
             admitted=True,
         )
         return self._replace(renewed, entry, "STARTED sends", _fenced)
+
+    def learn(self, entry: Entry, *, before: Before) -> Entry:
+        """Keep what was found out without an end: the next to ask uses this yardstick.
+
+        Raises:
+            Fenced: it was taken over.
+        """
+        return self._replace(replace(entry, before=before), entry, "STARTED in doubt", _fenced)
 
     def release(self, entry: Entry, *, in_doubt: bool) -> None:
         """Give the item back: this worker provably sent nothing, so the next may start at once.
@@ -408,15 +423,19 @@ def decode(item: Mapping[str, Any]) -> Entry:
 
 
 def _encode_before(before: Before) -> str:
-    return strict_json.dumps({k: v for k, v in asdict(before).items() if v is not None})
+    """Without what says nothing; ``cancellation_ids`` says something even if it is empty."""
+    shown = {k: v for k, v in asdict(before).items() if v is not None}
+    if not before.suspects:
+        del shown["suspects"]
+    return strict_json.dumps(shown)
 
 
 def _decode_before(text: str) -> Before:
     known = {k: v for k, v in json.loads(text).items() if k in Before.__dataclass_fields__}
     if "cancellable" in known:
         known["cancellable"] = Decimal(known["cancellable"])
-    if "cancellation_ids" in known:
-        known["cancellation_ids"] = tuple(known["cancellation_ids"])
+    for name in known.keys() & {"cancellation_ids", "suspects"}:
+        known[name] = tuple(known[name])
     return Before(**known)
 
 

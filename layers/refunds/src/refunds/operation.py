@@ -27,7 +27,8 @@ class Before:
     """What the provider showed before the first send; kept in the ledger as the yardstick.
 
     ``cancellable`` is won. ``cancellation_ids`` is ``None`` when nobody looked, because the event
-    brought its own checksum or because a repeat is harmless.
+    brought its own checksum or because a repeat is harmless. ``suspects`` are cancellations that were
+    there when our only attempt was refused: they may be ours, and will never be proven to be.
     """
 
     subject: str
@@ -37,6 +38,7 @@ class Before:
     merchant_uid: str | None = None
     pg_provider: str | None = None
     pay_method: str | None = None
+    suspects: tuple[str, ...] = ()
 
     def refs(self, provider: Literal["portone", "ebp"]) -> ProviderRefs:
         """What can be said of the payment before anything was done to it."""
@@ -106,9 +108,9 @@ class Siblings:
 class Doubt:
     """What is known when the provider is asked what is true.
 
-    ``refusal`` is the answer to the latest send, if it was a refusal; that send began at ``sent_at``
-    (UNIX seconds; 0 if unknown). ``sole`` says that no other attempt of this request was ever possibly
-    sent.
+    ``refusal`` is the answer to the latest send, if it was a refusal. ``sole`` says that no other attempt
+    of this request was ever possibly sent. No attempt it may be about began before ``sent_at`` (UNIX
+    seconds; 0 if unknown).
     """
 
     refusal: Refused | None
@@ -141,10 +143,14 @@ class Unapplied:
 
 @dataclass(frozen=True)
 class Unproven:
-    """Nobody can tell. ``hopeless`` means that asking again will not tell either."""
+    """Nobody can tell. ``hopeless`` means that asking again will not tell either.
+
+    ``before`` is the yardstick to keep from now on, where something was learnt that the next to ask must know.
+    """
 
     message: str
     hopeless: bool = False
+    before: Before | None = None
 
 
 Verdict = Applied | Rejected | Unapplied | Unproven

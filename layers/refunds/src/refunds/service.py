@@ -261,7 +261,12 @@ class _Settlement(Generic[RequestT]):
         refusal = answer if isinstance(answer, Refused) else None
         sole = refusal is not None and not earlier_doubt
         source = Source.ANSWER if sole else Source.QUESTION
-        doubt = Doubt(refusal, sole=sole, siblings=lambda: self._ledger.siblings(entry), sent_at=sent_at)
+        doubt = Doubt(
+            refusal,
+            sole=sole,
+            siblings=lambda: self._ledger.siblings(entry),
+            sent_at=sent_at if sole else entry.begun_at,
+        )
         try:
             verdict = _configured(lambda: self._operation.resolve(self._case, _yardstick(entry), doubt))
         except (LookupFailed, NotSent) as error:
@@ -276,6 +281,8 @@ class _Settlement(Generic[RequestT]):
                 return self._send(renewed, earlier_doubt=earlier_doubt, sends_left=sends_left)
             case Unproven(message, hopeless=True):
                 return self._park(entry, OutcomeUnknown(message), may_have_been_applied=True)
+            case Unproven(before=Before() as learnt):
+                entry = self._ledger.learn(entry, before=learnt)
             case Unapplied() if sole:
                 return self._nothing_sent(
                     entry, NotSent("the payment's balance kept moving; nothing was sent")

@@ -42,7 +42,12 @@ class Asking:
         """
         if entry.before is None:
             raise ValueError(f"{entry.key} has no yardstick to compare an answer with")
-        doubt = Doubt(refusal=None, sole=False, siblings=lambda: self.ledger.siblings(entry))
+        doubt = Doubt(
+            refusal=None,
+            sole=False,
+            siblings=lambda: self.ledger.siblings(entry),
+            sent_at=entry.begun_at,
+        )
         case = self.case(entry.key.cancel_type, cancellation)
         return self.operations[entry.key.cancel_type].resolve(case, entry.before, doubt)
 

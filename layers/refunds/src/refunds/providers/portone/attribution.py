@@ -29,9 +29,14 @@ class Own:
 
 @dataclass(frozen=True)
 class Unclear:
-    """An entry may be ours; nobody can tell."""
+    """An entry may be ours; nobody can tell.
+
+    ``suspects`` are the entries that explain a refusal as well as a refusal that was false: once the
+    refusal is forgotten, they would look like the only explanation of a lost answer.
+    """
 
     message: str
+    suspects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,9 +111,13 @@ def _after_refusal(
     if not candidates:
         return None
     held = doubt.siblings().cancellation_ids
-    if all(entry.cancellation_id in held for entry in candidates):
+    suspects = [entry.cancellation_id for entry in candidates if entry.cancellation_id not in held]
+    if not suspects:
         return None
-    return Unclear("refused, yet the history shows a cancellation of our amount that could be ours")
+    return Unclear(
+        "refused, yet the history shows a cancellation of our amount that could be ours",
+        suspects=tuple(suspect for suspect in suspects if suspect),
+    )
 
 
 def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doubt) -> list[Cancellation]:
@@ -117,10 +126,7 @@ def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doub
     Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
     is seconds old and of our amount, at a PG that puts its own text as the reason, would be refunded twice.
     """
-    sent = doubt.sent_at - _CLOCKS_DIFFER
-    return [
-        e for e in candidates if _could_be(e, search) and (e.cancelled_at is None or e.cancelled_at >= sent)
-    ]
+    return [e for e in candidates if _could_be(e, search) and not _is_older(e, doubt)]
 
 
 def _after_silence(
@@ -142,7 +148,8 @@ def _after_silence(
         return None
     rivals = search.amount in siblings.open_amounts or None in siblings.open_amounts
     own = _likely(payment, before, search, candidates)
-    if rivals or own is None or own.cancellation_id is None:
+    refuted = (None, *before.suspects)
+    if rivals or own is None or own.cancellation_id in refuted or _is_older(own, doubt):
         return Unclear("the history shows a new cancellation of our amount that somebody else may have made")
     return Own(own, "the history holds a new cancellation of our amount that no other request made")
 
@@ -165,6 +172,11 @@ def _entry_at(balance: Decimal | None, payment: Payment) -> Cancellation | None:
             return entry
         left -= entry.amount
     return None
+
+
+def _is_older(entry: Cancellation, doubt: Doubt) -> bool:
+    """Older than any attempt of ours. Two clocks are compared: this never leads to sending again."""
+    return entry.cancelled_at is not None and entry.cancelled_at < doubt.sent_at - _CLOCKS_DIFFER
 
 
 def _could_be(entry: Cancellation, search: Search) -> bool:

@@ -97,8 +97,9 @@ class PaymentCancel:
         match find_own(payment, before, _search(case, before), doubt):
             case Own() as own:
                 return Applied(_effect(case.request, payment, own, before))
-            case Unclear(message):
-                return Unproven(message)
+            case Unclear(message, suspects):
+                learnt = replace(before, suspects=suspects) if suspects else None
+                return Unproven(message, before=learnt)
         return _not_ours(case.request, payment, before, doubt)
 
     def _find(self, case: Case[PaymentCancelRequest]) -> Payment | None:
