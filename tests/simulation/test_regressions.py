@@ -98,3 +98,9 @@ def test_a_takeover_does_not_succeed_with_a_cancellation_of_yesterday() -> None:
     """The event's checksum is a day old; the worker freezes before it sends, and the next one asks."""
     simulation = play("part, checksum from before another", cancel_1=faults.ZOMBIE)
     assert state(simulation) != "SUCCEEDED"
+
+
+@pytest.mark.parametrize("scenario", ["cvs, a virtual account", "receipt, unsupported"])
+def test_what_can_never_be_voided_fails_even_after_an_attempt_of_unknown_fate(scenario: str) -> None:
+    """A crash before an impossible revocation needs no person: no late attempt can succeed either."""
+    assert state(play(scenario, token_1=faults.DEATH)) == "FAILED"

@@ -94,7 +94,8 @@ class NumberRevoke:
         )
 
     def _refused(self, payment: Payment, refusal: Refused) -> Failure:
-        if payment.pay_method not in (None, self.pay_method):
+        has_no_number = payment.pay_method not in (None, self.pay_method)
+        if has_no_number:
             code, message = ErrorCode.NOT_CANCELLABLE, f"the payment has no {self.pay_method} number to void"
         else:
             code, message = ErrorCode.PROVIDER_REFUSED, "refused; the number can still be paid to"
@@ -104,6 +105,7 @@ class NumberRevoke:
             provider=_refs(payment),
             provider_code=refusal.provider_code,
             provider_message=refusal.provider_message,
+            rules_out_late=has_no_number,
         )
 
 

@@ -74,7 +74,10 @@ class ReceiptRevoke:
             return Applied(_effect(receipt, "the receipt shows when it was revoked"))
         if doubt.refusal is None:
             return Unapplied(before)
-        failure = _failure(before, doubt.refusal, doubt.refusal.code, "refused; the receipt is still valid")
+        code = doubt.refusal.code
+        unsupported = code is ErrorCode.UNSUPPORTED_BY_PG  # so is every other attempt
+        message = "refused; the receipt is still valid"
+        failure = _failure(before, doubt.refusal, code, message, rules_out_late=unsupported)
         return Rejected(failure, later=means_later(doubt.refusal.provider_message))
 
 
