@@ -14,10 +14,9 @@ def paid(rig: Rig) -> Rig:
     return rig
 
 
-def operations(rig: Rig) -> list[Operation]:
+def operations(rig: Rig) -> list[str]:
     """What the provider was asked, access tokens aside."""
-    asked = [request.operation for request in rig.world.requests]
-    return [one for one in asked if one is not None and one is not Operation.TOKEN]
+    return [one.operation for one in rig.world.requests if one.operation != Operation.TOKEN]
 
 
 def test_a_dry_run_does_everything_but_send(paid: Rig) -> None:

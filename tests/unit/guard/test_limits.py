@@ -48,7 +48,7 @@ def sent(rig: Rig) -> int:
 
 
 def test_a_refund_that_is_too_large_is_parked(paid: Rig) -> None:
-    """Above the largest refund nothing is sent; the request is parked, not in doubt, its message in the DLQ."""
+    """Above the largest refund nothing is sent: the request is parked and not in doubt, its message kept."""
     wanted = Wanted(amount=5001)
     deliver(paid, wanted, LARGEST)
     (detail,) = paid.bus.details()
