@@ -23,7 +23,8 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAl
 from local.simulator import Fault, FaultKind, World
 from local.simulator.transport import WorldTransport
 from tests.unit.aws import dynamodb
-from tests.unit.aws.endpoint import Aws
+from tests.unit.aws.endpoint import Aws, AwsError
+from tests.unit.rig import Rig, Wanted, record
 
 PAYMENT = "imp_1"
 REFUND = {"cancel_request_id": "cr-1", "imp_uid": PAYMENT, "amount": 3000}
@@ -175,3 +176,35 @@ def test_it_forgets_after_an_hour(shop: Shop) -> None:
     record["expiration"]["N"] = str(int(record["expiration"]["N"]) - HOUR - 1)
     shop.worker(shop.cancel)()
     assert shop.refunded == 6000
+
+
+@pytest.mark.parametrize("kind", [FaultKind.HTTP_5XX_AFTER_COMMIT, FaultKind.DROP_AFTER_COMMIT])
+def test_the_ledger_survives_a_lost_answer(rig: Rig, kind: FaultKind) -> None:
+    """The same lost answer through the function with its ledger: refunded once, and known to be."""
+    rig.world.seed_payment({"imp_uid": PAYMENT, "merchant_uid": "ORD-1", "amount": 10_000})
+    rig.world.add_fault(Fault(kind, PAYMENT, operation="cancel"))
+    wanted = Wanted(PAYMENT, 3000)
+    for receives in (1, 2):
+        assert rig.batch("payment_cancel", record(wanted.body, receives=receives)) == []
+    assert rig.outcomes() == {wanted.key: "succeeded"}
+    assert rig.world.money.refunded(PAYMENT) == 3000
+
+
+def test_the_ledger_survives_a_crash(rig: Rig) -> None:
+    """The same crash behind the commit: whoever takes over asks first, and nothing is refunded again."""
+    rig.world.seed_payment({"imp_uid": PAYMENT, "merchant_uid": "ORD-1", "amount": 10_000})
+    wanted = Wanted(PAYMENT, 3000)
+
+    def lose_the_record(operation: str, _key: str) -> None:
+        if operation == "UpdateItem":
+            raise AwsError("AccessDeniedException")
+
+    rig.tables.disturb = lose_the_record
+    message = record(wanted.body)
+    assert rig.batch("payment_cancel", message) == [message["messageId"]]
+    assert rig.world.money.refunded(PAYMENT) == 3000
+    rig.tables.disturb = lambda _operation, _key: None
+    rig.end_leases()
+    assert rig.batch("payment_cancel", record(wanted.body, receives=2)) == []
+    assert rig.outcomes() == {wanted.key: "succeeded"}
+    assert rig.world.money.refunded(PAYMENT) == 3000
