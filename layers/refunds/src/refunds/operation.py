@@ -145,7 +145,8 @@ class Unapplied:
 class Unproven:
     """Nobody can tell. ``hopeless`` means that asking again will not tell either.
 
-    ``before`` is the yardstick to keep from now on, where something was learnt that the next to ask must know.
+    ``before`` is the yardstick to keep from now on, where something was learnt that the next to ask
+    must know.
     """
 
     message: str

@@ -1,4 +1,4 @@
-"""The money-safety protocol (DESIGN section 6): what is done with one cancellation, whatever happened to it before.
+"""The money-safety protocol (DESIGN section 6): what is done with a cancellation, whatever happened before.
 
 ::
 
@@ -248,7 +248,7 @@ class _Settlement(Generic[RequestT]):
             return self._park(entry, error, may_have_been_applied=True)
         return self._succeed(entry, effect)
 
-    def _resolve(
+    def _resolve(  # noqa: PLR0911 - one return per verdict
         self,
         entry: Entry,
         *,
