@@ -138,6 +138,16 @@ def test_another_payload_under_the_same_key(paid: Rig) -> None:
     assert paid.world.money.refunded("imp_1") == 1000
 
 
+def test_a_broken_repetition_of_a_finished_request(paid: Rig) -> None:
+    """A malformed message under the key of a finished request goes to the DLQ and publishes nothing."""
+    wanted = Wanted()
+    paid.batch("payment_cancel", record(wanted.body))
+    broken = {**wanted.detail, "request": {"imp_uid": "imp_1", "amount": -1}}
+    assert paid.batch("payment_cancel", record(json.dumps(broken))) == []
+    assert len(paid.bus.taken) == 1
+    assert [attributes["error_code"] for attributes in paid.queues.attributes()] == ["INVALID_REQUEST"]
+
+
 @pytest.mark.parametrize("receives", [1, MAX_RECEIVE_COUNT])
 def test_what_cannot_be_moved_stays(paid: Rig, receives: int) -> None:
     """A message that cannot be copied to the DLQ is not acknowledged: SQS still has it."""
