@@ -122,6 +122,15 @@ def test_all_payments_of_an_order_are_listed() -> None:
     assert [params["page"] for params in asked] == ["1", "2"]
 
 
+def test_find_is_asked_where_find_all_is_not_offered() -> None:
+    """A 404 that is not PortOne's own comes from a server without that route, which may know the payment."""
+    nowhere = reply(404, None)
+    stub = ProviderStub().on("GET /payments/findAll/ORD-1", nowhere)
+    stub.on("GET /payments/find/ORD-1", reply(200, envelope(payment())))
+    found = client_of(stub).payments_of("ORD-1", tier=None, deadline=plenty())
+    assert [one.imp_uid for one in found] == ["imp_1"]
+
+
 def test_an_order_that_only_the_older_lookup_knows_is_found() -> None:
     """When the list has nothing, the single lookup is asked before there is nothing."""
     stub = ProviderStub().on("GET /payments/findAll/ORD-1", UNKNOWN_PAYMENT)

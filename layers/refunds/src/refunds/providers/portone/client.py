@@ -170,7 +170,7 @@ class PortOneClient:
             # Oldest first: a payment begun meanwhile does not move the pages.
             params = {"page": str(page), "limit": str(_PAGE_SIZE), "sorting": "started"}
             call = _Call("GET", "/payments/findAll/{merchant_uid}", merchant_uid, tier, params)
-            answer = self._look_up(call, PaymentPage, deadline)
+            answer = self._page(call, deadline)
             if answer is None and page == 1:
                 return self._first_payment_of(merchant_uid, tier, deadline)
             if answer is None or answer.next not in {0, page + 1}:
@@ -184,6 +184,15 @@ class PortOneClient:
             f"GET /payments/findAll/{{merchant_uid}} breaks off after page {page}: "
             "the payments of the order are not all known"
         )
+
+    def _page(self, call: _Call, deadline: Deadline) -> PaymentPage | None:
+        """A page; ``None`` for any 404: who does not offer ``findAll`` is asked by ``find``."""
+        try:
+            return self._look_up(call, PaymentPage, deadline)
+        except LookupFailed as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+        return None
 
     def receipt(self, merchant_uid: str, *, tier: str | None, deadline: Deadline) -> Receipt | None:
         """``GET /receipts/external/{merchant_uid}``: the receipt; ``None`` if none was issued."""
