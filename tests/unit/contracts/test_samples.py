@@ -19,9 +19,11 @@ from tests.unit.contracts.ebp_samples import SAMPLES
 
 EVENTS = schemas.DIRECTORY.parent
 ACCOUNT = "123456789012"
-ENVELOPES = [*EVENTS.glob("*/eventbridge*.json")]
+ENVELOPES = sorted(EVENTS.glob("*/eventbridge*.json"))
 BATCHES = [
-    path for path in EVENTS.glob("*/*.json") if path not in ENVELOPES and path.parent.name != "schemas"
+    path
+    for path in sorted(EVENTS.glob("*/*.json"))
+    if path not in ENVELOPES and path.parent.name != "schemas"
 ]
 
 
