@@ -30,15 +30,11 @@ ADAPTERS = LAYERS[2]
 ALLOWED_BETWEEN_ADAPTERS = {("telemetry", "metrics")}
 
 AWS = {"botocore", "boto3"}
-HTTP = {"httpx", "httpcore"}
+HTTP = {"httpx", "httpcore", "certifi"}
 POWERTOOLS = {"aws_lambda_powertools"}
 MAY_IMPORT = {
     "aws": HTTP | AWS,
     "providers": HTTP,
-    "ledger": AWS,
-    "hourly": AWS,
-    "publisher": AWS,
-    "queue": AWS,
     "telemetry": POWERTOOLS,
     "metrics": POWERTOOLS,
     "application": AWS | POWERTOOLS,

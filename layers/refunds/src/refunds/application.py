@@ -7,16 +7,16 @@ arrives, and then kept for the life of the process.
 from __future__ import annotations
 
 import os
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from aws_lambda_powertools import Logger
-from botocore.config import Config
-from botocore.session import get_session
 
+from refunds.aws import ClientMaker, refund_clients
 from refunds.batch import Intake
 from refunds.calls import Call
 from refunds.cancel_types import CancelType, cancel_type
@@ -31,14 +31,12 @@ from refunds.metrics import Metrics
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.exchange import Exchange, open_http
+from refunds.providers.transport import tls_context
 from refunds.publisher import Publisher
 from refunds.queue import MessageQueue, RetrySchedule
 from refunds.service import RefundService, Timing
 from refunds.settings import Settings
 from refunds.telemetry import Telemetry, quiet_libraries
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
 
 #: Seconds a send needs beyond its timeouts: the claim before it and the record after it.
 _LEDGER_WRITES: Final = 2.0
@@ -80,13 +78,15 @@ class LambdaFunction:
 def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
     """One function with its real AWS and provider clients."""
     quiet_libraries()
-    aws = AwsClients(connections=settings.batch_concurrency + 2)
-    dynamodb = aws.make("dynamodb")
+    tls = tls_context()
+    make_aws_client = refund_clients(os.environ, tls, connections=settings.batch_concurrency + 2)
+    dynamodb = make_aws_client("dynamodb")
     telemetry = Telemetry(
         Logger(service=kind.policy.cancel_type), kind.policy, Metrics(settings.metrics_namespace)
     )
     circuit = _circuit(settings)
-    operation = kind.operation(provider_clients(settings, aws.make, _observer(telemetry, circuit)))
+    clients = provider_clients(settings, make_aws_client, _observer(telemetry, circuit), tls)
+    operation = kind.operation(clients)
     ledger = Ledger(dynamodb, settings.ledger_table, clock=time.time, ttl_days=settings.ledger_ttl_days)
     counter = DynamoDbHourlyCounter(dynamodb, settings.ledger_table, kind.policy.cancel_type, clock=time.time)
     service = RefundService(
@@ -105,8 +105,8 @@ def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
         kind.policy,
         operation,
         service,
-        publisher=Publisher(aws.make("events"), settings.accounting_bus),
-        queue=MessageQueue(aws.make("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
+        publisher=Publisher(make_aws_client("events"), settings.accounting_bus),
+        queue=MessageQueue(make_aws_client("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
         schedule=RetrySchedule(settings.backoff),
         telemetry=telemetry,
         max_receive_count=settings.max_receive_count,
@@ -140,7 +140,10 @@ def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[Call],
 
 
 def provider_clients(
-    settings: Settings, make_aws_client: Callable[[str], Any], observe: Callable[[Call], None]
+    settings: Settings,
+    make_aws_client: ClientMaker,
+    observe: Callable[[Call], None],
+    tls: ssl.SSLContext | None = None,
 ) -> ProviderClients:
     """Clients of both providers with the credentials of the deployment; nothing is read or connected yet."""
     secrets = make_aws_client("secretsmanager")
@@ -149,39 +152,11 @@ def provider_clients(
         text: str = secrets.get_secret_value(SecretId=settings.provider_secret_id)["SecretString"]
         return text
 
-    http = open_http(settings.timeouts, settings.batch_concurrency)
+    http = open_http(settings.timeouts, settings.batch_concurrency, tls=tls)
     return ProviderClients(
         exchange=Exchange(http, settings.timeouts, observe=observe),
         credentials=CredentialSource(read_secret),
         portone_base_url=settings.portone_base_url,
         ebp_base_url=settings.ebp_base_url,
         ebp_headers=settings.ebp_headers,
-    )
-
-
-class AwsClients:
-    """Clients from one botocore session, which loads its data files once.
-
-    Args:
-        connections: pooled connections per client; as many as records are settled at once.
-    """
-
-    def __init__(self, *, connections: int) -> None:
-        self._session = get_session()
-        self._config = _config(connections)
-
-    def make(self, service: str) -> Any:
-        """A client of an AWS service; region and endpoint come from the environment."""
-        client: BaseClient = self._session.create_client(service, config=self._config)
-        return client
-
-
-def _config(connections: int) -> Config:
-    """Short timeouts and few repeats: the message's own redelivery is the patient one."""
-    return Config(
-        max_pool_connections=connections,
-        connect_timeout=2,
-        read_timeout=5,
-        retries={"mode": "standard", "total_max_attempts": 3},
-        tcp_keepalive=True,
     )

@@ -277,14 +277,20 @@ class Ledger:
     def _keys(self, index: str, attribute: str, value: str | None) -> list[str]:
         if value is None:
             return []
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=index,
-            KeyConditionExpression="#a = :v",
-            ExpressionAttributeNames={"#a": attribute},
-            ExpressionAttributeValues={":v": {"S": value}},
-        )
-        return [item["pk"]["S"] for page in pages for item in page.get("Items", [])]
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": index,
+            "KeyConditionExpression": "#a = :v",
+            "ExpressionAttributeNames": {"#a": attribute},
+            "ExpressionAttributeValues": {":v": {"S": value}},
+        }
+        found: list[str] = []
+        while True:
+            page = self._client.query(**query)
+            found += [item["pk"]["S"] for item in page.get("Items", [])]
+            if not page.get("LastEvaluatedKey"):
+                return found
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _items(self, keys: Sequence[str]) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []

@@ -17,7 +17,8 @@ from typing import Annotated, Any, ClassVar, Final
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from refunds.application import AwsClients, LambdaContext
+from refunds.application import LambdaContext
+from refunds.aws.sdk import SdkClients
 from refunds.deadline import Deadline
 from refunds.errors import ConfigurationError
 from refunds.metrics import Metrics
@@ -59,7 +60,7 @@ class OperatorFunction:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
             lanes = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
-            self._desk = Desk(AwsClients(connections=_CONNECTIONS).make, settings, lanes)
+            self._desk = Desk(SdkClients(connections=_CONNECTIONS).make, settings, lanes)
         return self._desk
 
     def logger(self) -> Logger:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from refunds.calls import Call, Fault
 from refunds.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
 from refunds.providers import wire
-from refunds.providers.transport import BoundedTransport, TimeLimit, time_limit
+from refunds.providers.transport import BoundedTransport, TimeLimit, time_limit, tls_context
 from refunds.settings import Timeouts
 
 MAX_BODY = 8 * 1024 * 1024
@@ -213,7 +214,11 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def open_http(
-    timeouts: Timeouts, concurrency: int, *, transport: httpx.BaseTransport | None = None
+    timeouts: Timeouts,
+    concurrency: int,
+    *,
+    tls: ssl.SSLContext | None = None,
+    transport: httpx.BaseTransport | None = None,
 ) -> httpx.Client:
     """Make the HTTP client both providers share; call it once per process.
 
@@ -225,6 +230,7 @@ def open_http(
     Args:
         timeouts: the client's defaults; ``Exchange`` gives each request its own.
         concurrency: records processed at once; no more connections are ever open.
+        tls: whom to trust; the roots that certifi ships unless it is given.
         transport: replaces the network, for tests.
     """
     for name in ("httpx", "httpcore"):
@@ -232,7 +238,7 @@ def open_http(
     return httpx.Client(
         transport=transport
         or BoundedTransport(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=tls or tls_context(),
             max_connections=concurrency,
             keepalive_expiry=KEEPALIVE_EXPIRY,
         ),
