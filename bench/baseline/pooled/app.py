@@ -1,0 +1,6 @@
+"""The same with one HTTP client for the life of the process, as httpx's documentation advises."""
+
+import httpx
+from cancellation import Refunds
+
+handler = Refunds(httpx.Client().post).handle
