@@ -30,6 +30,14 @@ def test_unpublished_is_unacknowledged(paid: Rig) -> None:
     assert paid.queues.sent == []
 
 
+def test_unpublished_is_left_to_the_redrive_policy(paid: Rig) -> None:
+    """On its last receive, too, a message whose outcome EventBridge did not take stays unacknowledged."""
+    message = record(Wanted().body, receives=MAX_RECEIVE_COUNT)
+    paid.bus.fate.extend(BOTH_ROUNDS)
+    assert paid.batch("payment_cancel", message) == [message["messageId"]]
+    assert paid.queues.sent == []
+
+
 def test_published_later_from_the_ledger(paid: Rig) -> None:
     """The next delivery publishes the recorded outcome and does not call the provider."""
     wanted = Wanted()

@@ -224,7 +224,8 @@ class Intake(Generic[RequestT]):
         with self._telemetry.record(**_keys(read, message)):
             if isinstance(disposition, Publish):
                 if disposition.outcome.outcome_id in unpublished:
-                    return self._again(message, read, Redeliver(_UNPUBLISHED))
+                    # On its last receive too: what was not published is not acknowledged, SQS moves it.
+                    return self._hide(message, Redeliver(_UNPUBLISHED))
                 self._telemetry.settled(disposition.outcome, disposition.source)
             if isinstance(disposition, Redeliver):
                 return self._again(message, read, disposition)
