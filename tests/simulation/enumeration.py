@@ -1,22 +1,36 @@
-"""Every schedule of faults, up to a depth, of a scenario."""
+"""Every schedule of an axis: which faults strike at which calls of which scenarios.
+
+A schedule is extended by one more fault at any later call of the history it leads to, so that every
+combination up to the axis' depth is played once. Nothing is random and nothing is left out within an
+axis; the axes themselves are where the depth is limited.
+"""
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests.simulation import faults
 from tests.simulation.gate import Call, Fault, Plan
+from tests.simulation.scenarios import (
+    ALL,
+    CORE,
+    LESS,
+    ORDER_PART,
+    PART,
+    PART_CHECKED,
+    PART_LOOKED,
+    RIVALS,
+    Scenario,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from tests.simulation.scenarios import Scenario
     from tests.simulation.simulation import Simulation
 
-Steps = tuple[tuple[int, Fault], ...]
-Choices = "Callable[[Scenario, Call], tuple[Fault, ...]]"
+_QUESTIONS_AND_ORDERS: Final = frozenset({Call.LOOKUP, Call.DETAIL, Call.CANCEL, Call.REVOKE})
 
 
 @dataclass(frozen=True)
@@ -24,34 +38,147 @@ class Schedule:
     """A scenario and the faults that strike in it, by the number of the call."""
 
     scenario: Scenario
-    steps: Steps
+    steps: tuple[tuple[int, Fault], ...] = ()
 
-    def play(self, **options: object) -> Simulation:
+    def play(self) -> Simulation:
         """Play it."""
-        return self.scenario.simulate(Plan(dict(self.steps)), **options)
+        return self.scenario.simulate(Plan(dict(self.steps)))
+
+    def then(self, index: int, fault: Fault) -> Schedule:
+        """The same with one fault more."""
+        return Schedule(self.scenario, (*self.steps, (index, fault)))
+
+    @property
+    def first_free(self) -> int:
+        """The first call at which it can be extended."""
+        return self.steps[-1][0] + 1 if self.steps else 0
 
     def __str__(self) -> str:
         struck = "; ".join(f"call {index}: {fault}" for index, fault in self.steps)
         return f"{self.scenario.name}: {struck or 'no fault'}"
 
 
-def schedules(
-    scenario: Scenario, depth: int, choices: Callable[[Scenario, Call], tuple[Fault, ...]]
-) -> Iterator[tuple[Schedule, Simulation]]:
-    """Play every schedule of at most ``depth`` faults, each extending a shorter one at a later call."""
-    waiting: list[Steps] = [()]
-    while waiting:
-        steps = waiting.pop()
-        schedule = Schedule(scenario, steps)
-        simulation = schedule.play()
-        yield schedule, simulation
-        if len(steps) < depth:
-            first = steps[-1][0] + 1 if steps else 0
-            calls = simulation.gate.calls[: simulation.faulty_calls]
-            for index in range(len(calls) - 1, first - 1, -1):
-                waiting += [(*steps, (index, fault)) for fault in choices(scenario, calls[index])]
+@dataclass(frozen=True)
+class Axis:
+    """One way through the space of schedules.
+
+    Attributes:
+        choices: the faults that may strike as the n-th one (from 0) at a call.
+    """
+
+    name: str
+    scenarios: tuple[Scenario, ...]
+    depth: int
+    choices: Callable[[int, Scenario, Call], tuple[Fault, ...]]
+
+    def schedules(self) -> Iterator[tuple[Schedule, Simulation]]:
+        """Play them all, each history once it is known which calls it has."""
+        for scenario in self.scenarios:
+            waiting = [Schedule(scenario)]
+            while waiting:
+                schedule = waiting.pop()
+                simulation = schedule.play()
+                yield schedule, simulation
+                if len(schedule.steps) < self.depth:
+                    waiting += self._extended(schedule, simulation)
+
+    def _extended(self, schedule: Schedule, simulation: Simulation) -> Iterator[Schedule]:
+        calls = simulation.gate.calls[: simulation.faulty_calls]
+        for index in range(schedule.first_free, len(calls)):
+            for fault in self.choices(len(schedule.steps), schedule.scenario, calls[index]):
+                yield schedule.then(index, fault)
 
 
-def digest(simulation: Simulation) -> int:
-    """Equal for two schedules that differ in name only."""
-    return zlib.crc32("\n".join(simulation.gate.trace).encode())
+def digest(simulation: Simulation) -> bytes:
+    """Equal for schedules that turn out the same: a stale lookup of something that has not changed, say."""
+    happened = "\n".join(line.partition(" [")[0] for line in simulation.gate.trace)
+    return hashlib.blake2b(f"{sorted(simulation.wanted)}{happened}".encode(), digest_size=12).digest()
+
+
+def _anything(_number: int, scenario: Scenario, call: Call) -> tuple[Fault, ...]:
+    """Whatever can go wrong at this call, the world around it included."""
+    own = faults.BY_CALL[call]
+    if scenario.order is not None:
+        # EBP's answer is the only proof there is of a part: one that lies in every detail is believed.
+        own = tuple(fault for fault in own if fault is not faults.FALSE_SUCCESS)
+    rival = (faults.RIVAL,) if len(scenario.wanted) > 1 else ()
+    around = _somebody_else(scenario) if call in _QUESTIONS_AND_ORDERS else ()
+    return (faults.DEATH, *faults.DELIVERIES, *rival, *around, *own)
+
+
+def _somebody_else(scenario: Scenario) -> tuple[Fault, ...]:
+    kind = scenario.wanted[0].cancel_type
+    if kind == "receipt_revoke":
+        return (faults.SOMEBODY_VOIDS,)
+    if kind in ("vbank_revoke", "cvs_revoke"):
+        return (faults.SOMEBODY_PAYS, faults.SOMEBODY_VOIDS)
+    return (
+        faults.somebody_cancels(PART),
+        faults.somebody_cancels_silently(PART),
+        faults.somebody_cancels(LESS),
+        faults.SOMEBODY_CANCELS_ALL,
+    )
+
+
+_SENDING: Final = (
+    faults.LOST_BEFORE,
+    faults.LOST_AFTER,
+    faults.REFUSED,
+    faults.DENIED,
+    faults.LATE_1,
+    faults.LATEST,
+)
+_GRAVE: Final[Mapping[Call, tuple[Fault, ...]]] = {
+    Call.CANCEL: _SENDING,
+    Call.REVOKE: _SENDING,
+    Call.LOOKUP: (faults.UNAVAILABLE,),
+    Call.DETAIL: (faults.UNAVAILABLE,),
+    Call.CLAIM: (faults.AWS_LOST,),
+    Call.UPDATE: (faults.AWS_NOT_SENT, faults.AWS_LOST),
+    Call.PUBLISH: (faults.AWS_LOST,),
+}
+
+
+def _grave(_number: int, _scenario: Scenario, call: Call) -> tuple[Fault, ...]:
+    """One of each class of fault that leaves somebody in doubt."""
+    return (faults.DEATH, faults.ZOMBIE, *_GRAVE.get(call, ()))
+
+
+_OTHERS: Final = (("duplicate", 0.0), ("duplicate", 150.0), ("redelivery", 0.0))
+_LONGEST_DELIVERY: Final = 10
+
+
+def _held_twin(_number: int, _scenario: Scenario, _call: Call) -> tuple[Fault, ...]:
+    """Another delivery of the same request begins here, is held at one of its calls, and ends last."""
+    return tuple(faults.held(whose, at, skew) for whose, skew in _OTHERS for at in range(_LONGEST_DELIVERY))
+
+
+def _held_rival(_number: int, _scenario: Scenario, _call: Call) -> tuple[Fault, ...]:
+    """The same with the other request on the same payment or order."""
+    return tuple(faults.held("rival", at) for at in range(_LONGEST_DELIVERY))
+
+
+def _given_back(number: int, _scenario: Scenario, call: Call) -> tuple[Fault, ...]:
+    """Nothing could be sent; then two deliveries interleave, one with a fast clock; then one dies."""
+    match number:
+        case 0:
+            return (faults.NOT_SENT,) if call in (Call.CANCEL, Call.REVOKE) else ()
+        case 1:
+            return (faults.held("duplicate", 1, 150.0), faults.held("duplicate", 2, 150.0))
+        case _:
+            return (faults.DEATH,)
+
+
+ONE_FAULT: Final = Axis("any one fault at any call of any scenario", ALL, 1, _anything)
+TWO_FAULTS: Final = Axis("any two grave faults", CORE, 2, _grave)
+TWINS: Final = Axis("two deliveries of one request, interleaved at any two calls", CORE, 1, _held_twin)
+PAIRS: Final = Axis(
+    "two requests on one payment, interleaved at any two calls",
+    tuple(scenario for scenario in RIVALS if len(scenario.wanted) > 1),
+    1,
+    _held_rival,
+)
+GIVEN_BACK: Final = Axis(
+    "nothing sent, then interleaved, then a death", (PART_LOOKED, PART_CHECKED, ORDER_PART), 3, _given_back
+)
+AXES: Final = (ONE_FAULT, TWO_FAULTS, TWINS, PAIRS, GIVEN_BACK)

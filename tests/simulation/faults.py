@@ -90,7 +90,9 @@ REFUSED: Final = _provider("refused", "refuse")
 REFUSED_AS_DONE: Final = _provider(
     "refused as cancelled already, which is false", "refuse", code=1, message="이미 전액취소된 주문입니다."
 )
-REFUSED_LATER: Final = _provider("refused for today", "refuse", message="[8178] 취소금액이 미정산 금액보다 큽니다")
+REFUSED_LATER: Final = _provider(
+    "refused for today", "refuse", message="[8178] 취소금액이 미정산 금액보다 큽니다"
+)
 DENIED: Final = _provider("applied, but refused", "error_answer_after_commit")
 FALSE_SUCCESS: Final = _provider("success, not applied", "false_success")
 WRONG_ID: Final = _provider("applied, another id in the answer", "wrong_echo", variant="identity")
@@ -141,7 +143,16 @@ _SENDING: Final = (
     LATE_BEFORE_REDELIVERY,
     LATEST,
 )
-_LOOKING: Final = (NOT_SENT, UNAVAILABLE, TIMEOUT_BEFORE, UNKNOWN_TO_LOOKUP, STALE, WRONG_ID, WRONG_AMOUNT, NO_HISTORY)
+_LOOKING: Final = (
+    NOT_SENT,
+    UNAVAILABLE,
+    TIMEOUT_BEFORE,
+    UNKNOWN_TO_LOOKUP,
+    STALE,
+    WRONG_ID,
+    WRONG_AMOUNT,
+    NO_HISTORY,
+)
 
 BY_CALL: Final[Mapping[Call, tuple[Fault, ...]]] = {
     Call.SECRET: (AWS_NOT_SENT,),

@@ -13,8 +13,10 @@ from typing_extensions import override
 
 from local.simulator.movements import MovementKind
 from tests.simulation.gate import Call
-from tests.simulation.knowledge import indistinguishable, is_accepted_as_failure, may_stay_open
+from tests.simulation.knowledge import is_accepted_as_failure, may_stay_open
 from tests.simulation.simulation import Observer
+from tests.simulation.table import TERMINAL, outcome_of, state_of
+from tests.simulation.truth import not_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,23 +24,10 @@ if TYPE_CHECKING:
     from local.simulator.movements import Movement
     from tests.simulation.aws import Message
     from tests.simulation.oracle import Sent
-    from tests.simulation.requests import Wanted
     from tests.simulation.simulation import Simulation
     from tests.simulation.table import Item
 
-TERMINAL: Final = frozenset({"SUCCEEDED", "FAILED"})
 _VOIDS: Final = frozenset({"vbank_revoke", "cvs_revoke", "receipt_revoke"})
-
-
-def state_of(item: Item) -> str:
-    """The state of a ledger item."""
-    state: str = item["state"]["S"]
-    return state
-
-
-def outcome_of(item: Item) -> dict[str, Any]:
-    """The stored outcome of a ledger item; empty if it has none."""
-    return json.loads(item["outcome"]["S"]) if "outcome" in item else {}
 
 
 # --- when money moves
@@ -73,9 +62,7 @@ def a_voided_number_never_becomes_a_refund(
     return f"{owner} refunded {movement.amount} won"
 
 
-def the_amount_moved_is_the_amount_asked(
-    s: Simulation, movement: Movement, owner: str | None
-) -> str | None:
+def the_amount_moved_is_the_amount_asked(s: Simulation, movement: Movement, owner: str | None) -> str | None:
     """A refund moves exactly the requested won; a full one leaves nothing."""
     wanted = s.wanted.get(owner or "")
     if wanted is None or movement.kind is not MovementKind.REFUND:
@@ -105,7 +92,7 @@ def a_recorded_success_is_true(s: Simulation, _old: Item | None, new: Item) -> s
         return None
     key = new["pk"]["S"]
     wanted = s.wanted.get(key)
-    return f"{key} is not in the ledger of what was asked" if wanted is None else _not_done(s, wanted, new)
+    return f"{key} is not in the ledger of what was asked" if wanted is None else not_done(s, wanted, new)
 
 
 def a_recorded_failure_is_true(s: Simulation, _old: Item | None, new: Item) -> str | None:
@@ -142,10 +129,13 @@ def a_worker_is_not_replaced_while_it_lives(s: Simulation, old: Item | None, new
     return f"{new['pk']['S']} was taken over from delivery {before.number}, which is still at work"
 
 
-def the_ledger_holds_no_binary_fraction(_s: Simulation, _old: Item | None, new: Item) -> str | None:
+def the_ledger_holds_no_binary_fraction(_s: Simulation, old: Item | None, new: Item) -> str | None:
     """Amounts in the ledger are whole won."""
     for name in ("request", "before", "outcome"):
-        if name in new and any(isinstance(number, float) for number in _numbers(json.loads(new[name]["S"]))):
+        unchanged = name not in new or (old is not None and old.get(name) == new[name])
+        if not unchanged and any(
+            isinstance(number, float) for number in _numbers(json.loads(new[name]["S"]))
+        ):
             return f"{new['pk']['S']} has a fraction in {name}"
     return None
 
@@ -311,11 +301,9 @@ AT_REST: Final = (
 
 
 class Watch(Observer):
-    """Asks every invariant when its event happens and keeps what was broken: name and explanation."""
+    """Asks every invariant when its event happens and keeps what was broken."""
 
-    def __init__(self) -> None:
-        self.broken: list[tuple[str, str]] = []
-        self.simulation: Simulation
+    simulation: Simulation
 
     def at_rest(self) -> None:
         """Nothing is under way any more."""
@@ -347,37 +335,6 @@ class Watch(Observer):
             if found is not None:
                 self.broken.append((invariant.__name__, found))
                 self.simulation.gate.note(f"!!! {invariant.__name__}: {found}")
-
-
-def _not_done(s: Simulation, wanted: Wanted, item: Item) -> str | None:
-    if wanted.cancel_type in _VOIDS:
-        return _not_voided(s, wanted)
-    outcome = outcome_of(item)
-    own = s.books.of_request(wanted.key)
-    if wanted.cancel_type == "order_cancel":
-        order = s.world.ebp_state.orders.current[wanted.subject]
-        if own or (wanted.amount == order.total and order.left == 0):
-            return None
-        return f"{wanted.key} is SUCCEEDED, but EBP cancelled nothing for it"
-    claimed = outcome["provider"]["cancellation_id"]
-    for movement, owner in s.books.owned:
-        if movement.cancellation_id == claimed and movement.subject == wanted.subject:
-            if movement.amount != outcome["money"]["cancelled"]:
-                return f"{wanted.key} reports {outcome['money']['cancelled']} won, {movement.amount} moved"
-            if owner == wanted.key or (owner is None and indistinguishable(s, wanted, movement)):
-                return None
-            return f"{wanted.key} is SUCCEEDED with a cancellation made by {owner or 'somebody else'}"
-    return f"{wanted.key} is SUCCEEDED with a cancellation PortOne does not have"
-
-
-def _not_voided(s: Simulation, wanted: Wanted) -> str | None:
-    state = s.world.portone_state
-    if wanted.cancel_type == "receipt_revoke":
-        voided = bool(state.receipts.current[wanted.subject].cancelled_at)
-    else:
-        payment = state.payments.current[wanted.subject]
-        voided = payment.status not in ("ready", "paid") and not payment.paid_at
-    return None if voided else f"{wanted.key} is SUCCEEDED, but nothing is voided"
 
 
 def _why_open(item: Item | None) -> str:

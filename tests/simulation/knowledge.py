@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from refunds.tag import is_tagged, reason_with, tag_of
 from tests.simulation import faults
-from tests.simulation.gate import Call, Kind
+from tests.simulation.gate import Call
 from tests.simulation.requests import REASON
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _CONTRADICTIONS: Final = frozenset({faults.WRONG_ID.name, faults.WRONG_AMOUNT.na
 def indistinguishable(s: Simulation, wanted: Wanted, movement: Movement) -> bool:
     """Whether somebody else's cancellation looks exactly like ours would: our amount, none or our words.
 
-    Not if all we ever sent was refused, and nobody died who knew that.
+    Not if all we ever sent was refused, and nothing else went wrong that could make a worker forget it.
     """
     entry = _entry(s, movement)
     if entry is None or not _could_be(wanted, entry.reason):
@@ -35,7 +35,10 @@ def indistinguishable(s: Simulation, wanted: Wanted, movement: Movement) -> bool
     only_refused = any(sent.key == wanted.key for sent in s.providers.correspondence.sent) and not (
         s.providers.correspondence.unaccounted(wanted.key)
     )
-    forgotten = any(fault.kind in (Kind.DEATH, Kind.AWS) for _call, fault in s.gate.struck)
+    forgotten = any(
+        fault is not faults.STALE and not fault.effect.startswith("somebody")
+        for _call, fault in s.gate.struck
+    )
     return forgotten or not only_refused
 
 
@@ -118,7 +121,7 @@ def _is_rival(s: Simulation, wanted: Wanted, other: Wanted) -> bool:
 
 
 def _order_proves(s: Simulation, wanted: Wanted, item: Item) -> bool:
-    """EBP shows a whole order as cancelled; that proves the only request for all of it, if it was seen uncancelled."""
+    """An order shown as cancelled proves the only request for all of it, if it was seen uncancelled."""
     order = s.world.ebp_state.orders.current.get(wanted.subject)
     before = json.loads(item["before"]["S"]) if "before" in item else {}
     alone = all(other.key == wanted.key or other.subject != wanted.subject for other in s.wanted.values())

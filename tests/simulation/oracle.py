@@ -218,7 +218,7 @@ def _judge(response: httpx.Response) -> str:
     except ValueError:
         return UNKNOWN
     status = response.status_code
-    if not isinstance(body, dict) or status >= 500 and status != 501 or status in _NO_ANSWER:
+    if not isinstance(body, dict) or (status >= 500 and status != 501) or status in _NO_ANSWER:
         return UNKNOWN
     success = body.get("code") == 0 or body.get("resultCode") == "0"
     return ACCEPTED if success and status == 200 else REFUSED

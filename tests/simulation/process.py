@@ -1,4 +1,4 @@
-"""One delivery's process: the real intake, service, ledger, clients and publisher, on simulated surroundings."""
+"""One delivery's process: the real parts, from the intake to the provider clients, put together as in AWS."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Watcher:
     def dead_lettered(self, reason: Reason) -> None:
         """Nothing to do."""
 
-    def failed(self, what: str, error: BaseException) -> None:
+    def failed(self, _what: str, error: BaseException) -> None:
         """Keep what the batch survived."""
         self.crashes.append(error)
 

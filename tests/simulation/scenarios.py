@@ -75,7 +75,11 @@ def _number(pay_method: str, **switches: Any) -> dict[str, Any]:
     return _payment(status="ready", pay_method=pay_method, **switches)
 
 
-_REFUND_ACCOUNT: Final = {"refund_holder": "홍길동", "refund_bank": "04", "refund_account": "11012345678"}
+_REFUND_ACCOUNT: Final[dict[str, Any]] = {
+    "refund_holder": "홍길동",
+    "refund_bank": "04",
+    "refund_account": "11012345678",
+}
 _LINES: Final = [line(1, 2, 50_000), line(2, 1, 3_000, "DELIVERY")]
 _ORDER: Final = {"orderNo": "O1", "items": _LINES}
 _ONE: Final = [line(1, 1, 50_000)]
@@ -199,9 +203,24 @@ RIVALS: Final = (
         refund(1, "imp_1", PART, checksum=PAID),
         refund(2, "imp_1", PART, checksum=PAID),
     ),
-    _pair("two equal parts, reasons dropped", refund(1, "imp_1", PART), refund(2, "imp_1", PART), keeps_reason="dropped"),
-    _pair("two unequal parts, reasons dropped", refund(1, "imp_1", PART), refund(2, "imp_1", LESS), keeps_reason="dropped"),
-    _pair("a part and all, reasons dropped", refund(1, "imp_1", PART), refund(2, "imp_1", None), keeps_reason="dropped"),
+    _pair(
+        "two equal parts, reasons dropped",
+        refund(1, "imp_1", PART),
+        refund(2, "imp_1", PART),
+        keeps_reason="dropped",
+    ),
+    _pair(
+        "two unequal parts, reasons dropped",
+        refund(1, "imp_1", PART),
+        refund(2, "imp_1", LESS),
+        keeps_reason="dropped",
+    ),
+    _pair(
+        "a part and all, reasons dropped",
+        refund(1, "imp_1", PART),
+        refund(2, "imp_1", None),
+        keeps_reason="dropped",
+    ),
     _pair(
         "two equal parts, checksums in order, reasons dropped",
         refund(1, "imp_1", PART, checksum=PAID),
@@ -214,16 +233,27 @@ RIVALS: Final = (
         _payment(),
         later=(refund(2, "imp_1", LESS),),
     ),
-    Scenario("a part, later an equal one", (refund(1, "imp_1", PART),), _payment(), later=(refund(2, "imp_1", PART),)),
+    Scenario(
+        "a part, later an equal one",
+        (refund(1, "imp_1", PART),),
+        _payment(),
+        later=(refund(2, "imp_1", PART),),
+    ),
     Scenario(
         "order, two equal parts",
         (order_cancel(1, "O1", _PART_OF_ONE), order_cancel(2, "O1", _PART_OF_ONE)),
         order=_ORDER,
     ),
-    Scenario("order, full and part", (order_cancel(1, "O1", _LINES), order_cancel(2, "O1", _ONE)), order=_ORDER),
-    Scenario("order, full twice", (order_cancel(1, "O1", _LINES), order_cancel(2, "O1", _LINES)), order=_ORDER),
     Scenario(
-        "vbank, twice", (revoke(1, "vbank_revoke", "imp_1"), revoke(2, "vbank_revoke", "imp_1")), _number("vbank")
+        "order, full and part", (order_cancel(1, "O1", _LINES), order_cancel(2, "O1", _ONE)), order=_ORDER
+    ),
+    Scenario(
+        "order, full twice", (order_cancel(1, "O1", _LINES), order_cancel(2, "O1", _LINES)), order=_ORDER
+    ),
+    Scenario(
+        "vbank, twice",
+        (revoke(1, "vbank_revoke", "imp_1"), revoke(2, "vbank_revoke", "imp_1")),
+        _number("vbank"),
     ),
 )
 """A second request on the same payment or order."""

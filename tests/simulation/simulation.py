@@ -48,6 +48,9 @@ class Clock:
 class Observer:
     """What wants to hear of everything that happens; every method may be overridden."""
 
+    def __init__(self) -> None:
+        self.broken: list[tuple[str, str]] = []
+
     def wrote(self, old: Item | None, new: Item) -> None:
         """A ledger item was written."""
 
@@ -157,7 +160,9 @@ class Simulation:
             return
         process = self._make_process(self, CANCEL_TYPES[name], len(self.processes) + 1, skew)
         self.processes[process.number] = process
-        self.gate.note(f"delivery {process.number} of {', '.join(m.key for m in received)} ({received[0].receives})")
+        self.gate.note(
+            f"delivery {process.number} of {', '.join(m.key for m in received)} ({received[0].receives})"
+        )
         outer, self.process, outer_messages, self.current = self.process, process, self.current, received
         self._depth += 1
         try:
@@ -188,6 +193,11 @@ class Simulation:
             if not sum(queue.redrive() for queue in self.queues.values()):
                 return
             self.run()
+
+    @property
+    def broken(self) -> list[tuple[str, str]]:
+        """The invariants that were broken, in the order of their events: name and explanation."""
+        return self.observer.broken
 
     def process_of(self, owner: str) -> Process | None:
         """The process that wrote an owner token."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
@@ -12,7 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 Item = dict[str, Any]
+TERMINAL: Final = frozenset({"SUCCEEDED", "FAILED"})
 ENDPOINT = "https://dynamodb.invalid"
+
+
+def state_of(item: Item) -> str:
+    """The state of a ledger item."""
+    state: str = item["state"]["S"]
+    return state
+
+
+def outcome_of(item: Item) -> dict[str, Any]:
+    """The stored outcome of a ledger item; empty if it has none."""
+    return json.loads(item["outcome"]["S"]) if "outcome" in item else {}
 
 
 class ConditionalCheckFailedException(ClientError):
@@ -109,8 +122,10 @@ class Table:
         if not _holds(old, request):
             self._gate.note("  condition refused")
             assert request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-            error: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"}}
-            raise ConditionalCheckFailedException({**error, "Item": old} if old else error, "Write")
+            answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"}}
+            if old is not None:
+                answer["Item"] = old
+            raise ConditionalCheckFailedException(answer, "Write")
         new = make(old or {})
         self.items[key] = new
         self._indexed.append((self._clock(), new))

@@ -8,8 +8,8 @@ import pytest
 
 from tests.simulation import faults
 from tests.simulation.gate import Fault, Script
-from tests.simulation.invariants import Watch
 from tests.simulation.scenarios import BY_NAME
+from tests.simulation.trace import report
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -19,8 +19,7 @@ def play(scenario: str, **struck: Fault) -> Simulation:
     """Play a schedule; a fault is named by the call it strikes: ``cancel_1`` is the first cancellation."""
     script = Script({call.replace("_", " "): fault for call, fault in struck.items()})
     simulation = BY_NAME[scenario].simulate(script)
-    assert isinstance(simulation.observer, Watch)
-    assert not simulation.observer.broken, "\n".join(simulation.gate.trace)
+    assert not simulation.broken, report(simulation, scenario)
     return simulation
 
 
@@ -67,7 +66,9 @@ def test_a_late_attempt_is_not_ruled_out_while_the_balance_is_above_its_checksum
     assert state(simulation) == "SUCCEEDED"
 
 
-@pytest.mark.parametrize(("scenario", "look", "won"), [("part", "lookup_2", 3_000), ("order, an item", "detail_2", 50_000)])
+@pytest.mark.parametrize(
+    ("scenario", "look", "won"), [("part", "lookup_2", 3_000), ("order, an item", "detail_2", 50_000)]
+)
 def test_a_takeover_knows_the_last_thing_its_victim_did(scenario: str, look: str, won: int) -> None:
     """Between the read and the takeover the old owner wakes up, sends and dies: nothing is sent again."""
     simulation = play(
@@ -80,7 +81,7 @@ def test_a_takeover_knows_the_last_thing_its_victim_did(scenario: str, look: str
 
 
 def test_a_clock_that_is_ahead_does_not_make_our_own_cancellation_older_than_our_send() -> None:
-    """150 s ahead of PortOne's: the entry that a false refusal made is still taken for one that may be ours."""
+    """150 s ahead of PortOne's: what a false refusal left there may still be ours."""
     simulation = play("part, checksum, reason dropped", claim_1=faults.SKEWED, cancel_1=faults.DENIED)
     assert refunded(simulation) == 3_000
     assert state(simulation) != "FAILED"
@@ -88,7 +89,7 @@ def test_a_clock_that_is_ahead_does_not_make_our_own_cancellation_older_than_our
 
 @pytest.mark.parametrize("scenario", ["part", "part, checksum"])
 def test_a_refused_request_does_not_succeed_with_somebody_elses_cancellation(scenario: str) -> None:
-    """Refused because somebody else cancelled as much, without a reason: the next delivery still knows that."""
+    """Refused because somebody else cancelled as much: the next delivery still knows that."""
     simulation = play(scenario, cancel_1=faults.somebody_cancels_silently(3_000))
     assert state(simulation) == "PARKED"
     assert simulation.books.of_request("payment_cancel#cr-1") == []

@@ -82,7 +82,7 @@ def test_a_success_whose_history_lacks_us_is_not_proven_by_an_older_equal_entry(
 
 
 def test_a_refusal_does_not_disown_a_new_cancellation_whatever_its_text() -> None:
-    """A PG that carries a refund out, calls it refused and puts its own text as the reason gets no second one."""
+    """A PG that carries a refund out, calls it refused and changes the reason gets no second one."""
     answer = payment(entry("new", reason="PG 취소"))
     assert isinstance(find_own(answer, looked(), SEARCH, after_refusal()), Unclear)
 

@@ -37,6 +37,7 @@ class Bus:
         self._answers = list(answers)
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """Answer as told; in the end everything is taken."""
         self.calls.append(Entries)
         answer = self._answers.pop(0) if self._answers else set()
         if isinstance(answer, Exception):
