@@ -1,0 +1,60 @@
+"""What the providers' own books say about a request that claims to have succeeded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.knowledge import indistinguishable
+from tests.simulation.table import Item, outcome_of
+
+if TYPE_CHECKING:
+    from local.simulator.movements import Movement
+    from tests.simulation.requests import Wanted
+    from tests.simulation.simulation import Simulation
+
+
+def not_done(s: Simulation, wanted: Wanted, item: Item) -> str | None:
+    """Why the success recorded in ``item`` is not true; ``None`` if it is."""
+    if wanted.cancel_type == "payment_cancel":
+        return _not_refunded(s, wanted, outcome_of(item))
+    if wanted.cancel_type == "order_cancel":
+        return _not_cancelled(s, wanted)
+    return _not_voided(s, wanted)
+
+
+def _not_refunded(s: Simulation, wanted: Wanted, outcome: dict[str, Any]) -> str | None:
+    movement, owner = _claimed(s, wanted, outcome["provider"]["cancellation_id"])
+    if movement is None:
+        return f"{wanted.key} is SUCCEEDED with a cancellation PortOne does not have"
+    if movement.amount != outcome["money"]["cancelled"]:
+        return f"{wanted.key} reports {outcome['money']['cancelled']} won, {movement.amount} moved"
+    if owner == wanted.key or (owner is None and indistinguishable(s, wanted, movement)):
+        return None
+    return f"{wanted.key} is SUCCEEDED with a cancellation made by {owner or 'somebody else'}"
+
+
+def _claimed(s: Simulation, wanted: Wanted, cancellation_id: str) -> tuple[Movement | None, str | None]:
+    for movement, owner in s.books.owned:
+        if (movement.cancellation_id, movement.subject) == (cancellation_id, wanted.subject):
+            return movement, owner
+    return None, None
+
+
+def _not_cancelled(s: Simulation, wanted: Wanted) -> str | None:
+    """EBP shows no ids: a whole order that is cancelled is all that can be seen of somebody else's doing."""
+    order = s.world.ebp_state.orders.current.get(wanted.subject)
+    shown = order is not None and order.left == 0 and order.total == wanted.amount
+    if shown or s.books.of_request(wanted.key):
+        return None
+    return f"{wanted.key} is SUCCEEDED, but EBP cancelled nothing for it"
+
+
+def _not_voided(s: Simulation, wanted: Wanted) -> str | None:
+    state = s.world.portone_state
+    if wanted.cancel_type == "receipt_revoke":
+        receipt = state.receipts.current.get(wanted.subject)
+        voided = receipt is not None and bool(receipt.cancelled_at)
+    else:
+        payment = state.payments.current.get(wanted.subject)
+        voided = payment is not None and payment.status not in ("ready", "paid") and not payment.paid_at
+    return None if voided else f"{wanted.key} is SUCCEEDED, but nothing is voided"
