@@ -6,14 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
-
+from refunds.aws.errors import ClientError, NoAnswer
 from tests.simulation.gate import Call, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-ENDPOINT: Final = "https://aws.invalid"
 FUNCTION_TIMEOUT: Final = 90.0
 VISIBILITY_TIMEOUT: Final = 540.0
 QUEUE_URL: Final = "queue"
@@ -39,9 +37,9 @@ class Bus:
         fault = self._gate.enter(Call.PUBLISH)
         effect = fault.effect if fault else ""
         if effect == "not sent":
-            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+            raise NoAnswer
         if effect == "throttled":
-            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "PutEvents")
+            raise ClientError("PutEvents", {"Error": {"Code": "ThrottlingException"}}, 400)
         refused = {"first entry refused": 0, "last entry refused": len(Entries) - 1}.get(effect, -1)
         results: list[dict[str, Any]] = []
         for number, entry in enumerate(Entries):
@@ -51,7 +49,7 @@ class Bus:
                 self._take(entry)
                 results.append({"EventId": f"event-{len(self.details)}"})
         if effect == "lost":
-            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+            raise NoAnswer
         return {"FailedEntryCount": int(refused >= 0), "Entries": results}
 
     def _take(self, entry: dict[str, Any]) -> None:
@@ -153,22 +151,22 @@ class Queue:
         assert QueueUrl == QUEUE_URL
         assert 0 <= VisibilityTimeout <= 43_200
         if fault is not None and fault.effect == "not sent":
-            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+            raise NoAnswer
         message = self.messages.get(ReceiptHandle.partition("/")[0])
         if message is not None and message.receipt == ReceiptHandle:
             message.visible_at = self._clock() + VisibilityTimeout
         if fault is not None:
-            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+            raise NoAnswer
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: Any) -> None:  # noqa: N803
         """Put a copy into the DLQ."""
         fault = self._gate.enter(Call.DEAD_LETTER)
         assert QueueUrl == DLQ_URL
         if fault is not None and fault.effect == "not sent":
-            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+            raise NoAnswer
         attributes = {name: value["StringValue"] for name, value in MessageAttributes.items()}
         assert all(attributes.values()), "SQS refuses an empty attribute"
         self.dlq.append(DeadLetter(MessageBody, self._key_of(MessageBody), attributes))
         self._gate.note(f"  DLQ {attributes['error_code']}")
         if fault is not None:
-            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+            raise NoAnswer

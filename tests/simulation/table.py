@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
-
+from refunds.aws.errors import ClientError, ConditionalCheckFailedException, NoAnswer
 from tests.simulation.gate import Call, Fault, Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 Item = dict[str, Any]
 TERMINAL: Final = frozenset({"SUCCEEDED", "FAILED"})
-ENDPOINT = "https://dynamodb.invalid"
 
 
 def state_of(item: Item) -> str:
@@ -26,10 +24,6 @@ def state_of(item: Item) -> str:
 def outcome_of(item: Item) -> dict[str, Any]:
     """The stored outcome of a ledger item; empty if it has none."""
     return json.loads(item["outcome"]["S"]) if "outcome" in item else {}
-
-
-class ConditionalCheckFailedException(ClientError):
-    """What a refused conditional write raises; ``response["Item"]`` is the item that refused it."""
 
 
 class _Exceptions:
@@ -89,30 +83,30 @@ class Table:
         keys = [key["pk"]["S"] for key in wanted["Keys"]]
         return {"Responses": {name: [self.items[key] for key in keys if key in self.items]}}
 
-    def get_paginator(self, operation: str) -> Table:
-        """Only ``query`` is asked for; the table is its own paginator."""
-        assert operation == "query"
-        return self
-
-    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
-        """One page of an index, without what was written within the lag."""
+    def query(self, **request: Any) -> dict[str, Any]:
+        """A page of one item of an index, without what was written within the lag."""
         self._fail_read(self._gate.enter(Call.QUERY))
         attribute = request["ExpressionAttributeNames"]["#a"]
         value = request["ExpressionAttributeValues"][":v"]
         assert request["IndexName"] in ("by_payment", "by_order")
         horizon = self._clock() - self._index_lag
         seen = {item["pk"]["S"]: item for at, item in self._indexed if at <= horizon}
-        yield {"Items": [item for item in seen.values() if item.get(attribute) == value]}
+        found = [item for item in seen.values() if item.get(attribute) == value]
+        start = int(request.get("ExclusiveStartKey", {"after": {"N": "0"}})["after"]["N"])
+        page: dict[str, Any] = {"Items": found[start : start + 1]}
+        if start + 1 < len(found):
+            page["LastEvaluatedKey"] = {"after": {"N": str(start + 1)}}
+        return page
 
     def _write(
         self, call: Call, key: str, request: Mapping[str, Any], make: Callable[[Item], Item]
     ) -> dict[str, Any]:
         fault = self._gate.enter(call)
         if fault is not None and fault.effect == "not sent":
-            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+            raise NoAnswer
         self._put_if(key, request, make)
         if fault is not None and fault.effect == "lost":
-            raise ReadTimeoutError(endpoint_url=ENDPOINT)
+            raise NoAnswer
         if fault is not None and fault.effect == "lost, repeated":
             self._put_if(key, request, make)
         return {}
@@ -125,7 +119,7 @@ class Table:
             answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"}}
             if old is not None:
                 answer["Item"] = old
-            raise ConditionalCheckFailedException(answer, "Write")
+            raise ConditionalCheckFailedException("Write", answer, 400)
         new = make(old or {})
         self.items[key] = new
         self._indexed.append((self._clock(), new))
@@ -133,7 +127,7 @@ class Table:
 
     def _fail_read(self, fault: Fault | None) -> None:
         if fault is not None:
-            raise EndpointConnectionError(endpoint_url=ENDPOINT)
+            raise NoAnswer
 
 
 def _holds(item: Item | None, request: Mapping[str, Any]) -> bool:
