@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
@@ -19,20 +20,28 @@ EXIT_INTERRUPTED: Final = 130
 
 
 def main() -> None:
-    """Run refundctl.
+    """Run refundctl as a process.
 
     Exit codes: 0 done; 1 an error; 2 wrong usage; 3 differences found; 4 something could not be
     replayed, published or settled; 130 interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit code."""
     try:
-        app()
+        app(args=list(arguments), prog_name="refundctl", standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
     except KeyboardInterrupt:
-        _fail("interrupted: nothing is lost, start it again to go on", EXIT_INTERRUPTED)
+        return _failed("interrupted: nothing is lost, start it again to go on", EXIT_INTERRUPTED)
     except RefundsError as error:
-        _fail(str(error), EXIT_ERROR)
+        return _failed(str(error), EXIT_ERROR)
     except (ClientError, BotoCoreError, httpx.HTTPError, OSError) as error:
-        _fail(f"{type(error).__name__}: {redact(str(error))}", EXIT_ERROR)
+        return _failed(f"{type(error).__name__}: {redact(str(error))}", EXIT_ERROR)
+    return 0
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -40,9 +49,9 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _fail(message: str, code: int) -> None:
+def _failed(message: str, code: int) -> int:
     print(f"refundctl: {message}", file=sys.stderr)
-    sys.exit(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import typer
 from botocore.config import Config
@@ -33,7 +34,10 @@ _LOCAL_CREDENTIALS: Final = {"aws_access_key_id": "test", "aws_secret_access_key
 
 @dataclass(frozen=True)
 class Target:
-    """The options that name a deployment; every command takes them."""
+    """The options that name a deployment; every command takes them.
+
+    As a context manager it closes at its end what it connected.
+    """
 
     stack: Annotated[
         str | None,
@@ -52,6 +56,13 @@ class Target:
             "--hold", min=1, max=43_200, help="Seconds a message looked at is hidden from others, at most."
         ),
     ] = 120
+    _connected: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connected.close()
 
     def desk(self) -> Desk:
         """Connect.
@@ -63,19 +74,20 @@ class Target:
         if self.local == (self.stack is not None):
             raise ConfigurationError("say which deployment you mean: --stack NAME or --local")
         make, outputs = _local() if self.local else _remote(self.stack or "", self.region)
-        environment, skew = _function_configuration(make("lambda"), outputs)
-        return Desk(
+        environment, skew = _function_configuration(make, outputs)
+        desk = Desk(
             make_aws_client=make,
             settings=Settings.from_environment(environment),
             lanes=lanes_of_outputs(outputs),
             hold=self.hold,
             clock=lambda: time.time() + skew,
         )
+        return self._connected.enter_context(desk)
 
-    def principal(self) -> str:
-        """Who AWS says you are."""
-        make, _ = _local() if self.local else (_factory(self.region), {})
-        return str(make("sts").get_caller_identity()["Arn"])
+
+def principal(desk: Desk) -> str:
+    """Who AWS says you are."""
+    return str(desk.aws("sts").get_caller_identity()["Arn"])
 
 
 def _local() -> tuple[Callable[[str], Any], Mapping[str, str]]:
@@ -98,7 +110,8 @@ def _stack_file() -> Path:
 
 def _remote(stack: str, region: str | None) -> tuple[Callable[[str], Any], Mapping[str, str]]:
     make = _factory(region)
-    described = make("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    with closing(make("cloudformation")) as stacks:
+        described = stacks.describe_stacks(StackName=stack)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
     return make, outputs
 
@@ -118,7 +131,9 @@ def _factory(region: str | None, **options: Any) -> Callable[[str], Any]:
     return make
 
 
-def _function_configuration(functions: Any, outputs: Mapping[str, str]) -> tuple[dict[str, str], float]:
+def _function_configuration(
+    make: Callable[[str], Any], outputs: Mapping[str, str]
+) -> tuple[dict[str, str], float]:
     """A deployed function's environment, and by how many seconds AWS's clock is ahead of this machine's.
 
     Leases are judged by the functions' clock: a laptop that is ahead would find one ended that is not.
@@ -127,7 +142,8 @@ def _function_configuration(functions: Any, outputs: Mapping[str, str]) -> tuple
     if name not in outputs:
         raise ConfigurationError(f"the stack has no output {name}: is it a refund handler's stack?")
     asked = time.time()
-    answer = functions.get_function_configuration(FunctionName=outputs[name])
+    with closing(make("lambda")) as functions:
+        answer = functions.get_function_configuration(FunctionName=outputs[name])
     now = (asked + time.time()) / 2
     header = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     skew = parsedate_to_datetime(header).timestamp() - now if header else 0.0

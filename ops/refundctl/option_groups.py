@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, fields, is_dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -15,7 +16,8 @@ def with_option_groups(command: F) -> F:
     """Let a Typer command take dataclasses: each field becomes an option of the command.
 
     A parameter whose type is a dataclass disappears from the command line and is built from its
-    fields, which carry their ``typer.Option`` as ``Annotated`` metadata.
+    fields, which carry their ``typer.Option`` as ``Annotated`` metadata. A group that is a context
+    manager is entered for the time of the command.
     """
     hints = get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
@@ -29,9 +31,13 @@ def with_option_groups(command: F) -> F:
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        for name, group in groups.items():
-            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
-        command(**values)
+        with ExitStack() as entered:
+            for name, group in groups.items():
+                built = group(**{field.name: values.pop(field.name) for field in _given(group)})
+                if isinstance(built, AbstractContextManager):
+                    entered.enter_context(built)
+                values[name] = built
+            command(**values)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -48,5 +54,10 @@ def _options(group: type) -> list[inspect.Parameter]:
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
             annotation=hints[field.name],
         )
-        for field in fields(group)
+        for field in _given(group)
     ]
+
+
+def _given(group: type) -> list[Field[Any]]:
+    """The fields that are options: those the constructor takes."""
+    return [field for field in fields(group) if field.init]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from refundctl.connection import Target
+from refundctl.connection import Target, principal
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
 from refundctl.parameters import Filters
@@ -209,8 +209,8 @@ def replay(  # noqa: PLR0913 - one option each
     if yes:
         if not reason:
             raise typer.BadParameter("--yes needs a --reason, for the audit trail")
-        principal = target.principal()
-        actor = Actor(by or principal, principal, reason)
+        identity = principal(desk)
+        actor = Actor(by or identity, identity, reason)
     if edit or patch is not None:
         _repair(desk, lanes, selection, actor, patch, output, ask=ask)
         return

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from refundctl.connection import Target
+from refundctl.connection import Target, principal
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
 from refunds.cancel_types import MODULES
@@ -71,7 +71,7 @@ def resolve(  # noqa: PLR0913 - one option each
             raise typer.BadParameter("settling by hand needs --evidence and --by")
         _confirm(output, entry, ending, confirm)
         finding = Finding(ending is Ending.SUCCEEDED, evidence, amount, reference, code)
-        actor = Actor(by, target.principal(), "resolve")
+        actor = Actor(by, principal(desk), "resolve")
         resolution = desk.settlement.by_hand(entry, finding, actor)
     _report(resolution, output)
 
@@ -91,7 +91,7 @@ def admit(
     entry = _entry(desk, request_id, cancel_type)
     if not _kept_back(entry):
         raise SettlementRefused(f"{entry.key} is {entry.state}, and no limit keeps it back")
-    admitted = desk.ledger.admit(entry, str(Actor(by, target.principal(), reason)))
+    admitted = desk.ledger.admit(entry, str(Actor(by, principal(desk), reason)))
     output.row("admitted", cancel_type=entry.key.cancel_type, cancel_request_id=request_id)
     output.say(f"{admitted.key} may pass now: refundctl dlq replay --id {request_id}")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from refunds.application import provider_clients
 from refunds.calls import Call
@@ -35,6 +36,8 @@ def _unobserved(_call: Call) -> None:
 class Desk:
     """Everything of one deployment; parts are made when they are first needed.
 
+    As a context manager it closes its connections at the end.
+
     Attributes:
         make_aws_client: makes a botocore client of a service.
         lanes: where the messages of each cancel type wait.
@@ -49,6 +52,17 @@ class Desk:
     hold: int = 120
     clock: Callable[[], float] = time.time
     observe: Callable[[Call], None] = _unobserved
+    _closing: ExitStack = field(default_factory=ExitStack, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def aws(self, service: str) -> Any:
+        """A client of an AWS service."""
+        return self._closing.enter_context(closing(self.make_aws_client(service)))
 
     @cached_property
     def books(self) -> Books:
@@ -58,7 +72,7 @@ class Desk:
     @cached_property
     def dead_letters(self) -> DeadLetters:
         """The dead-letter queues."""
-        return DeadLetters(self.make_aws_client("sqs"), clock=self.clock, hold=self.hold)
+        return DeadLetters(self.aws("sqs"), clock=self.clock, hold=self.hold)
 
     @cached_property
     def audit(self) -> AuditTrail:
@@ -104,15 +118,17 @@ class Desk:
 
     @cached_property
     def _dynamodb(self) -> Any:
-        return self.make_aws_client("dynamodb")
+        return self.aws("dynamodb")
 
     @cached_property
     def _publisher(self) -> Publisher:
-        return Publisher(self.make_aws_client("events"), self.settings.accounting_bus)
+        return Publisher(self.aws("events"), self.settings.accounting_bus)
 
     @cached_property
     def _providers(self) -> ProviderClients:
-        return provider_clients(self.settings, self.make_aws_client, self.observe)
+        clients = provider_clients(self.settings, self.aws, self.observe)
+        self._closing.callback(clients.exchange.close)
+        return clients
 
     @cached_property
     def _asking(self) -> Asking:

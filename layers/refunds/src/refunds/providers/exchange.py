@@ -146,6 +146,10 @@ class Exchange:
         # query string and the headers to whoever formats a traceback.
         raise failure
 
+    def close(self) -> None:
+        """Close the connections; functions keep them for the life of their process."""
+        self._http.close()
+
     def _tell(self, call: Call) -> None:
         if self._observe is not None:
             with suppress(Exception):  # an observer's mistake must not take a provider's answer away
