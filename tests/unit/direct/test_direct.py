@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from botocore.session import get_session
 
 from refunds.aws import refund_clients
-from refunds.aws.direct import SERVICES, DirectClients, connection_pool
+from refunds.aws.direct import SERVICES, Connections, DirectClients
 from refunds.aws.errors import AwsError, ClientError, ConditionalCheckFailedException, NoAnswer
 from refunds.aws.signature import Keys
 from tests.unit.aws import dynamodb
@@ -32,8 +33,9 @@ def no_pause(_seconds: float) -> None:
 @contextmanager
 def connected(endpoint: str, region: str = REGION, **environment: str) -> Iterator[DirectClients]:
     """Clients whose connections are closed at the end of the block."""
-    with connection_pool(ssl.create_default_context(), 4) as pool:
-        yield DirectClients(KEYS, region, {"AWS_ENDPOINT_URL": endpoint, **environment}, pool, no_pause)
+    with Connections(ssl.create_default_context()) as connections:
+        own = {"AWS_ENDPOINT_URL": endpoint, **environment}
+        yield DirectClients(KEYS, region, own, connections, no_pause)
 
 
 @contextmanager
@@ -186,15 +188,22 @@ def test_an_answer_without_a_body() -> None:
 
 
 def test_connections_stay_open() -> None:
-    """Calls that follow each other use one connection."""
+    """The calls of a thread follow each other on one connection, those of another thread use another."""
     with (
         Aws({dynamodb.TARGET: dynamodb.Tables(ledger="pk")}).listening() as endpoint,
-        connection_pool(ssl.create_default_context(), 4) as pool,
+        Connections(ssl.create_default_context()) as connections,
+        ThreadPoolExecutor(1) as other_thread,
     ):
-        client = DirectClients(KEYS, REGION, {"AWS_ENDPOINT_URL": endpoint}, pool).make("dynamodb")
-        for _ in range(3):
-            client.get_item(TableName="ledger", Key={"pk": {"S": "other"}})
-        assert len(pool.connections) == 1
+        client = DirectClients(KEYS, REGION, {"AWS_ENDPOINT_URL": endpoint}, connections).make("dynamodb")
+
+        def read() -> set[int]:
+            for _ in range(3):
+                client.get_item(TableName="ledger", Key={"pk": {"S": "other"}})
+            return {id(connection) for connection in connections.own().connections}
+
+        here, there = read(), other_thread.submit(read).result()
+    assert len(here) == len(there) == 1
+    assert here != there
 
 
 @pytest.mark.parametrize("service", SERVICES)

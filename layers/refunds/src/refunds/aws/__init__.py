@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from refunds.aws.direct import DirectClients, connection_pool
+from refunds.aws.direct import Connections, DirectClients
 from refunds.aws.signature import Keys
 
 ClientMaker = Callable[[str], Any]
@@ -22,7 +22,7 @@ def refund_clients(environment: Mapping[str, str], tls: ssl.SSLContext, *, conne
     Args:
         environment: of the process.
         tls: trusts AWS's certificates.
-        connections: pooled connections; as many as records are settled at once.
+        connections: pooled connections of a botocore client; as many as records are settled at once.
     """
     keys = Keys.from_environment(environment)
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
@@ -30,4 +30,4 @@ def refund_clients(environment: Mapping[str, str], tls: ssl.SSLContext, *, conne
         from refunds.aws.sdk import SdkClients  # noqa: PLC0415 - botocore takes 100 ms to import
 
         return SdkClients(connections=connections).make
-    return DirectClients(keys, region, environment, connection_pool(tls, connections)).make
+    return DirectClients(keys, region, environment, Connections(tls)).make

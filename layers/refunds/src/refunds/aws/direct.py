@@ -13,12 +13,13 @@ import itertools
 import json
 import random
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpcore
 
@@ -84,13 +85,13 @@ SERVICES: Final = {
 
 
 class DirectClients:
-    """Clients of the services above that share one pool of connections.
+    """Clients of the services above.
 
     Args:
         keys: what requests are signed with.
         region: of the function.
         environment: for ``AWS_ENDPOINT_URL``, which the local AWS is reached by.
-        pool: sends the requests; its connections stay open.
+        connections: where requests are sent.
         pause: waits so many seconds between two attempts.
     """
 
@@ -99,13 +100,13 @@ class DirectClients:
         keys: Keys,
         region: str,
         environment: Mapping[str, str],
-        pool: httpcore.ConnectionPool,
+        connections: Connections,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._keys = keys
         self._region = region
         self._environment = environment
-        self._pool = pool
+        self._connections = connections
         self._pause = pause
 
     def make(self, service: str) -> Any:
@@ -116,7 +117,7 @@ class DirectClients:
         """
         described = SERVICES[service]
         signer = Signer(self._keys, self._region, described.endpoint)
-        caller = _Caller(described, self.endpoint(described), signer, self._pool, self._pause)
+        caller = _Caller(described, self.endpoint(described), signer, self._connections, self._pause)
         methods: dict[str, Callable[..., Any]] = {
             name: partial(caller.call, operation) for name, operation in described.operations.items()
         }
@@ -135,15 +136,41 @@ class DirectClients:
         return f"https://{service.endpoint}.{self._region}.{suffix}"
 
 
-def connection_pool(tls: ssl.SSLContext, connections: int) -> httpcore.ConnectionPool:
-    """Keep-alive connections to AWS.
+class Connections:
+    """Keep-alive connections to AWS: each thread has its own, one to each service it calls.
+
+    A shared pool looks at every connection it holds before and after each request; a thread that
+    calls one service after another needs one of each and never waits for another thread's.
 
     They stay open however long they are idle: one that was closed meanwhile is noticed before it is used,
     and a call that a closing connection swallows is repeated, which its condition makes harmless.
     """
-    return httpcore.ConnectionPool(
-        ssl_context=tls, max_connections=connections, max_keepalive_connections=connections
-    )
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self._tls = tls
+        self._own = threading.local()
+        self._all: list[httpcore.ConnectionPool] = []
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close them."""
+        self.close()
+
+    def own(self) -> httpcore.ConnectionPool:
+        """Those of the thread that asks."""
+        pool: httpcore.ConnectionPool | None = getattr(self._own, "pool", None)
+        if pool is None:
+            pool = self._own.pool = httpcore.ConnectionPool(ssl_context=self._tls)
+            self._all.append(pool)
+        return pool
+
+    def close(self) -> None:
+        """Close every thread's; functions keep them for the life of their process."""
+        for pool in self._all:
+            pool.close()
 
 
 class _Caller:
@@ -154,13 +181,13 @@ class _Caller:
         service: Service,
         endpoint: str,
         signer: Signer,
-        pool: httpcore.ConnectionPool,
+        connections: Connections,
         pause: Callable[[float], None],
     ) -> None:
         self._service = service
         self._url = httpcore.URL(f"{endpoint}/")
         self._signer = signer
-        self._pool = pool
+        self._connections = connections
         self._pause = pause
         port = f":{self._url.port}" if self._url.port else ""
         self._host = self._url.host.decode() + port
@@ -189,7 +216,7 @@ class _Caller:
             "x-amz-target": f"{self._service.target}.{operation}",
         }
         try:
-            response = self._pool.request(
+            response = self._connections.own().request(
                 "POST",
                 self._url,
                 headers=list(self._signer.signed(headers, body, time.time()).items()),
