@@ -36,7 +36,7 @@ class Output:
     def _remarks(self) -> Console:
         return Console(stderr=True, markup=False, highlight=False)
 
-    def row(self, kind: str, **values: Any) -> None:
+    def row(self, kind: str, /, **values: Any) -> None:
         """One JSON line; nothing without ``--json``."""
         if self.as_json:
             print(json.dumps({"type": kind, **values}, ensure_ascii=False, default=_plain))

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from refundctl.connection import Target, principal
+from refundctl.editor import edited
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
 from refundctl.parameters import Filters
@@ -288,7 +289,7 @@ def _repair(  # noqa: PLR0913 - the command's own options
     if len(found) != 1:
         raise NotRepairable(f"{len(found)} messages are chosen: choose one with --id")
     letter = found[0]
-    body = _edited(letter) if patch is None else patched(letter, _patch(patch))
+    body = edited(_pretty(letter.body)) if patch is None else patched(letter, _patch(patch))
     changed = check(letter, body)
     output.say(f"{letter.message_id}: corrected in {', '.join(changed)}")
     if actor is None:
@@ -309,14 +310,6 @@ def _patch(text: str) -> object:
         return json.loads(source)
     except ValueError:
         raise typer.BadParameter("--patch is no JSON") from None
-
-
-def _edited(letter: Letter) -> str:
-    """The body as the operator leaves it; Click's file for it is private and removed at once."""
-    edited = typer.edit(_pretty(letter.body), extension=".json", require_save=True)  # type: ignore[attr-defined]
-    if edited is None:
-        raise NotRepairable("the editor was left without saving: nothing was changed")
-    return str(edited)
 
 
 @app.command("export")

@@ -1,0 +1,85 @@
+"""Many dead letters: time grows with their number, memory does not.
+
+OPS_MESSAGES sets how many; `make ops-scale` runs it with 10,000.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from typing import Any
+
+import pytest
+
+from local.stack import Stack
+from tests.integration.ops.cases import chunks
+from tests.integration.ops.operator_shell import Shell
+
+_FEW = 100
+_MANY = int(os.environ.get("OPS_MESSAGES", "1500"))
+_ALLOWED_GROWTH = 12 * 2**20  # bytes for 10,000 messages of 2 KB, which are 20 MB
+
+
+@pytest.fixture(scope="module")
+def sink(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Shell, str, str]:
+    """A shell whose payment_cancel messages go nowhere, the queue they go to, and their DLQ."""
+    name = f"scale-{uuid.uuid4().hex[:8]}"
+    queue, dlq = (stack.aws.sqs.create_queue(QueueName=f"{name}{end}")["QueueUrl"] for end in ("", "-dlq"))
+    outputs = {"PaymentCancelQueueUrl": queue, "PaymentCancelDlqUrl": dlq}
+    return Shell.at(stack).with_outputs(tmp_path_factory.mktemp("scale"), outputs), queue, dlq
+
+
+def _fill(stack: Stack, dlq: str, count: int) -> None:
+    entries: list[Any] = [
+        {
+            "Id": str(number % 10),
+            "MessageBody": json.dumps(
+                {
+                    "schema_version": "1.0",
+                    "cancel_request_id": f"cr-scale-{number}",
+                    "order_id": f"O-{number}",
+                    "requested_at": "2026-11-21T05:00:00Z",
+                    "requested_by": "system",
+                    "reason": "x" * 1_800,
+                    "request": {"imp_uid": f"imp_{number}", "amount": 1_000},
+                }
+            ),
+            "MessageAttributes": {
+                "error_code": {"DataType": "String", "StringValue": "PROVIDER_UNAVAILABLE"}
+            },
+        }
+        for number in range(count)
+    ]
+    for chunk in chunks(entries):
+        stack.aws.sqs.send_message_batch(QueueUrl=dlq, Entries=chunk)
+
+
+def _waiting(stack: Stack, queue: str) -> int:
+    answer = stack.aws.sqs.get_queue_attributes(
+        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def test_many_dead_letters_are_listed_and_replayed_in_bounded_memory(
+    stack: Stack, sink: tuple[Shell, str, str]
+) -> None:
+    """All are listed in order and replayed once each, and the process is no larger than for a few."""
+    shell, queue, dlq = sink
+    only = ("--type", "payment_cancel")
+    order = (*only, "--yes", "--reason", "scale", "--no-ask", "--rate", "1000")
+    _fill(stack, dlq, _FEW)
+    small = [shell.measured("dlq", "list", *only).peak, shell.measured("dlq", "replay", *order).peak]
+    assert (_waiting(stack, queue), _waiting(stack, dlq)) == (_FEW, 0)
+
+    _fill(stack, dlq, _MANY)
+    listed = shell.measured("dlq", "list", *only)
+    times = [row["sent_at"] for row in listed.of("message")]
+    assert (len(times), times) == (_MANY, sorted(times))
+    assert _waiting(stack, dlq) == _MANY
+    replayed = shell.measured("dlq", "replay", *order)
+    assert replayed.of("replay")[0]["replayed"] == _MANY
+    assert (_waiting(stack, queue), _waiting(stack, dlq)) == (_FEW + _MANY, 0)
+    grown = {"list": listed.peak - small[0], "replay": replayed.peak - small[1]}
+    assert all(growth < _ALLOWED_GROWTH for growth in grown.values()), grown
