@@ -22,13 +22,22 @@ class _Exceptions:
     ClientError = ClientError
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An outcome on the accounting bus; ``detail`` is its JSON text."""
+
+    key: str
+    kind: str
+    detail: str
+
+
 class Bus:
-    """The accounting bus and its client; ``on_event`` is told every detail it takes."""
+    """The accounting bus and its client; ``on_event`` is told every event it takes."""
 
     exceptions = _Exceptions
 
-    def __init__(self, gate: Gate, on_event: Callable[[dict[str, Any]], None]) -> None:
-        self.details: list[dict[str, Any]] = []
+    def __init__(self, gate: Gate, on_event: Callable[[Event], None]) -> None:
+        self.events: list[Event] = []
         self._gate = gate
         self._on_event = on_event
 
@@ -47,7 +56,7 @@ class Bus:
                 results.append({"ErrorCode": "InternalFailure", "ErrorMessage": "try again"})
             else:
                 self._take(entry)
-                results.append({"EventId": f"event-{len(self.details)}"})
+                results.append({"EventId": f"event-{len(self.events)}"})
         if effect == "lost":
             raise NoAnswer
         return {"FailedEntryCount": int(refused >= 0), "Entries": results}
@@ -55,9 +64,15 @@ class Bus:
     def _take(self, entry: dict[str, Any]) -> None:
         detail = json.loads(entry["Detail"])
         assert entry["DetailType"] == f"Cancel{detail['outcome'].capitalize()}"
-        self.details.append(detail)
-        self._gate.note(f"  {entry['DetailType']} {detail['cancel_request_id']}")
-        self._on_event(detail)
+        key = f"{detail['cancel_type']}#{detail['cancel_request_id']}"
+        event = Event(key, detail["outcome"], entry["Detail"])
+        self.events.append(event)
+        self._gate.note(f"  {entry['DetailType']} {key}")
+        self._on_event(event)
+
+    def has(self, detail: str) -> bool:
+        """Whether an event with this very detail was taken."""
+        return any(event.detail == detail for event in self.events)
 
 
 @dataclass(slots=True)

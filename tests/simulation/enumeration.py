@@ -15,6 +15,7 @@ from tests.simulation import faults
 from tests.simulation.gate import Call, Fault, Plan
 from tests.simulation.scenarios import (
     ALL,
+    COLD,
     CORE,
     LESS,
     ORDER_PART,
@@ -28,7 +29,7 @@ from tests.simulation.scenarios import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tests.simulation.simulation import Simulation
+    from tests.simulation.simulation import Setting, Simulation
 
 _QUESTIONS_AND_ORDERS: Final = frozenset({Call.LOOKUP, Call.DETAIL, Call.CANCEL, Call.REVOKE})
 
@@ -40,9 +41,9 @@ class Schedule:
     scenario: Scenario
     steps: tuple[tuple[int, Fault], ...] = ()
 
-    def play(self) -> Simulation:
+    def play(self, setting: Setting = COLD) -> Simulation:
         """Play it."""
-        return self.scenario.simulate(Plan(dict(self.steps)))
+        return self.scenario.simulate(Plan(dict(self.steps)), setting)
 
     def then(self, index: int, fault: Fault) -> Schedule:
         """The same with one fault more."""
@@ -86,7 +87,14 @@ class Axis:
         calls = simulation.gate.calls[: simulation.faulty_calls]
         for index in range(schedule.first_free, len(calls)):
             for fault in self.choices(len(schedule.steps), schedule.scenario, calls[index]):
-                yield schedule.then(index, fault)
+                if not _lies_twice(schedule, fault):
+                    yield schedule.then(index, fault)
+
+
+def _lies_twice(schedule: Schedule, fault: Fault) -> bool:
+    """A provider that denies what it has done and hides it from the next look: nobody can survive that."""
+    struck = {fault.name for _index, fault in schedule.steps}
+    return fault is faults.STALE and faults.DENIED.name in struck
 
 
 def digest(simulation: Simulation) -> bytes:
@@ -97,13 +105,17 @@ def digest(simulation: Simulation) -> bytes:
 
 def _anything(_number: int, scenario: Scenario, call: Call) -> tuple[Fault, ...]:
     """Whatever can go wrong at this call, the world around it included."""
-    own = faults.BY_CALL[call]
-    if scenario.order is not None:
-        # EBP's answer is the only proof there is of a part: one that lies in every detail is believed.
-        own = tuple(fault for fault in own if fault is not faults.FALSE_SUCCESS)
+    own = _credible(scenario, faults.BY_CALL[call])
     rival = (faults.RIVAL,) if len(scenario.wanted) > 1 else ()
     around = _somebody_else(scenario) if call in _QUESTIONS_AND_ORDERS else ()
     return (faults.DEATH, *faults.DELIVERIES, *rival, *around, *own)
+
+
+def _credible(scenario: Scenario, own: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """EBP's answer is the only proof there is of a part: one that lies in every detail is believed."""
+    if scenario.order is None:
+        return own
+    return tuple(fault for fault in own if fault is not faults.FALSE_SUCCESS)
 
 
 def _somebody_else(scenario: Scenario) -> tuple[Fault, ...]:
@@ -169,6 +181,12 @@ def _given_back(number: int, _scenario: Scenario, call: Call) -> tuple[Fault, ..
             return (faults.DEATH,)
 
 
+def _essential(_number: int, scenario: Scenario, call: Call) -> tuple[Fault, ...]:
+    """One of each class of fault."""
+    rival = (faults.RIVAL,) if len(scenario.wanted) > 1 else ()
+    return (faults.DEATH, *faults.DELIVERIES, *rival, *_credible(scenario, faults.ESSENTIAL[call]))
+
+
 ONE_FAULT: Final = Axis("any one fault at any call of any scenario", ALL, 1, _anything)
 TWO_FAULTS: Final = Axis("any two grave faults", CORE, 2, _grave)
 TWINS: Final = Axis("two deliveries of one request, interleaved at any two calls", CORE, 1, _held_twin)
@@ -181,4 +199,7 @@ PAIRS: Final = Axis(
 GIVEN_BACK: Final = Axis(
     "nothing sent, then interleaved, then a death", (PART_LOOKED, PART_CHECKED, ORDER_PART), 3, _given_back
 )
+DEEP: Final = Axis("any two faults, one of each class, in any scenario", ALL, 2, _essential)
+"""About 160,000 schedules; ``python -m tests.simulation --deep`` plays them."""
+
 AXES: Final = (ONE_FAULT, TWO_FAULTS, TWINS, PAIRS, GIVEN_BACK)

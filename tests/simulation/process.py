@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from refunds.contracts.outbound import Outcome
     from refunds.disposition import Hold, Reason, Source
+    from refunds.operation import Operation
     from tests.simulation.simulation import Simulation
 
 TIMEOUTS: Final = Timeouts(connect=5, read=60, lookup=10)
@@ -98,8 +99,26 @@ class Watcher:
         self.crashes.append(error)
 
 
+class Environments:
+    """Lambda environments that wait for their next batch; ``reuse`` off: every batch gets a new one."""
+
+    def __init__(self, *, reuse: bool) -> None:
+        self._reuse = reuse
+        self._idle: dict[str, list[Operation[Any]]] = {}
+
+    def take(self, kind: CancelType) -> Operation[Any] | None:
+        """An idle one, if there is one."""
+        idle = self._idle.get(kind.policy.cancel_type)
+        return idle.pop() if idle else None
+
+    def keep(self, kind: CancelType, operation: Operation[Any]) -> None:
+        """Let one wait."""
+        if self._reuse:
+            self._idle.setdefault(kind.policy.cancel_type, []).append(operation)
+
+
 class Process:
-    """What one Lambda environment holds while it works on one batch.
+    """One invocation: a Lambda environment while it works on one batch.
 
     Args:
         number: unique in the simulation.
@@ -116,7 +135,12 @@ class Process:
         self.end = simulation.clock.now + FUNCTION_TIMEOUT
         self.ended = False
         self._owners = 0
+        self._operation = simulation.environments.take(kind) or kind.operation(self._clients())
         self.intake = self._build()
+
+    def survived(self) -> None:
+        """The environment waits for the next batch, with its access token."""
+        self.simulation.environments.keep(self.kind, self._operation)
 
     def wall_clock(self) -> float:
         """UNIX seconds, as this process believes."""
@@ -124,21 +148,20 @@ class Process:
 
     def _build(self) -> Intake[Any]:
         simulation, policy = self.simulation, self.kind.policy
-        operation = self.kind.operation(self._clients())
         ledger = Ledger(simulation.client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
         service: RefundService[Any] = RefundService(
-            policy, operation, ledger, timing=self._timing(), new_owner=self._new_owner
+            policy, self._operation, ledger, timing=self._timing(), new_owner=self._new_owner
         )
         queue: Any = simulation.queues[policy.cancel_type]
         bus: Any = simulation.bus
         watcher: Any = self.watcher
         return Intake(
             policy,
-            operation,
+            self._operation,
             service,
             publisher=Publisher(bus, "accounting"),
             queue=MessageQueue(queue, QUEUE_URL, DLQ_URL, clock=self.wall_clock),
-            schedule=RetrySchedule(BACKOFF, simulation.chance),
+            schedule=RetrySchedule(BACKOFF, simulation.setting.chance),
             telemetry=watcher,
             max_receive_count=queue.max_receives,
             workers=InlineExecutor(),

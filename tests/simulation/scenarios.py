@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.invariants import Watch
 from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke
-from tests.simulation.simulation import Simulation
+from tests.simulation.simulation import Setting, Simulation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.simulation.gate import Chooser
 
+COLD: Final = Setting()
 PAID: Final = 10_000
 PART: Final = 3_000
 LESS: Final = 2_000
@@ -39,10 +40,10 @@ class Scenario:
     cancelled_before: int = 0
     later: tuple[Wanted, ...] = ()
 
-    def simulate(self, chooser: Chooser, **options: Any) -> Simulation:
+    def simulate(self, chooser: Chooser, setting: Setting = COLD) -> Simulation:
         """Play the whole history: up to three deliveries with faults, then what follows once they stop."""
         watch = Watch()
-        simulation = Simulation(chooser, observer=watch, **options)
+        simulation = Simulation(chooser, watch, setting)
         watch.simulation = simulation
         self._seed(simulation)
         for requests in (self.wanted, self.later):

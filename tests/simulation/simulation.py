@@ -14,14 +14,16 @@ from local.simulator.movements import Movement
 from refunds.deadline import Deadline
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
-from tests.simulation.oracle import Books, ProviderGate, Sent
-from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Process
+from tests.simulation.oracle import Books, Sent
+from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Environments, Process
+from tests.simulation.providers import GatedTransport, PlainHttp, ProviderGate
 from tests.simulation.table import Item, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from refunds.cancel_types import CancelType
+    from tests.simulation.aws import Event
     from tests.simulation.requests import Wanted
 
 START: Final = 1_795_237_200.0
@@ -54,7 +56,7 @@ class Observer:
     def wrote(self, old: Item | None, new: Item) -> None:
         """A ledger item was written."""
 
-    def published(self, detail: dict[str, Any]) -> None:
+    def published(self, event: Event) -> None:
         """The accounting bus took an event."""
 
     def moved(self, movement: Movement, owner: str | None) -> None:
@@ -83,41 +85,49 @@ class _Held:
     error: BaseException | None = None
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What a history takes place in.
+
+    Attributes:
+        chance: uniform in 0 … 1, for the jitter of retries.
+        max_receives: of a message, before it goes to the DLQ.
+        make_process: builds an invocation.
+        index_lag: seconds until the ledger's indexes show an item.
+        plain_http: go to the providers without httpx.
+        warm: an environment works on batch after batch, with the access token it has.
+    """
+
+    chance: Callable[[], float] = lambda: 0.5
+    max_receives: int = 3
+    make_process: Callable[[Simulation, CancelType, int, float], Process] = Process
+    index_lag: float = 0.0
+    plain_http: bool = False
+    warm: bool = False
+
+
 class Simulation:
     """One history. Deterministic: the same chooser and the same messages give the same history.
 
     Args:
         chooser: decides what goes wrong at each call.
-        chance: uniform in 0 … 1, for the jitter of retries.
-        make_process: builds a delivery's process.
-        index_lag: seconds until the ledger's indexes show an item.
     """
 
-    def __init__(
-        self,
-        chooser: Chooser,
-        *,
-        observer: Observer | None = None,
-        chance: Callable[[], float] = lambda: 0.5,
-        max_receives: int = 3,
-        make_process: Callable[[Simulation, CancelType, int, float], Process] = Process,
-        index_lag: float = 0.0,
-    ) -> None:
+    def __init__(self, chooser: Chooser, observer: Observer, setting: Setting) -> None:
         self.clock = Clock()
-        self.observer = observer or Observer()
-        self.chance = chance
+        self.observer = observer
+        self.setting = setting
         self.world = World(clock=self.clock)
         self.gate = Gate(chooser, elapse=self.clock.advance, meanwhile=self._meanwhile, pause=self._pause)
         self.books = self._keep_books()
-        self.providers = ProviderGate(
-            self.world, self.gate, elapse=self.clock.advance, who=self._who, on_send=self._sending
-        )
-        self.http = httpx.Client(transport=self.providers, trust_env=False)
-        self.table = Table(self.gate, self._wrote, clock=self.clock, index_lag=index_lag)
+        self.providers = ProviderGate(self.world, self.gate, who=self._who, on_send=self._sending)
+        self.http: Any = self._plain_http() if setting.plain_http else self._real_http()
+        self.environments = Environments(reuse=setting.warm)
+        self.table = Table(self.gate, self._wrote, clock=self.clock, index_lag=setting.index_lag)
         self.client: Any = self.table
         self.bus = Bus(self.gate, self._published)
         self.queues = {
-            name: Queue(self.gate, clock=self.clock, key_of=key_of, max_receives=max_receives)
+            name: Queue(self.gate, clock=self.clock, key_of=key_of, max_receives=setting.max_receives)
             for name in CANCEL_TYPES
         }
         self.wanted: dict[str, Wanted] = {}
@@ -127,7 +137,6 @@ class Simulation:
         self.faulty_calls = 0
         self.process: Process | None = None
         self.current: list[Message] = []
-        self._make_process = make_process
         self._depth = 0
         self._held: _Held | None = None
         self._in_held = False
@@ -158,7 +167,7 @@ class Simulation:
         received = queue.receive(messages)
         if not received:
             return
-        process = self._make_process(self, CANCEL_TYPES[name], len(self.processes) + 1, skew)
+        process = self.setting.make_process(self, CANCEL_TYPES[name], len(self.processes) + 1, skew)
         self.processes[process.number] = process
         self.gate.note(
             f"delivery {process.number} of {', '.join(m.key for m in received)} ({received[0].receives})"
@@ -177,14 +186,14 @@ class Simulation:
         self._release()
         self.observer.delivered()
 
-    def finish(self, *, rounds: int = 3) -> None:
+    def finish(self) -> None:
         """The faults stop, operators redrive the DLQs, and what is late arrives."""
         self.gate.chooser = NoFaults()
         self.gate.note("--- faults stop")
-        self._drain(rounds)
+        self._drain(1)
         self.gate.note("--- late calls arrive")
         self.world.settle()
-        self._drain(rounds)
+        self._drain(2)
 
     def _drain(self, rounds: int) -> None:
         self.run()
@@ -221,6 +230,7 @@ class Simulation:
         finally:
             process.ended = True
             self.crashes += process.watcher.crashes
+        process.survived()
         if self.clock.now > process.end:
             self.gate.note(f"delivery {process.number} returns too late")
             return []
@@ -247,7 +257,7 @@ class Simulation:
     def _deliver_meanwhile(self, whose: str, how: str, fault: Fault) -> None:
         if self._depth >= MAX_DEPTH or not self.current:
             return
-        message = self.current[0]
+        message = self._in_hand()
         queue = self.queues[message.key.partition("#")[0]]
         if whose == "redelivery":
             self.clock.advance(ZOMBIE_SLEEP)
@@ -263,13 +273,21 @@ class Simulation:
         else:
             self.deliver([again], skew=fault.skew)
 
+    def _in_hand(self) -> Message:
+        """The message whose record is being worked on."""
+        assert self.process is not None
+        key = self.process.watcher.key
+        return next((message for message in self.current if message.key == key), self.current[0])
+
     def _waiting_rival(self, message: Message) -> Message | None:
         waiting = (m for queue in self.queues.values() for m in queue.messages.values())
         return next((m for m in waiting if m.key != message.key and m.visible_at <= self.clock.now), None)
 
     def _somebody(self, action: str, amount: int) -> None:
         """Somebody at the provider's console; ``cancel silently`` gives no reason there."""
-        wanted = self.wanted[self.current[0].key] if self.current else next(iter(self.wanted.values()))
+        wanted = self.wanted.get(self._in_hand().key)
+        if wanted is None:
+            return
         what, _, silently = action.partition(" ")
         words = "" if silently else CONSOLE_WORDS
         try:
@@ -329,6 +347,13 @@ class Simulation:
 
     # --- who listens
 
+    def _real_http(self) -> httpx.Client:
+        transport = GatedTransport(self.providers, self.world, self.clock.advance)
+        return httpx.Client(transport=transport, trust_env=False)
+
+    def _plain_http(self) -> PlainHttp:
+        return PlainHttp(self.providers, self.world, self.clock.advance)
+
     def _keep_books(self) -> Books:
         books = Books(self._moved)
         self.world.money = self.world.portone_state.money = self.world.ebp_state.money = books
@@ -344,8 +369,8 @@ class Simulation:
         self.gate.note(f"  {new['pk']['S']} {new['state']['S']} attempt {new['attempt']['N']}{doubt}")
         self.observer.wrote(old, new)
 
-    def _published(self, detail: dict[str, Any]) -> None:
-        self.observer.published(detail)
+    def _published(self, event: Event) -> None:
+        self.observer.published(event)
 
     def _sending(self, sent: Sent) -> None:
         self.observer.sending(sent)

@@ -1,0 +1,262 @@
+"""Long random histories: several requests, payments and queues, with faults at random rates.
+
+A history is a function of its seed and of nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.simulation import faults
+from tests.simulation.gate import Call, Fault
+from tests.simulation.invariants import Watch
+from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke
+from tests.simulation.simulation import Setting, Simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_FAULT_RATES: Final = (0.0, 0.02, 0.05, 0.1, 0.25)
+_SKEWS: Final = (0.0, 0.0, 0.0, 0.0, 0.3, -0.3, 5.0, -5.0, 150.0)
+_INDEX_LAG: Final = 0.03
+_KEPT_REASONS: Final = ("verbatim", "verbatim", "verbatim", "dropped", "truncated:12", "replaced:PG 취소")
+_AMOUNTS: Final = (1_000, 2_000, 3_000, 3_000, 5_000)
+_QUESTIONS_AND_ORDERS: Final = frozenset({Call.LOOKUP, Call.DETAIL, Call.CANCEL, Call.REVOKE})
+
+
+class Dice:
+    """Lets a fault strike at a call with a probability that is the history's own."""
+
+    def __init__(self, random: Random) -> None:
+        self.simulation: Simulation
+        self._random = random
+        self._rate = random.choice(_FAULT_RATES)
+        # A provider that denies what it has done and hides it from the lookup as well cannot be survived.
+        self._spared = random.choice((faults.DENIED, faults.STALE))
+
+    def choose(self, _index: int, call: Call) -> Fault | None:
+        """Roll."""
+        if self._random.random() >= self._rate:
+            return None
+        fault = self._pick(call)
+        return None if fault is self._spared or self._is_undetectable(fault, call) else fault
+
+    def _pick(self, call: Call) -> Fault | None:
+        roll = self._random.random()
+        own = faults.BY_CALL[call]
+        if roll < 0.6 and own:
+            return self._random.choice(own)
+        if roll < 0.7:
+            return faults.DEATH
+        if roll < 0.9:
+            return self._other_delivery()
+        return self._somebody() if call in _QUESTIONS_AND_ORDERS else None
+
+    def _other_delivery(self) -> Fault:
+        if self._random.random() < 0.5:
+            return self._random.choice((*faults.DELIVERIES, faults.RIVAL))
+        whose = self._random.choice(("duplicate", "redelivery", "rival"))
+        return faults.held(whose, self._random.randrange(9), self._random.choice(_SKEWS))
+
+    def _somebody(self) -> Fault:
+        return self._random.choice(
+            (
+                faults.somebody_cancels(self._random.choice(_AMOUNTS)),
+                faults.somebody_cancels_silently(self._random.choice(_AMOUNTS)),
+                faults.SOMEBODY_CANCELS_ALL,
+                faults.SOMEBODY_VOIDS,
+                faults.SOMEBODY_PAYS,
+            )
+        )
+
+    def _is_undetectable(self, fault: Fault | None, call: Call) -> bool:
+        """EBP's answer is the only proof there is of a part: one that lies in every detail is believed."""
+        process = self.simulation.process
+        at_ebp = process is not None and process.kind.policy.provider == "ebp"
+        return fault is faults.FALSE_SUCCESS and call is Call.CANCEL and at_ebp
+
+
+class History:
+    """One history; ``play`` it once."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)  # noqa: S311 - must be repeatable
+        dice = Dice(self._random)
+        watch = Watch()
+        setting = Setting(
+            chance=self._random.random,
+            max_receives=self._random.choice((2, 3, 4)),
+            index_lag=_INDEX_LAG,
+            plain_http=True,
+            warm=True,
+        )
+        self.simulation = Simulation(dice, watch, setting)
+        dice.simulation = watch.simulation = self.simulation
+        self._watch = watch
+        self._numbers = 0
+
+    def play(self) -> Simulation:
+        """Everything that happens, until all is quiet and after."""
+        simulation = self.simulation
+        for wanted in self._requests():
+            simulation.publish(wanted)
+            self._repeat(wanted)
+        self._deliver_everything()
+        simulation.finish()
+        self._watch.at_rest()
+        if self._random.random() < 0.2:
+            self._replay_archive()
+        return simulation
+
+    # --- what is asked for
+
+    def _requests(self) -> Sequence[Wanted]:
+        makers: tuple[Callable[[], list[Wanted]], ...] = (
+            self._refunds,
+            self._refunds,
+            self._refunds,
+            self._order_cancels,
+            self._revokes,
+        )
+        wanted = [
+            one
+            for _ in range(self._random.choice((1, 1, 1, 1, 2, 4)))
+            for one in self._random.choice(makers)()
+        ]
+        self._random.shuffle(wanted)
+        return wanted
+
+    def _refunds(self) -> list[Wanted]:
+        """One or more refunds of one payment."""
+        imp_uid = f"imp_{self._number()}"
+        paid = self._random.choice((5_000, 10_000))
+        self.simulation.world.seed_payment(
+            {
+                "imp_uid": imp_uid,
+                "merchant_uid": f"M-{imp_uid}",
+                "amount": paid,
+                "keeps_reason": self._random.choice(_KEPT_REASONS),
+                "partial_status": self._random.choice(("paid", "cancelled")),
+            }
+        )
+        balance = paid
+        if self._random.random() < 0.15:
+            before = self._random.choice(_AMOUNTS)
+            self.simulation.world.somebody_else(imp_uid, "cancel", before)
+            self.simulation.clock.advance(self._random.choice((1.0, 86_400.0)))
+            balance -= min(before, paid)
+        refunds = []
+        for _ in range(self._random.choice((1, 1, 1, 2, 3))):
+            amount = self._random.choice((None, *_AMOUNTS))
+            refunds.append(self._refund(imp_uid, amount, balance))
+            balance = max(balance - (amount or balance), 0)
+        return refunds
+
+    def _refund(self, imp_uid: str, amount: int | None, balance: int) -> Wanted:
+        number = self._number()
+        checksum = balance if self._random.random() < 0.4 and balance >= max(amount or 1, 1) else None
+        by_order = f"M-{imp_uid}" if self._random.random() < 0.2 else None
+        return refund(number, imp_uid, amount, checksum=checksum, merchant_uid=by_order)
+
+    def _revokes(self) -> list[Wanted]:
+        """One or two revocations of one number or receipt."""
+        kind = self._random.choice(("vbank_revoke", "cvs_revoke", "receipt_revoke"))
+        subject = f"num-{self._number()}"
+        if kind == "receipt_revoke":
+            self.simulation.world.seed_receipt({"merchant_uid": subject, "amount": 10_000})
+        else:
+            self.simulation.world.seed_payment(
+                {
+                    "imp_uid": subject,
+                    "merchant_uid": f"M-{subject}",
+                    "amount": 10_000,
+                    "status": self._random.choice(("ready", "ready", "ready", "paid")),
+                    "pay_method": kind.removesuffix("_revoke"),
+                    "revoked_status": self._random.choice(("cancelled", "failed")),
+                }
+            )
+        return [revoke(self._number(), kind, subject) for _ in range(self._random.choice((1, 1, 2)))]
+
+    def _order_cancels(self) -> list[Wanted]:
+        """One or two cancellations of one order."""
+        order_no = f"O-{self._number()}"
+        lines = [line(1, 2, 5_000), line(2, 1, 3_000, "DELIVERY")]
+        self.simulation.world.seed_order({"orderNo": order_no, "items": lines})
+        some = ([line(1, 1, 5_000)], [line(2, 1, 3_000, "DELIVERY")], [line(1, 1, 2_000)], lines, lines)
+        return [
+            order_cancel(self._number(), order_no, self._random.choice(some))
+            for _ in range(self._random.choice((1, 1, 2)))
+        ]
+
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    # --- what comes again
+
+    def _repeat(self, wanted: Wanted) -> None:
+        """The publisher repeats itself, contradicts itself, or sends something broken."""
+        queue = self.simulation.queues[wanted.cancel_type]
+        roll = self._random.random()
+        if roll < 0.1:
+            queue.send(wanted.body, delay=self._random.choice((0.0, 10.0, 1_000.0)))
+        elif roll < 0.13:
+            queue.send(_contradicting(wanted.body), delay=5.0)
+        elif roll < 0.16:
+            queue.send(_broken(wanted.body), delay=5.0)
+
+    def _deliver_everything(self) -> None:
+        """Deliver in batches; now and then an operator redrives a DLQ while everything still goes wrong."""
+        simulation = self.simulation
+        redrives = self._random.choice((0, 0, 0, 1, 2))
+        for _ in range(60):
+            batch = self._next_batch()
+            if batch:
+                simulation.deliver(batch, skew=self._random.choice(_SKEWS))
+            elif redrives:
+                redrives -= 1
+                simulation.clock.advance(600)
+                for queue in simulation.queues.values():
+                    queue.redrive()
+            else:
+                return
+
+    def _next_batch(self) -> list[Any]:
+        simulation = self.simulation
+        waiting = [m for queue in simulation.queues.values() for m in queue.messages.values()]
+        if not waiting:
+            return []
+        first = min(waiting, key=lambda message: (message.visible_at, message.message_id))
+        simulation.clock.now = max(simulation.clock.now, first.visible_at)
+        kind = first.key.partition("#")[0]
+        ready = [
+            m
+            for m in simulation.queues[kind].messages.values()
+            if m.visible_at <= simulation.clock.now and m is not first
+        ]
+        return [first, *ready[: self._random.choice((0, 0, 1, 3))]]
+
+    def _replay_archive(self) -> None:
+        """Weeks later everything is published once more: what has ended stays as it was."""
+        simulation = self.simulation
+        simulation.clock.advance(14 * 86_400)
+        for wanted in simulation.wanted.values():
+            simulation.publish(wanted)
+        simulation.run()
+        self._watch.at_rest()
+
+
+def _contradicting(body: str) -> str:
+    """The same key with another payload."""
+    event = json.loads(body)
+    event["detail"]["order_id"] = "another-order"
+    return json.dumps(event)
+
+
+def _broken(body: str) -> str:
+    """The same key with a request that breaks the contract."""
+    event = json.loads(body)
+    event["detail"]["request"] = {}
+    return json.dumps(event)

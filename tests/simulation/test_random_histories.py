@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from tests.simulation.campaign import play, run
+from tests.simulation.randomised import History
+
+#: As many as take about fifteen seconds.
+HISTORIES: Final = 3_000
+
+
+def test_every_invariant_holds_in_random_histories(summary: list[str]) -> None:
+    """Several requests and payments, duplicates, redrives and replays, with faults at random rates."""
+    began = time.process_time()
+    tally = play(range(HISTORIES))
+    rate = tally.histories / (time.process_time() - began)
+    summary.append(f"{tally}, {rate:,.0f} histories a second on one processor")
+    assert not tally.failures, "\n\n".join(
+        f"{told}\n\nreplay: make simulate SEED={seed} HISTORIES=1" for seed, told in tally.failures[:3]
+    )
+
+
+def test_a_seed_replays_its_history_exactly() -> None:
+    """A failure that was found once can be looked at as often as one likes."""
+    assert History(7).play().gate.trace == History(7).play().gate.trace
+
+
+def test_processors_share_the_work_without_changing_it() -> None:
+    """Which process plays a seed does not matter."""
+    shared = list(run(0, 400, processes=2))[-1]
+    assert shared.counts == play(range(400)).counts
