@@ -12,7 +12,9 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol
+from contextlib import suppress
+from threading import Thread
+from typing import Any, Final, Protocol, Self
 
 from aws_lambda_powertools import Logger
 
@@ -23,11 +25,13 @@ from refunds.cancel_types import CancelType, cancel_type
 from refunds.circuit import Circuit
 from refunds.contracts.trigger import is_sqs_batch
 from refunds.deadline import Deadline
+from refunds.errors import RefundsError
 from refunds.guard import Guard
 from refunds.holding import Holding
 from refunds.hourly import DynamoDbHourlyCounter
 from refunds.ledger import Ledger
 from refunds.metrics import Metrics
+from refunds.operation import Operation
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.exchange import Exchange, open_http
@@ -68,18 +72,62 @@ class LambdaFunction:
     def __call__(self, event: object, context: LambdaContext) -> dict[str, Any]:
         """Settle what the trigger brings; see ``Intake.batch`` and ``Intake.event``."""
         deadline = Deadline(time.monotonic() + context.get_remaining_time_in_millis() / 1000, time.monotonic)
-        if self._intake is None:
-            self._intake = build_intake(cancel_type(self._name), Settings.from_environment(self._environment))
-        if isinstance(event, dict) and is_sqs_batch(event):
-            return self._intake.batch(event["Records"], deadline)
-        return self._intake.event(event, deadline)
+        if self._intake is not None:
+            return _handle(self._intake, event, deadline)
+        with _WarmUp(deadline) as warm_up:
+            settings = Settings.from_environment(self._environment)
+            self._intake = build_intake(cancel_type(self._name), settings, warm_up.start)
+            return _handle(self._intake, event, deadline)
 
 
-def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
-    """One function with its real AWS and provider clients."""
+def _handle(intake: Intake[Any], event: object, deadline: Deadline) -> dict[str, Any]:
+    if isinstance(event, dict) and is_sqs_batch(event):
+        return intake.batch(event["Records"], deadline)
+    return intake.event(event, deadline)
+
+
+class _WarmUp:
+    """Lets the provider's token be on its way while everything else is made and the first claims are written.
+
+    It is over before the invocation is: Lambda would freeze a request that is still under way.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._thread: Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._thread.join(timeout=max(self._deadline.remaining(), 0.0))
+
+    def start(self, operation: Operation[Any]) -> None:
+        """Begin, in a thread of its own."""
+        self._thread = Thread(target=self._attempt, args=(operation,), name="warm-up", daemon=True)
+        self._thread.start()
+
+    def _attempt(self, operation: Operation[Any]) -> None:
+        with suppress(RefundsError):  # whoever needs it first tries again and says what is wrong
+            operation.warm_up(self._deadline)
+
+
+def build_intake(
+    kind: CancelType, settings: Settings, warm_up: Callable[[Operation[Any]], None]
+) -> Intake[Any]:
+    """One function with its real AWS and provider clients.
+
+    Args:
+        kind: what it does.
+        settings: how.
+        warm_up: called as soon as the operation can be used.
+    """
     quiet_libraries()
     tls = tls_context()
-    make_aws_client = refund_clients(os.environ, tls, connections=settings.batch_concurrency + 2)
+    make_aws_client = refund_clients(
+        os.environ, _trusted_aws(os.environ, tls), connections=settings.batch_concurrency + 2
+    )
     dynamodb = make_aws_client("dynamodb")
     telemetry = Telemetry(
         Logger(service=kind.policy.cancel_type), kind.policy, Metrics(settings.metrics_namespace)
@@ -87,6 +135,8 @@ def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
     circuit = _circuit(settings)
     clients = provider_clients(settings, make_aws_client, _observer(telemetry, circuit), tls)
     operation = kind.operation(clients)
+    if not settings.paused:
+        warm_up(operation)
     ledger = Ledger(dynamodb, settings.ledger_table, clock=time.time, ttl_days=settings.ledger_ttl_days)
     counter = DynamoDbHourlyCounter(dynamodb, settings.ledger_table, kind.policy.cancel_type, clock=time.time)
     service = RefundService(
@@ -115,6 +165,12 @@ def build_intake(kind: CancelType, settings: Settings) -> Intake[Any]:
             circuit, paused=settings.paused, longest=settings.circuit.longest_hold, clock=time.time
         ),
     )
+
+
+def _trusted_aws(environment: Mapping[str, str], tls: ssl.SSLContext) -> ssl.SSLContext:
+    """``AWS_CA_BUNDLE`` names whom to trust instead, as for every AWS SDK: a local AWS has its own roots."""
+    bundle = environment.get("AWS_CA_BUNDLE")
+    return ssl.create_default_context(cafile=bundle) if bundle else tls
 
 
 def _circuit(settings: Settings) -> Circuit | None:
