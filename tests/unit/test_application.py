@@ -15,6 +15,9 @@ from tests.unit.rig import Context, Rig, Wanted, envelope, record
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
+# Functions live as long as the process, with their connections.
+_KEPT: list[LambdaFunction] = []
+
 # Stops the interpreter at anything that import must not do.
 GUARD = """
 import os, sys, threading
@@ -59,6 +62,7 @@ def test_mended_configuration_is_read(rig: Rig) -> None:
     """Configuration that was mended is read with the next event: nothing is remembered of the failure."""
     environment: dict[str, str] = {}
     function = LambdaFunction("payment_cancel", environment)
+    _KEPT.append(function)
     with pytest.raises(ConfigurationError):
         function({"Records": []}, Context())
     environment.update(rig.environment)

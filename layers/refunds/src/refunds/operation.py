@@ -168,6 +168,14 @@ class Operation(Protocol[RequestT]):
         """Won that carrying it out would move; zero for what moves no money."""
         ...
 
+    def warm_up(self, deadline: Deadline) -> None:
+        """Get in advance what every call needs: credentials, an access token.
+
+        Raises:
+            ConfigurationError, NotSent: not now; the first call that needs it tries again.
+        """
+        ...
+
     def looks_first(self, request: RequestT) -> bool:
         """Whether ``prepare`` asks the provider."""
         ...

@@ -115,7 +115,7 @@ class _Condition:
 
     def one_of(self, name: str, values: Sequence[str]) -> None:
         marks = {f":{name}{number}": {"S": value} for number, value in enumerate(values)}
-        self._terms.append(f"#{name} IN ({', '.join(marks)})")
+        self._terms.append(f"({' OR '.join(f'#{name} = {mark}' for mark in marks)})")
         self._names[f"#{name}"] = name
         self._values |= marks
 

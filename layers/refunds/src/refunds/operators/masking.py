@@ -7,6 +7,7 @@ stands: order services grow fields nobody here knows of.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -56,7 +57,7 @@ def mask(value: object) -> object:
 
 def _masked(value: object, name: str) -> object:
     if isinstance(value, dict):
-        return {_name(key): _member(key, item, value) for key, item in value.items()}
+        return _named((key, _member(key, item, value)) for key, item in value.items())
     if isinstance(value, list):
         return [_masked(item, name) for item in value]
     return _scalar(value, name)
@@ -70,8 +71,16 @@ def _member(name: str, item: object, parent: dict[str, object]) -> object:
     return _masked(item, name)
 
 
-def _name(key: str) -> str:
-    return key if key in _PLAIN else redact(key)
+def _named(members: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """An object whose names are masked where they are numbers themselves, and stay apart."""
+    shown: dict[str, object] = {}
+    for key, item in members:
+        masked = redact(key)
+        name = key if key in _PLAIN or _MASK not in masked else masked
+        while name in shown:
+            name += "*"
+        shown[name] = item
+    return shown
 
 
 def _scalar(value: object, name: str) -> object:
@@ -85,7 +94,7 @@ def _scalar(value: object, name: str) -> object:
 def _hidden(value: object) -> object:
     """Digits become zeros and numbers stay numbers, so that a masked message still fits its contract."""
     if isinstance(value, dict):
-        return {_name(key): item if key in _PLAIN else _hidden(item) for key, item in value.items()}
+        return _named((key, item if key in _PLAIN else _hidden(item)) for key, item in value.items())
     if isinstance(value, list):
         return [_hidden(item) for item in value]
     if isinstance(value, str):

@@ -54,6 +54,14 @@ class EbpClient:
         self._headers = headers
         self._credentials = credentials
 
+    def warm_up(self, _deadline: Deadline) -> None:
+        """Read the keys, for whoever calls next.
+
+        Raises:
+            ConfigurationError: there are none.
+        """
+        self._credentials.ebp()
+
     def cancel(
         self, body: Mapping[str, object], *, deadline: Deadline, secrets: Iterable[str] = ()
     ) -> CancelData:

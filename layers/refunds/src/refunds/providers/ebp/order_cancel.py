@@ -12,6 +12,7 @@ from typing import Final
 
 from refunds.contracts.order_cancel import OrderCancelRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
+from refunds.deadline import Deadline
 from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
 from refunds.operation import (
     Applied,
@@ -45,6 +46,10 @@ class OrderCancel:
     def amount(self, request: OrderCancelRequest, _before: Before) -> Decimal:
         """The request always names it."""
         return request.total_cancel_amount
+
+    def warm_up(self, deadline: Deadline) -> None:
+        """The keys."""
+        self.client.warm_up(deadline)
 
     def looks_first(self, _request: OrderCancelRequest) -> bool:
         """Yes: only a change of the order's status can prove a cancellation."""

@@ -105,6 +105,15 @@ class PortOneClient:
         self._credentials = credentials
         self._tokens = AccessTokens(exchange, base_url, credentials, clock)
 
+    def warm_up(self, deadline: Deadline) -> None:
+        """Get an access token, for whoever calls next.
+
+        Raises:
+            ConfigurationError: there are no keys.
+            NotSent: PortOne hands out none.
+        """
+        self._tokens.get(deadline)
+
     def cancel(
         self,
         body: Mapping[str, object],

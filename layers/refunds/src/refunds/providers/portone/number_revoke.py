@@ -57,6 +57,10 @@ class NumberRevoke:
         """Nothing was paid yet."""
         return Decimal(0)
 
+    def warm_up(self, deadline: Deadline) -> None:
+        """The access token."""
+        self.client.warm_up(deadline)
+
     def looks_first(self, _request: NumberRevokeRequest) -> bool:
         """No: a repeat is harmless."""
         return False

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
 from refunds.contracts.payment_cancel import PaymentCancelRequest
+from refunds.deadline import Deadline
 from refunds.errors import ErrorCode, InvalidRequest, Refused, ResponseMismatch
 from refunds.operation import (
     Applied,
@@ -53,6 +54,10 @@ class PaymentCancel:
     def amount(self, request: PaymentCancelRequest, before: Before) -> Decimal:
         """What is asked for, or all that is left."""
         return request.amount or before.cancellable or Decimal(0)
+
+    def warm_up(self, deadline: Deadline) -> None:
+        """The access token."""
+        self.client.warm_up(deadline)
 
     def looks_first(self, request: PaymentCancelRequest) -> bool:
         """Unless the event brings the payment and its balance."""

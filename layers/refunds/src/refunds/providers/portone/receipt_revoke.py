@@ -8,6 +8,7 @@ from typing import Final
 
 from refunds.contracts.outbound import ProviderRefs
 from refunds.contracts.receipt_revoke import ReceiptRevokeRequest
+from refunds.deadline import Deadline
 from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
 from refunds.operation import (
     Applied,
@@ -41,6 +42,10 @@ class ReceiptRevoke:
     def amount(self, _request: ReceiptRevokeRequest, _before: Before) -> Decimal:
         """A receipt is no money."""
         return Decimal(0)
+
+    def warm_up(self, deadline: Deadline) -> None:
+        """The access token."""
+        self.client.warm_up(deadline)
 
     def looks_first(self, _request: ReceiptRevokeRequest) -> bool:
         """No: a repeat is harmless."""
