@@ -51,8 +51,8 @@ class Tables:
                     return self._write(operation, request, request["Key"], _updated(old, request))
                 case "DeleteItem":
                     return self._write(operation, request, request["Key"], None)
-                case "Query":
-                    return {"Items": self._query(request)}
+                case "Query" | "Scan":
+                    return {"Items": self._select(request)}
                 case "BatchGetItem":
                     return {"Responses": self._batch_get(request), "UnprocessedKeys": {}}
         raise AwsError("UnknownOperationException", operation)
@@ -88,8 +88,11 @@ class Tables:
             self.items[table][self._key(table, key)] = {name: _normal(value) for name, value in new.items()}
         return {}
 
-    def _query(self, request: Mapping[str, Any]) -> list[Item]:
-        condition = request["KeyConditionExpression"]
+    def _select(self, request: Mapping[str, Any]) -> list[Item]:
+        """What a query's key condition or a scan's filter lets through; a scan's first segment has it all."""
+        if request.get("Segment"):
+            return []
+        condition = request.get("KeyConditionExpression") or request["FilterExpression"]
         items = self.items[request["TableName"]].values()
         return [item for item in items if holds(condition, item, request)]
 

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from refunds.cancel_types import all_cancel_types
+from refunds.operators.desk import Desk
+from refunds.operators.lanes import Lane
+from refunds.settings import Settings
+from tests.unit.rig import DLQ_URL, QUEUE_URL, Rig
+
+
+@pytest.fixture
+def desk(rig: Rig) -> Iterator[Desk]:
+    """An operator's desk in the rig's account."""
+    lanes = tuple(Lane(kind.policy, QUEUE_URL, DLQ_URL) for kind in all_cancel_types())
+    settings = Settings.from_environment(rig.environment)
+    with Desk(make_aws_client=rig.aws.connect, settings=settings, lanes=lanes) as made:
+        yield made
