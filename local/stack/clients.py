@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -30,6 +31,7 @@ class Clients:
 
     endpoint_url: str
     region: str
+    ca_bundle: Path | None = None
 
     @cached_property
     def _session(self) -> boto3.Session:
@@ -40,7 +42,8 @@ class Clients:
         )
 
     def _client(self, service: Any) -> Any:
-        return self._session.client(service, endpoint_url=self.endpoint_url, config=_CONFIG)
+        trusted = None if self.ca_bundle is None else str(self.ca_bundle)
+        return self._session.client(service, endpoint_url=self.endpoint_url, verify=trusted, config=_CONFIG)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:

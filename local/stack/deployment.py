@@ -9,7 +9,6 @@ from pathlib import Path
 
 import yaml
 
-from local.stack.clients import CREDENTIALS
 from local.stack.toolchain import PROJECT, StackError, clean_environment, tool
 
 REGION = "ap-northeast-2"
@@ -23,8 +22,10 @@ def local_parameters() -> dict[str, str]:
     return dict(override.split("=", 1) for override in overrides)
 
 
-def deploy(template: Path, endpoint_url: str, parameters: Mapping[str, str]) -> None:
+def deploy(template: Path, environment: Mapping[str, str], parameters: Mapping[str, str]) -> None:
     """Create or update the stack with samconfig.toml's environment `local` and these parameters.
+
+    ``environment`` leads to the local AWS: ``Stack.environment``.
 
     Raises:
         StackError: the template has no such parameter, or `sam deploy` failed; with its output.
@@ -41,13 +42,7 @@ def deploy(template: Path, endpoint_url: str, parameters: Mapping[str, str]) -> 
             *("--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())),
         ],
         cwd=PROJECT,
-        env=clean_environment(
-            AWS_ENDPOINT_URL=endpoint_url,
-            AWS_DEFAULT_REGION=REGION,
-            SAM_CLI_TELEMETRY="0",
-            SAM_CLI_POLL_DELAY="0.2",
-            **CREDENTIALS,
-        ),
+        env=clean_environment(SAM_CLI_TELEMETRY="0", SAM_CLI_POLL_DELAY="0.2", **environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -38,6 +38,8 @@ class Options:
         portone_base_url: another provider in the simulator's place; ``None`` takes the simulator.
         ebp_base_url: likewise.
         parameters: template parameters that differ from samconfig.toml's environment `local`.
+        authorize: the local AWS speaks HTTPS and enforces the template's roles and policies; else
+            everybody may do everything over plain HTTP. Needs `openssl`.
     """
 
     directory: Path = STATE_DIR
@@ -46,6 +48,7 @@ class Options:
     portone_base_url: str | None = None
     ebp_base_url: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    authorize: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Options:
@@ -99,7 +102,7 @@ def update(stack: Stack, options: Options, say: Say = say_nothing, machine: Host
     say(f"building for {machine.runtime} on {machine.architecture}")
     template = build(machine)
     say("deploying the template")
-    deploy(template, stack.endpoint_url, _parameters(stack, options, machine))
+    deploy(template, stack.environment(), _parameters(stack, options, machine))
     stack.outputs = _outputs(stack.aws)
     _put_credentials(stack)
     stack.save()
@@ -119,6 +122,7 @@ def _start_ministack(stack: Stack, options: Options, say: Say) -> None:
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AWS_DEFAULT_REGION": REGION,
+        **({"AUTH": "true", "USE_SSL": "true"} if options.authorize else {}),
         "STATE_DIR": str(scratch),
         "TMPDIR": str(scratch),
     }
@@ -127,7 +131,7 @@ def _start_ministack(stack: Stack, options: Options, say: Say) -> None:
     stack.children.append(child)
     stack.pids[MINISTACK] = child.pid
     processes.wait_until(lambda: processes.listening_address(child.pid, port), child, log)
-    stack.endpoint_url = f"http://{LOOPBACK}:{port}"
+    stack.endpoint_url = f"{'https' if options.authorize else 'http'}://{LOOPBACK}:{port}"
 
 
 def _start_simulator(stack: Stack, options: Options, say: Say) -> None:

@@ -97,10 +97,18 @@ class Stack:
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
+            **({"AWS_CA_BUNDLE": str(self.ca_bundle)} if self.ca_bundle else {}),
             **CREDENTIALS,
         }
 
     @cached_property
     def aws(self) -> Clients:
         """Clients of its local AWS."""
-        return Clients(self.endpoint_url, self.region)
+        return Clients(self.endpoint_url, self.region, self.ca_bundle)
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        """What a client has to trust, where the local AWS speaks HTTPS."""
+        if not self.endpoint_url.startswith("https:"):
+            return None
+        return self.directory / "tmp" / "ministack-tls" / "server.crt"
