@@ -24,3 +24,6 @@ CANCEL_TYPES = [
     CancelType("receipt_revoke"),
     CancelType("order_cancel"),
 ]
+
+#: The operators' functions, by the prefix of their resources and outputs.
+OPERATORS = ["DlqReplay", "Sweeper", "Reconcile"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.cancel_types import CANCEL_TYPES, CancelType
+from tests.template.cancel_types import CANCEL_TYPES, OPERATORS, CancelType
 from tests.template.expanded import Expanded
 
 DAY = 86400
@@ -187,8 +187,18 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
     assert publish["Condition"] == {"StringEquals": {"events:source": "refund-handler"}}
 
 
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators_functions_have_what_they_need_and_no_more(expanded: Expanded, name: str) -> None:
+    """Only the replay function touches queues, only the sweeper publishes, and each has its own role."""
+    assert expanded.properties(f"{name}Function")["Role"] == f"<{name}Role.Arn>"
+    (policy,) = expanded.properties(f"{name}Role")["Policies"]
+    actions = {action for one in policy["PolicyDocument"]["Statement"] for action in as_list(one["Action"])}
+    assert any(action.startswith("sqs:") for action in actions) == (name == "DlqReplay")
+    assert ("events:PutEvents" in actions) == (name == "Sweeper")
+
+
 def test_nothing_is_allowed_by_wildcard(expanded: Expanded) -> None:
-    """No Allow statement names anything by wildcard, but X-Ray's, which knows no resources."""
+    """No Allow statement names an action or a resource by wildcard, but X-Ray's, which knows no resources."""
     allowed = [
         statement
         for statement in statements(expanded)
@@ -196,7 +206,7 @@ def test_nothing_is_allowed_by_wildcard(expanded: Expanded) -> None:
     ]
     assert len(allowed) > len(CANCEL_TYPES) * 8
     for statement in allowed:
-        assert "*" not in json.dumps(statement), statement
+        assert "*" not in json.dumps([statement["Action"], statement.get("Resource")]), statement
 
 
 @each_cancel_type
@@ -271,7 +281,7 @@ def test_five_blocks_are_parallel(source: dict[str, Any]) -> None:
 
 def test_every_resource_belongs_to_a_block_or_to_all(source: dict[str, Any]) -> None:
     """Beside the blocks there are buses, table, secret, layer, the providers' alarms and deployment."""
-    prefixes = tuple(cancel_type.pascal for cancel_type in CANCEL_TYPES)
+    prefixes = (*(cancel_type.pascal for cancel_type in CANCEL_TYPES), *OPERATORS)
     shared = {name for name in source["Resources"] if not name.startswith(prefixes)}
     assert shared == {
         "OrderBus",
@@ -299,6 +309,7 @@ def test_outputs_are_the_ones_others_depend_on(expanded: Expanded) -> None:
         expected[f"{cancel_type.pascal}QueueUrl"] = f"<{cancel_type.pascal}Queue>"
         expected[f"{cancel_type.pascal}DlqUrl"] = f"<{cancel_type.pascal}Dlq>"
         expected[f"{cancel_type.pascal}FunctionName"] = f"<{cancel_type.pascal}Function>"
+    expected |= {f"{name}FunctionName": f"<{name}Function>" for name in OPERATORS}
     assert names == expected
 
 
