@@ -8,6 +8,7 @@ import argparse
 import sys
 import time
 
+from tests.simulation import document
 from tests.simulation.campaign import Tally, run
 from tests.simulation.enumeration import DEEP, digest
 from tests.simulation.randomised import History
@@ -24,7 +25,12 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=1, help="how many; a single one is told")
     parser.add_argument("--processes", type=int, help="as many as there are processors")
     parser.add_argument("--deep", action="store_true", help="instead: every two faults in every scenario")
+    parser.add_argument("--document", action="store_true", help="instead: write the tables of the docs")
     chosen = parser.parse_args()
+    if chosen.document:
+        text = document.PATH.read_text(encoding="utf-8")
+        document.PATH.write_text(document.generated(text), encoding="utf-8")
+        return 0
     if chosen.deep:
         return _enumerate()
     if chosen.histories == 1:
@@ -61,7 +67,7 @@ def _enumerate() -> int:
         played += 1
         distinct.add(digest(simulation))
         if simulation.broken:
-            print(report(simulation, str(schedule)))
+            print(report(simulation, schedule.told(simulation)))
             return 1
     print(
         f"{played:,} schedules, {len(distinct):,} distinct, in {time.monotonic() - began:,.0f} s: none broken"

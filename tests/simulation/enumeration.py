@@ -54,9 +54,11 @@ class Schedule:
         """The first call at which it can be extended."""
         return self.steps[-1][0] + 1 if self.steps else 0
 
-    def __str__(self) -> str:
-        struck = "; ".join(f"call {index}: {fault}" for index, fault in self.steps)
-        return f"{self.scenario.name}: {struck or 'no fault'}"
+    def told(self, simulation: Simulation) -> str:
+        """In words; ``simulation`` is how it was played."""
+        calls = simulation.gate.calls
+        struck = "; ".join(f"at call {at}, {calls[at].value}: {fault.name}" for at, fault in self.steps)
+        return f"{self.scenario.name} - {struck or 'no fault'}"
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,10 @@ class Axis:
                 simulation = schedule.play()
                 yield schedule, simulation
                 if len(schedule.steps) < self.depth:
-                    waiting += self._extended(schedule, simulation)
+                    waiting += self.extended(schedule, simulation)
 
-    def _extended(self, schedule: Schedule, simulation: Simulation) -> Iterator[Schedule]:
+    def extended(self, schedule: Schedule, simulation: Simulation) -> Iterator[Schedule]:
+        """The schedules with one more fault, at any later call of the history ``schedule`` led to."""
         calls = simulation.gate.calls[: simulation.faulty_calls]
         for index in range(schedule.first_free, len(calls)):
             for fault in self.choices(len(schedule.steps), schedule.scenario, calls[index]):
@@ -147,7 +150,7 @@ _GRAVE: Final[Mapping[Call, tuple[Fault, ...]]] = {
     Call.DETAIL: (faults.UNAVAILABLE,),
     Call.CLAIM: (faults.AWS_LOST,),
     Call.UPDATE: (faults.AWS_NOT_SENT, faults.AWS_LOST),
-    Call.PUBLISH: (faults.AWS_LOST,),
+    Call.PUBLISH: (faults.AWS_NOT_SENT, faults.AWS_LOST),
 }
 
 

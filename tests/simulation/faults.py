@@ -21,8 +21,8 @@ def _late(name: str, unit: str, argument: int) -> Fault:
     return Fault(name, Kind.PROVIDER, effect=f"late {unit}", argument=argument)
 
 
-def _aws(effect: str) -> Fault:
-    return Fault(effect, Kind.AWS, effect=effect)
+def _aws(name: str, effect: str) -> Fault:
+    return Fault(name, Kind.AWS, effect=effect)
 
 
 def _meanwhile(name: str, effect: str, argument: int = 0, skew: float = 0.0) -> Fault:
@@ -35,9 +35,12 @@ DEATH: Final = Fault("death", Kind.DEATH)
 
 DUPLICATE: Final = _meanwhile("a duplicate is delivered", "duplicate")
 ZOMBIE: Final = _meanwhile("frozen until the message has been redelivered", "redelivery")
+LATER_DUPLICATE: Final = Fault(
+    "a duplicate is delivered 25 s later", Kind.MEANWHILE, effect="duplicate", sleep=25.0
+)
 SKEWED: Final = _meanwhile("a duplicate whose clock is 150 s ahead", "duplicate", skew=150)
 RIVAL: Final = _meanwhile("the other request is delivered", "rival")
-DELIVERIES: Final = (DUPLICATE, ZOMBIE, SKEWED)
+DELIVERIES: Final = (DUPLICATE, LATER_DUPLICATE, ZOMBIE, SKEWED)
 
 
 def held(whose: str, stop_at: int, skew: float = 0.0) -> Fault:
@@ -106,12 +109,12 @@ LATEST: Final = _late("lost, arrives when everything is over", "seconds", _FAR_A
 UNKNOWN_TO_LOOKUP: Final = _provider("404", "lookup_404")
 STALE: Final = _provider("stale", "stale_lookup")
 
-AWS_NOT_SENT: Final = _aws("not sent")
-AWS_LOST: Final = _aws("lost")
-AWS_LOST_REPEATED: Final = _aws("lost, repeated")
-FIRST_ENTRY: Final = _aws("first entry refused")
-LAST_ENTRY: Final = _aws("last entry refused")
-THROTTLED: Final = _aws("throttled")
+AWS_NOT_SENT: Final = _aws("AWS cannot be reached", "not sent")
+AWS_LOST: Final = _aws("done, AWS's answer lost", "lost")
+AWS_LOST_REPEATED: Final = _aws("done, AWS's answer lost, repeated by the client", "lost, repeated")
+FIRST_ENTRY: Final = _aws("the first entry is refused", "first entry refused")
+LAST_ENTRY: Final = _aws("the last entry is refused", "last entry refused")
+THROTTLED: Final = _aws("throttled", "throttled")
 
 
 def grown(amount: int) -> Fault:
@@ -135,6 +138,7 @@ _SENDING: Final = (
     REFUSED_AS_DONE,
     REFUSED_LATER,
     DENIED,
+    FALSE_SUCCESS,
     WRONG_ID,
     WRONG_AMOUNT,
     NO_HISTORY,
@@ -159,8 +163,8 @@ BY_CALL: Final[Mapping[Call, tuple[Fault, ...]]] = {
     Call.TOKEN: (NOT_SENT, UNAVAILABLE, HTML_AFTER),
     Call.LOOKUP: (*_LOOKING, TOKEN_EXPIRED, grown(3000)),
     Call.DETAIL: _LOOKING,
-    Call.CANCEL: (*_SENDING, TOKEN_EXPIRED, FALSE_SUCCESS),
-    Call.REVOKE: (*_SENDING, TOKEN_EXPIRED, FALSE_SUCCESS),
+    Call.CANCEL: (*_SENDING, TOKEN_EXPIRED),
+    Call.REVOKE: (*_SENDING, TOKEN_EXPIRED),
     Call.GET: (AWS_NOT_SENT,),
     Call.CLAIM: (AWS_NOT_SENT, AWS_LOST, AWS_LOST_REPEATED),
     Call.UPDATE: (AWS_NOT_SENT, AWS_LOST, AWS_LOST_REPEATED),

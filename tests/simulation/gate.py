@@ -54,6 +54,7 @@ class Fault:
         effect: for ``AWS``, how the call fails; for ``MEANWHILE``, what happens.
         argument: a parameter of the effect.
         skew: seconds by which the clock of a process that it starts is ahead.
+        sleep: seconds that pass first.
     """
 
     name: str
@@ -62,9 +63,7 @@ class Fault:
     effect: str = ""
     argument: int = 0
     skew: float = 0.0
-
-    def __str__(self) -> str:
-        return self.name
+    sleep: float = 0.0
 
 
 class ProcessDied(BaseException):

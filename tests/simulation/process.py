@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
@@ -23,11 +24,12 @@ from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from refunds.contracts.outbound import Outcome
     from refunds.disposition import Hold, Reason, Source
     from refunds.operation import Operation
+    from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
 
 TIMEOUTS: Final = Timeouts(connect=5, read=60, lookup=10)
@@ -60,17 +62,22 @@ class InlineExecutor(Executor):
 
 
 class Watcher:
-    """Stands in for the telemetry: it writes nothing and knows which request is being worked on."""
+    """Stands in for the telemetry: it writes nothing and knows which request is being worked on.
 
-    def __init__(self, name: str) -> None:
+    ``aliases``: the true ids of requests that a breakage calls by another one.
+    """
+
+    def __init__(self, name: str, aliases: Mapping[str, str]) -> None:
         self.key = ""
+        self._aliases = aliases
         self.crashes: list[BaseException] = []
         self._name = name
 
     @contextmanager
     def record(self, **keys: object) -> Iterator[None]:
         """Follow the work from record to record."""
-        outer, self.key = self.key, f"{self._name}#{keys.get('cancel_request_id')}"
+        request = str(keys.get("cancel_request_id"))
+        outer, self.key = self.key, f"{self._name}#{self._aliases.get(request, request)}"
         try:
             yield
         finally:
@@ -97,6 +104,34 @@ class Watcher:
     def failed(self, _what: str, error: BaseException) -> None:
         """Keep what the batch survived."""
         self.crashes.append(error)
+
+
+def _as_it_is(part: Any) -> Any:
+    return part
+
+
+def _record_of(_simulation: Simulation, message: Message) -> dict[str, Any]:
+    return message.record()
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The parts a process is made of: the product's own, unless a breakage puts another one in its place.
+
+    Attributes:
+        operation: wraps the provider operation.
+        client: wraps the ledger's client.
+        record: a message as the function sees it.
+    """
+
+    exchange: type[Exchange] = Exchange
+    ledger: type[Ledger] = Ledger
+    publisher: type[Publisher] = Publisher
+    queue: type[MessageQueue] = MessageQueue
+    operation: Callable[[Operation[Any]], Operation[Any]] = _as_it_is
+    client: Callable[[Any], Any] = _as_it_is
+    record: Callable[[Simulation, Message], dict[str, Any]] = _record_of
+    lease_margin: float = LEASE_MARGIN
 
 
 class Environments:
@@ -130,12 +165,15 @@ class Process:
         self.kind = kind
         self.skew = skew
         self.simulation = simulation
-        self.watcher = Watcher(kind.policy.cancel_type)
+        self.watcher = Watcher(kind.policy.cancel_type, simulation.aliases)
+        self.wiring = simulation.setting.wiring
         self.started_at = len(simulation.gate.calls)
         self.end = simulation.clock.now + FUNCTION_TIMEOUT
         self.ended = False
         self._owners = 0
-        self._operation = simulation.environments.take(kind) or kind.operation(self._clients())
+        self._operation = simulation.environments.take(kind) or self.wiring.operation(
+            kind.operation(self._clients())
+        )
         self.intake = self._build()
 
     def survived(self) -> None:
@@ -147,8 +185,9 @@ class Process:
         return self.simulation.clock.now + self.skew
 
     def _build(self) -> Intake[Any]:
-        simulation, policy = self.simulation, self.kind.policy
-        ledger = Ledger(simulation.client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
+        simulation, policy, wiring = self.simulation, self.kind.policy, self.wiring
+        client = wiring.client(simulation.table)
+        ledger = wiring.ledger(client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
         service: RefundService[Any] = RefundService(
             policy, self._operation, ledger, timing=self._timing(), new_owner=self._new_owner
         )
@@ -159,8 +198,8 @@ class Process:
             policy,
             self._operation,
             service,
-            publisher=Publisher(bus, "accounting"),
-            queue=MessageQueue(queue, QUEUE_URL, DLQ_URL, clock=self.wall_clock),
+            publisher=wiring.publisher(bus, "accounting"),
+            queue=wiring.queue(queue, QUEUE_URL, DLQ_URL, clock=self.wall_clock),
             schedule=RetrySchedule(BACKOFF, simulation.setting.chance),
             telemetry=watcher,
             max_receive_count=queue.max_receives,
@@ -170,7 +209,7 @@ class Process:
     def _clients(self) -> ProviderClients:
         simulation = self.simulation
         return ProviderClients(
-            exchange=Exchange(simulation.http, TIMEOUTS),
+            exchange=self.wiring.exchange(simulation.http, TIMEOUTS),
             credentials=CredentialSource(self._read_secret, clock=simulation.clock),
             portone_base_url="https://portone.invalid",
             ebp_base_url="https://ebp.invalid",
@@ -179,7 +218,7 @@ class Process:
         )
 
     def _timing(self) -> Timing:
-        return Timing(clock=self.wall_clock, send_budget=SEND_BUDGET, lease_margin=LEASE_MARGIN)
+        return Timing(clock=self.wall_clock, send_budget=SEND_BUDGET, lease_margin=self.wiring.lease_margin)
 
     def _read_secret(self) -> str:
         if self.simulation.gate.enter(Call.SECRET) is not None:

@@ -15,20 +15,20 @@ from refunds.deadline import Deadline
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
 from tests.simulation.oracle import Books, Sent
-from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Environments, Process
+from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Environments, Process, Wiring
 from tests.simulation.providers import GatedTransport, PlainHttp, ProviderGate
 from tests.simulation.table import Item, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from refunds.cancel_types import CancelType
     from tests.simulation.aws import Event
     from tests.simulation.requests import Wanted
 
 START: Final = 1_795_237_200.0
 ZOMBIE_SLEEP: Final = max(VISIBILITY_TIMEOUT, FUNCTION_TIMEOUT + LEASE_MARGIN) + 60
 MAX_DEPTH: Final = 2
+_WIRING: Final = Wiring()
 CONSOLE_WORDS: Final = "관리자 취소"
 
 
@@ -92,7 +92,7 @@ class Setting:
     Attributes:
         chance: uniform in 0 … 1, for the jitter of retries.
         max_receives: of a message, before it goes to the DLQ.
-        make_process: builds an invocation.
+        wiring: the parts of a process.
         index_lag: seconds until the ledger's indexes show an item.
         plain_http: go to the providers without httpx.
         warm: an environment works on batch after batch, with the access token it has.
@@ -100,7 +100,7 @@ class Setting:
 
     chance: Callable[[], float] = lambda: 0.5
     max_receives: int = 3
-    make_process: Callable[[Simulation, CancelType, int, float], Process] = Process
+    wiring: Wiring = _WIRING
     index_lag: float = 0.0
     plain_http: bool = False
     warm: bool = False
@@ -124,13 +124,13 @@ class Simulation:
         self.http: Any = self._plain_http() if setting.plain_http else self._real_http()
         self.environments = Environments(reuse=setting.warm)
         self.table = Table(self.gate, self._wrote, clock=self.clock, index_lag=setting.index_lag)
-        self.client: Any = self.table
         self.bus = Bus(self.gate, self._published)
         self.queues = {
             name: Queue(self.gate, clock=self.clock, key_of=key_of, max_receives=setting.max_receives)
             for name in CANCEL_TYPES
         }
         self.wanted: dict[str, Wanted] = {}
+        self.aliases: dict[str, str] = {}
         self.crashes: list[BaseException] = []
         self.raised: list[Exception] = []
         self.processes: dict[int, Process] = {}
@@ -167,7 +167,7 @@ class Simulation:
         received = queue.receive(messages)
         if not received:
             return
-        process = self.setting.make_process(self, CANCEL_TYPES[name], len(self.processes) + 1, skew)
+        process = Process(self, CANCEL_TYPES[name], len(self.processes) + 1, skew)
         self.processes[process.number] = process
         self.gate.note(
             f"delivery {process.number} of {', '.join(m.key for m in received)} ({received[0].receives})"
@@ -218,7 +218,8 @@ class Simulation:
     def _invoke(self, process: Process, received: list[Message]) -> list[Message]:
         """Returns the messages to delete: none if the process died or was stopped for its time."""
         try:
-            answer = process.intake.batch([m.record() for m in received], Deadline(process.end, self.clock))
+            records = [self.setting.wiring.record(self, message) for message in received]
+            answer = process.intake.batch(records, Deadline(process.end, self.clock))
             self.gate.enter(Call.RETURN)
         except ProcessDied:
             self.gate.note(f"delivery {process.number} dies")
@@ -246,13 +247,11 @@ class Simulation:
 
     def _meanwhile(self, fault: Fault) -> None:
         name, _, rest = fault.effect.partition(" ")
-        match name:
-            case "somebody":
-                self._somebody(rest, fault.argument)
-            case "sleep":
-                self.clock.advance(fault.argument)
-            case _:
-                self._deliver_meanwhile(name, rest, fault)
+        self.clock.advance(fault.sleep)
+        if name == "somebody":
+            self._somebody(rest, fault.argument)
+        else:
+            self._deliver_meanwhile(name, rest, fault)
 
     def _deliver_meanwhile(self, whose: str, how: str, fault: Fault) -> None:
         if self._depth >= MAX_DEPTH or not self.current:

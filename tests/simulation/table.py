@@ -132,7 +132,9 @@ class Table:
 
 def _holds(item: Item | None, request: Mapping[str, Any]) -> bool:
     """Evaluate ``attribute_not_exists(pk)`` or a conjunction of equalities."""
-    condition = request["ConditionExpression"]
+    condition = request.get("ConditionExpression")
+    if condition is None:
+        return True
     if condition == "attribute_not_exists(pk)":
         return item is None
     if item is None:

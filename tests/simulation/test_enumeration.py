@@ -27,7 +27,7 @@ def test_every_invariant_holds_in_every_schedule(axis: Axis, distinct: set[bytes
     """Whatever goes wrong where, money moves at most once and everybody is told the truth about it."""
     for schedule, simulation in axis.schedules():
         distinct.add(digest(simulation))
-        assert not simulation.broken, report(simulation, str(schedule))
+        assert not simulation.broken, report(simulation, schedule.told(simulation))
 
 
 def test_enough_is_enumerated(distinct: set[bytes]) -> None:

@@ -1,0 +1,201 @@
+"""What would go wrong if the protocol did not do what it does: mistakes made on purpose, one at a time.
+
+Each replaces one part of a process by a slightly wrong one. ``shortest`` looks for the shortest schedule in
+which the invariant that must notice does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from tests.simulation import invariants, mistakes, scenarios
+from tests.simulation.enumeration import GIVEN_BACK, ONE_FAULT, TWO_FAULTS, Axis, Schedule
+from tests.simulation.process import Wiring
+from tests.simulation.simulation import Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.scenarios import Scenario
+    from tests.simulation.simulation import Simulation
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """One deliberate mistake.
+
+    Attributes:
+        caught_by: the invariant that must notice.
+        axis: the schedules to look through, shortest first, in ``where``.
+    """
+
+    name: str
+    wiring: Wiring
+    caught_by: Callable[..., str | None]
+    where: tuple[Scenario, ...]
+    axis: Axis = ONE_FAULT
+
+    def shortest(self) -> tuple[Schedule, Simulation]:
+        """The first of the shortest schedules in which the invariant is broken.
+
+        Raises:
+            LookupError: there is none: the suite would not notice this mistake.
+        """
+        waiting = [Schedule(scenario) for scenario in self.where]
+        for depth in range(self.axis.depth + 1):
+            longer: list[Schedule] = []
+            for schedule in waiting:
+                simulation = schedule.play(Setting(wiring=self.wiring))
+                if any(name == self.caught_by.__name__ for name, _found in simulation.broken):
+                    return schedule, simulation
+                if depth < self.axis.depth:
+                    longer += self.axis.extended(schedule, simulation)
+            waiting = longer
+        raise LookupError(f"nothing notices: {self.name}")
+
+
+_REFUNDS: Final = (scenarios.PART_LOOKED, scenarios.FULL_LOOKED, scenarios.PART_CHECKED)
+_ORDERS: Final = (scenarios.ORDER_PART, scenarios.ORDER_FULL)
+_NUMBERS: Final = (scenarios.VBANK, scenarios.CVS)
+_FORGETFUL: Final = (scenarios.BY_NAME["two equal parts, reasons dropped"],)
+
+BREAKAGES: Final = (
+    Breakage(
+        "no checksum is sent",
+        Wiring(exchange=mistakes.WithoutChecksum),
+        invariants.a_request_moves_money_at_most_once,
+        _REFUNDS,
+    ),
+    Breakage(
+        "a read timeout is answered by sending again, without asking",
+        Wiring(exchange=mistakes.RepeatsOrders),
+        invariants.a_request_moves_money_at_most_once,
+        _ORDERS,
+    ),
+    Breakage(
+        "the end is recorded whoever owns the item",
+        Wiring(client=mistakes.Unfenced),
+        invariants.a_terminal_state_is_final,
+        _REFUNDS,
+    ),
+    Breakage(
+        "`code: 0` is believed",
+        Wiring(operation=mistakes.TrustsCodeZero),
+        invariants.a_recorded_success_is_true,
+        _REFUNDS,
+    ),
+    Breakage(
+        "a message text is believed",
+        Wiring(operation=mistakes.TrustsTexts),
+        invariants.a_recorded_success_is_true,
+        _REFUNDS,
+    ),
+    Breakage(
+        "a refusal is believed without asking",
+        Wiring(operation=mistakes.TrustsRefusals),
+        invariants.a_recorded_failure_is_true,
+        _REFUNDS,
+    ),
+    Breakage(
+        "acknowledged before published",
+        Wiring(publisher=mistakes.PublishesLater),
+        invariants.a_message_is_acknowledged_only_after_its_outcome,
+        _REFUNDS,
+        TWO_FAULTS,
+    ),
+    Breakage(
+        "one failed publication fails the batch",
+        Wiring(publisher=mistakes.FailsTheBatch),
+        invariants.a_batch_never_raises,
+        _REFUNDS,
+        TWO_FAULTS,
+    ),
+    Breakage(
+        "a worker that was replaced publishes all the same",
+        Wiring(ledger=mistakes.IgnoresTheFence),
+        invariants.a_request_has_one_final_outcome,
+        _REFUNDS,
+    ),
+    Breakage(
+        "a parked request is never taken up again",
+        Wiring(ledger=mistakes.GivesUpOnParked),
+        invariants.everything_that_can_be_resolved_is,
+        _REFUNDS,
+    ),
+    Breakage(
+        "a partial refund is sent without its amount",
+        Wiring(exchange=mistakes.WithoutAmount),
+        invariants.the_amount_moved_is_the_amount_asked,
+        _REFUNDS,
+    ),
+    Breakage(
+        "acknowledged before it is in the DLQ",
+        Wiring(queue=mistakes.ForgetsTheDeadLetter),
+        invariants.a_message_is_acknowledged_only_after_its_outcome,
+        _ORDERS,
+    ),
+    Breakage(
+        "the lease ends before the call",
+        Wiring(lease_margin=-85.0),
+        invariants.a_worker_is_not_replaced_while_it_lives,
+        _REFUNDS,
+    ),
+    Breakage(
+        "the message id is the idempotency key",
+        Wiring(record=mistakes.keyed_by_message),
+        invariants.a_request_moves_money_at_most_once,
+        _REFUNDS,
+    ),
+    Breakage(
+        "money is a float",
+        Wiring(exchange=mistakes.FloatMoney),
+        invariants.amounts_are_sent_as_integers,
+        _REFUNDS,
+    ),
+    Breakage(
+        "who takes over sends first",
+        Wiring(ledger=mistakes.SendsAfterTakeover),
+        invariants.an_order_cancel_is_never_sent_twice_while_unproven,
+        _ORDERS,
+    ),
+    Breakage(
+        "the HTTP client retries `DELETE`",
+        Wiring(exchange=mistakes.RepeatsDeletes),
+        invariants.nothing_is_sent_again_without_asking,
+        _NUMBERS,
+    ),
+    Breakage(
+        "a takeover is conditional on the owner alone",
+        Wiring(client=mistakes.FencedByOwnerOnly),
+        invariants.a_request_moves_money_at_most_once,
+        (scenarios.PART_LOOKED,),
+        GIVEN_BACK,
+    ),
+    Breakage(
+        "other requests' cancellations are not excluded",
+        Wiring(ledger=mistakes.KnowsNoSiblings),
+        invariants.no_cancellation_is_claimed_by_two_requests,
+        _FORGETFUL,
+        TWO_FAULTS,
+    ),
+    Breakage(
+        "a parked request is always reported as not carried out",
+        Wiring(ledger=mistakes.ParksAsNotApplied),
+        invariants.a_parked_request_says_whether_it_may_have_been_applied,
+        _ORDERS,
+    ),
+    Breakage(
+        "a number that was paid is refunded",
+        Wiring(operation=mistakes.RefundsPaidNumbers),
+        invariants.a_voided_number_never_becomes_a_refund,
+        _NUMBERS,
+    ),
+)
+
+
+@cache
+def shortest_schedule(number: int) -> tuple[Schedule, Simulation]:
+    """What ``BREAKAGES[number].shortest`` finds, looked for once."""
+    return BREAKAGES[number].shortest()

@@ -1,0 +1,319 @@
+"""The product's parts with one mistake each; ``tests.simulation.breakages`` puts them in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from refunds.aws.errors import NoAnswer
+from refunds.contracts.outbound import MoneyMoved, Outcome, ProviderRefs
+from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
+from refunds.ledger import AlreadyClaimed, Entry, Ledger, State
+from refunds.operation import (
+    Applied,
+    Before,
+    Case,
+    Doubt,
+    Effect,
+    Failure,
+    Operation,
+    Rejected,
+    Siblings,
+    Verdict,
+)
+from refunds.providers.exchange import Answer, Exchange
+from refunds.providers.portone.number_revoke import NumberRevoke
+from refunds.publisher import Publisher
+from refunds.queue import MessageQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from decimal import Decimal
+
+    from refunds.disposition import Reason
+    from tests.simulation.aws import Message
+    from tests.simulation.simulation import Simulation
+    from tests.simulation.table import Table
+
+
+# --- the way to the provider
+
+
+class _Exchange(Exchange):
+    """An exchange that is about to be broken; ``again`` is what it really does."""
+
+    def again(self, method: str, url: str, parts: dict[str, Any]) -> Answer:
+        return super().send(method, url, **parts)
+
+
+class WithoutAmount(_Exchange):
+    """Leaves the amount out, which PortOne reads as "all that is left"."""
+
+    @override
+    def send(self, method: str, url: str, **parts: Any) -> Answer:
+        return self.again(method, url, _edited(parts, lambda body: body.pop("amount", None)))
+
+
+class WithoutChecksum(_Exchange):
+    """Sends cancellations without the balance they are meant for."""
+
+    @override
+    def send(self, method: str, url: str, **parts: Any) -> Answer:
+        return self.again(method, url, _edited(parts, lambda body: body.pop("checksum", None)))
+
+
+class FloatMoney(_Exchange):
+    """Writes amounts as binary fractions."""
+
+    @override
+    def send(self, method: str, url: str, **parts: Any) -> Answer:
+        def as_float(body: dict[str, Any]) -> None:
+            body.update({k: float(v) for k, v in body.items() if isinstance(v, int)})
+
+        return self.again(method, url, _edited(parts, as_float))
+
+
+class RepeatsOrders(_Exchange):
+    """Repeats a ``POST`` that got no answer, as an HTTP client with retries does."""
+
+    method = "POST"
+
+    @override
+    def send(self, method: str, url: str, **parts: Any) -> Answer:
+        try:
+            return self.again(method, url, parts)
+        except OutcomeUnknown:
+            if method != self.method:
+                raise
+            return self.again(method, url, parts)
+
+
+class RepeatsDeletes(RepeatsOrders):
+    """Repeats a ``DELETE`` that got no answer: retrying clients count it as idempotent."""
+
+    method = "DELETE"
+
+
+def _edited(parts: dict[str, Any], edit: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    if parts.get("content") is None:
+        return parts
+    body = json.loads(parts["content"])
+    edit(body)
+    return {**parts, "content": json.dumps(body).encode()}
+
+
+# --- what a provider says
+
+
+class _Around:
+    """An operation with one of its answers changed."""
+
+    def __init__(self, operation: Operation[Any]) -> None:
+        self.operation = operation
+
+    def subject(self, request: Any) -> str | None:
+        """As the operation says."""
+        return self.operation.subject(request)
+
+    def amount(self, request: Any, before: Before) -> Decimal:
+        """As the operation says."""
+        return self.operation.amount(request, before)
+
+    def looks_first(self, request: Any) -> bool:
+        """As the operation says."""
+        return self.operation.looks_first(request)
+
+    def prepare(self, case: Case[Any]) -> Before | Failure:
+        """As the operation does."""
+        return self.operation.prepare(case)
+
+    def send(self, case: Case[Any], before: Before) -> Effect:
+        """As the operation does."""
+        return self.operation.send(case, before)
+
+    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
+        """As the operation does."""
+        return self.operation.resolve(case, before, doubt)
+
+    def believed(self, case: Case[Any], before: Before) -> Effect:
+        """A success nobody has verified."""
+        amount = self.amount(case.request, before)
+        provider = ProviderRefs(name="portone", imp_uid=before.subject, cancellation_id="believed")
+        return Effect(provider=provider, proof="believed", money=MoneyMoved(cancelled=amount))
+
+
+class TrustsCodeZero(_Around):
+    """Takes HTTP 200 with ``code: 0`` for the proof."""
+
+    @override
+    def send(self, case: Case[Any], before: Before) -> Effect:
+        try:
+            return super().send(case, before)
+        except ResponseMismatch:
+            return self.believed(case, before)
+
+
+class TrustsTexts(_Around):
+    """Takes "cancelled already" for "our earlier attempt has worked"."""
+
+    @override
+    def send(self, case: Case[Any], before: Before) -> Effect:
+        try:
+            return super().send(case, before)
+        except Refused as refusal:
+            if "취소된" in (refusal.provider_message or ""):
+                return self.believed(case, before)
+            raise
+
+
+class TrustsRefusals(_Around):
+    """Takes a refusal for "not carried out" without asking."""
+
+    @override
+    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
+        if doubt.refusal is None or not doubt.sole:
+            return super().resolve(case, before, doubt)
+        return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="portone")))
+
+
+class RefundsPaidNumbers(_Around):
+    """Helpfully refunds a number that was paid before it could be voided."""
+
+    @override
+    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
+        verdict = super().resolve(case, before, doubt)
+        if isinstance(verdict, Rejected) and verdict.failure.code is ErrorCode.ALREADY_PAID:
+            assert isinstance(self.operation, NumberRevoke)
+            body = {
+                "imp_uid": before.subject,
+                "refund_holder": "a",
+                "refund_bank": "04",
+                "refund_account": "1",
+            }
+            self.operation.client.cancel(body, tier=None, deadline=case.deadline)
+            return Applied(Effect(provider=verdict.failure.provider, proof="refunded instead"))
+        return verdict
+
+
+# --- the ledger
+
+
+class SendsAfterTakeover(Ledger):
+    """Forgets the doubt of whoever is taken over from, and sends at once."""
+
+    @override
+    def take_over(self, old: Entry, *, owner: str, lease_until: float) -> Entry:
+        return replace(super().take_over(old, owner=owner, lease_until=lease_until), in_doubt=False)
+
+
+class GivesUpOnParked(Ledger):
+    """Takes a parked request for one that has ended."""
+
+    @override
+    def take_over(self, old: Entry, *, owner: str, lease_until: float) -> Entry:
+        if old.state is State.PARKED:
+            raise AlreadyClaimed(old)
+        return super().take_over(old, owner=owner, lease_until=lease_until)
+
+
+class IgnoresTheFence(Ledger):
+    """Goes on to publish what it was not allowed to record."""
+
+    @override
+    def record(self, entry: Entry, state: State, outcome: Outcome, **how: Any) -> Entry:
+        try:
+            return super().record(entry, state, outcome, **how)
+        except Fenced:
+            return entry
+
+
+class KnowsNoSiblings(Ledger):
+    """Does not look at what other requests have claimed."""
+
+    @override
+    def siblings(self, entry: Entry) -> Siblings:
+        return Siblings(frozenset(), frozenset())
+
+
+class ParksAsNotApplied(Ledger):
+    """Tells accounting that nothing happened whenever it gives up."""
+
+    @override
+    def record(self, entry: Entry, state: State, outcome: Outcome, **how: Any) -> Entry:
+        if outcome.error is not None:
+            error = outcome.error.model_copy(update={"may_have_been_applied": False})
+            outcome = outcome.model_copy(update={"error": error})
+        return super().record(entry, state, outcome, **how)
+
+
+class _Client:
+    """A DynamoDB client with one condition weakened."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+
+class Unfenced(_Client):
+    """Writes how it ended whoever owns the item by now."""
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """Write."""
+        state = request["ExpressionAttributeValues"].get(":state", {}).get("S")
+        if state in ("SUCCEEDED", "FAILED", "PARKED"):
+            del request["ConditionExpression"]
+        return self._table.update_item(**request)
+
+
+class FencedByOwnerOnly(_Client):
+    """Does not notice what the owner did since the item was read."""
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """Write."""
+        request["ConditionExpression"] = "#owner = :seen_owner"
+        return self._table.update_item(**request)
+
+
+# --- messages
+
+
+class PublishesLater(Publisher):
+    """Has messages acknowledged whether their outcomes are published or not."""
+
+    @override
+    def publish(self, outcomes: Iterable[Outcome]) -> frozenset[str]:
+        super().publish(outcomes)
+        return frozenset()
+
+
+class FailsTheBatch(Publisher):
+    """Lets one failed publication fail the whole batch."""
+
+    @override
+    def publish(self, outcomes: Iterable[Outcome]) -> frozenset[str]:
+        unpublished = super().publish(outcomes)
+        if unpublished:
+            raise NoAnswer
+        return unpublished
+
+
+class ForgetsTheDeadLetter(MessageQueue):
+    """Has messages acknowledged that are not in the DLQ yet."""
+
+    @override
+    def dead_letter(self, body: str, reason: Reason, **about: Any) -> bool:
+        return True
+
+
+def keyed_by_message(simulation: Simulation, message: Message) -> dict[str, Any]:
+    """Takes the SQS message id for the idempotency key."""
+    record = message.record()
+    event = json.loads(message.body)
+    simulation.aliases[message.message_id] = event["detail"]["cancel_request_id"]
+    event["detail"]["cancel_request_id"] = message.message_id
+    return {**record, "body": json.dumps(event)}
