@@ -176,7 +176,7 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
         "dynamodb:PutItem": ledger,
         "dynamodb:UpdateItem": ledger,
         "dynamodb:Query": ["<LedgerTable.Arn>/index/by_payment", "<LedgerTable.Arn>/index/by_order"],
-        "secretsmanager:GetSecretValue": ["<ProviderSecret>"],
+        "secretsmanager:GetSecretValue": ["<ProviderSecret.Id>"],
         "events:PutEvents": ["<AccountingBus.Arn>"],
         "logs:CreateLogStream": log_group,
         "logs:PutLogEvents": log_group,
@@ -184,7 +184,7 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
         "xray:PutTelemetryRecords": ["*"],
     }
     (publish,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Action"] == "events:PutEvents")
-    assert publish["Condition"] == {"StringEquals": {"events:source": "refund-handler"}}
+    assert publish["Condition"] == {"ForAllValues:StringEquals": {"events:source": "refund-handler"}}
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -303,7 +303,7 @@ def test_outputs_are_the_ones_others_depend_on(expanded: Expanded) -> None:
         "OrderBusName": "<OrderBus>",
         "AccountingBusName": "<AccountingBus>",
         "LedgerTableName": "<LedgerTable>",
-        "ProviderSecretArn": "<ProviderSecret>",
+        "ProviderSecretArn": "<ProviderSecret.Id>",
     }
     for cancel_type in CANCEL_TYPES:
         expected[f"{cancel_type.pascal}QueueUrl"] = f"<{cancel_type.pascal}Queue>"

@@ -1,0 +1,107 @@
+"""The roles of the template, enforced: functions can do their work, and nothing beside it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
+
+from local.demo.play import dead_letters, is_settled, publish, seed
+from local.demo.scenario import Scenario
+from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
+from local.simulator.control import SimulatorControl
+from local.simulator.faults import Fault, FaultKind, Operation
+from local.stack import Clients, Options, OutcomeLog, Stack, start
+
+_PATIENCE_SECONDS = 90.0
+_TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
+_PARAMETERS = {
+    # Limits nobody reaches: the hour is counted, with what a function may do.
+    "PaymentCancelLimitPerHour": "1000",
+    "OrderCancelLimitWonPerHour": "1000000000",
+    # TLS and the evaluation of policies take their time on a busy machine.
+    "FunctionTimeout": "20",
+    "ReadTimeoutSeconds": "5",
+    "PaymentCancelVisibilityTimeout": "20",
+    "OrderCancelVisibilityTimeout": "20",
+}
+_ALSO = ("a malformed event (amount: 0)", "part of an order is cancelled, the answer is lost")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A local stack that enforces roles and policies."""
+    options = Options(tmp_path_factory.mktemp("guarded"), parameters=_PARAMETERS, authorize=True)
+    with start(options) as running:
+        yield running
+
+
+def test_functions_may_do_their_work(guarded: Stack) -> None:
+    """With exactly the template's permissions every cancel type goes through, and so does what goes wrong."""
+    assert guarded.simulator_url is not None
+    cast = Cast(run=uuid.uuid4().hex[:8])
+    story = [*every_type(cast), *(one for one in everything_that_goes_wrong(cast) if one.title in _ALSO)]
+    with SimulatorControl(guarded.simulator_url) as simulator, OutcomeLog.attach(guarded) as log:
+        for act in (story, *([one] for one in _one_after_another(cast))):
+            _play(guarded, simulator, log, act)
+        moved = {one.subject: sum(entry.amount for entry in simulator.ledger(one.subject)) for one in story}
+    assert moved == {one.subject: one.moved for one in story}
+    assert len(dead_letters(guarded, _TYPES)) >= len(_ALSO)
+    assert _log_lines(guarded, "AccessDenied", "ClientError") == []
+
+
+def test_queues_refuse_plain_http(guarded: Stack) -> None:
+    """A request that did not come over TLS is refused by every queue, whoever signed it."""
+    plain = Clients(guarded.endpoint_url, guarded.region, guarded.ca_bundle).sqs
+    plain.meta.events.register("before-sign.sqs", _as_if_plain)
+    urls = [url for name, url in guarded.outputs.items() if name.endswith(("QueueUrl", "DlqUrl"))]
+    assert len(urls) == 2 * len(_TYPES)
+    for url in urls:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            plain.receive_message(QueueUrl=url)
+
+
+def _as_if_plain(request: AWSRequest, **_: object) -> None:
+    """What a proxy that ends TLS says of a request that reached it without."""
+    request.headers["X-Forwarded-Proto"] = "http"
+
+
+def _play(stack: Stack, simulator: SimulatorControl, log: OutcomeLog, act: list[Scenario]) -> None:
+    seed(simulator, act)
+    publish(stack, act)
+    log.wait_for(lambda seen: all(is_settled(one, seen) for one in act), _PATIENCE_SECONDS)
+
+
+def _one_after_another(cast: Cast) -> list[Scenario]:
+    """Two equal refunds of a payment that keeps no reason; which of them it shows, only the ledger knows."""
+    payment = cast.payment(30)
+    first, second = (
+        Scenario(
+            title=f"an equal partial refund, {suffix}",
+            subject=payment,
+            requests=(cast.request("payment_cancel", 30, {"imp_uid": payment, "amount": 1_000}, suffix),),
+            seeds={},
+            expected=("CancelSucceeded",),
+            moved=2_000,
+        )
+        for suffix in ("first", "second")
+    )
+    lost = Fault(FaultKind.DROP_AFTER_COMMIT, payment, Operation.CANCEL, skip=1)
+    seeds = {"payments": (cast.paid(30, keeps_reason="dropped"),)}
+    return [replace(first, seeds=seeds, faults=(lost,)), second]
+
+
+def _log_lines(stack: Stack, *parts: str) -> list[str]:
+    """Lines of any function with one of these in it."""
+    logs = stack.aws.logs
+    found: list[str] = []
+    for cancel_type in _TYPES:
+        group = f"/aws/lambda/refunds-local-{cancel_type.replace('_', '-')}"
+        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
+            events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+            found += [event["message"] for event in events if any(one in event["message"] for one in parts)]
+    return found
