@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -52,6 +53,27 @@ def test_functions_may_do_their_work(guarded: Stack) -> None:
     assert moved == {one.subject: one.moved for one in story}
     assert len(dead_letters(guarded, _TYPES)) >= len(_ALSO)
     assert _log_lines(guarded, "AccessDenied", "ClientError") == []
+
+
+@pytest.mark.parametrize(
+    ("function", "event"),
+    [
+        ("DlqReplay", {"by": "test", "reason": "permissions"}),
+        ("DlqReplay", {"by": "test", "reason": "permissions", "execute": True}),
+        ("Sweeper", {}),
+        ("Reconcile", {}),
+    ],
+)
+def test_operators_functions_may_do_their_work(
+    guarded: Stack, function: str, event: dict[str, object]
+) -> None:
+    """Replay, sweeper and reconciliation need nothing that their roles do not allow."""
+    answer = guarded.aws.functions.invoke(
+        FunctionName=guarded.outputs[f"{function}FunctionName"], Payload=json.dumps(event).encode()
+    )
+    payload = answer["Payload"].read().decode()
+    assert "FunctionError" not in answer, payload
+    assert "AccessDenied" not in payload
 
 
 def test_queues_refuse_plain_http(guarded: Stack) -> None:
