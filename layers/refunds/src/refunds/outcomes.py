@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,11 +33,18 @@ class Trouble:
 
 @dataclass(frozen=True)
 class OutcomeFactory:
-    """Outcomes of one cancellation; ``occurred_at`` is ISO 8601."""
+    """Outcomes of one cancellation.
+
+    Attributes:
+        occurred_at: ISO 8601.
+        mask: takes what the request says of a person out of a provider's text, which may repeat it even
+            in the answer to a question that did not contain it.
+    """
 
     policy: Policy
     identity: Identity
     occurred_at: str
+    mask: Callable[[str], str] = str
 
     def succeeded(self, effect: Effect, attempts: int) -> Outcome:
         """``CancelSucceeded``."""
@@ -52,7 +60,7 @@ class OutcomeFactory:
             retryable=False,
             may_have_been_applied=False,
             provider_code=failure.provider_code,
-            provider_message=failure.provider_message,
+            provider_message=self._masked(failure.provider_message),
         )
         return self._outcome(OutcomeKind.FAILED, attempts, failure.provider, money=failure.money, error=error)
 
@@ -64,7 +72,7 @@ class OutcomeFactory:
             retryable=trouble.code is not ErrorCode.INVALID_REQUEST,
             may_have_been_applied=trouble.may_have_been_applied,
             provider_code=trouble.provider_code,
-            provider_message=trouble.provider_message,
+            provider_message=self._masked(trouble.provider_message),
         )
         money = None
         if self.policy.moves_money:
@@ -73,6 +81,9 @@ class OutcomeFactory:
                 cancellable_before=before.cancellable if before else None,
             )
         return self._outcome(OutcomeKind.PARKED, attempts, self._refs(before), money=money, error=error)
+
+    def _masked(self, text: str | None) -> str | None:
+        return None if text is None else self.mask(text)
 
     def _refs(self, before: Before | None) -> ProviderRefs:
         if before is None:

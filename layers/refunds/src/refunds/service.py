@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from refunds.contracts.fingerprint import fingerprint
@@ -55,6 +56,7 @@ from refunds.operation import (
 )
 from refunds.outcomes import OutcomeFactory, Trouble, identity_of
 from refunds.policy import Policy
+from refunds.providers.redaction import redact
 from refunds.tag import tag_of
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
@@ -142,10 +144,11 @@ class RefundService(Generic[RequestT]):
         """The ledger key of a request of this type."""
         return Key(self._policy.cancel_type, cancel_request_id)
 
-    def outcomes(self, identity: Identity) -> OutcomeFactory:
-        """Outcomes that occur now."""
+    def outcomes(self, identity: Identity, personal: tuple[str, ...] = ()) -> OutcomeFactory:
+        """Outcomes that occur now; nothing of ``personal`` is in them."""
         now = datetime.fromtimestamp(self._timing.clock(), UTC)
-        return OutcomeFactory(self._policy, identity, format_timestamp(now))
+        mask = partial(redact, secrets=personal)
+        return OutcomeFactory(self._policy, identity, format_timestamp(now), mask)
 
     @property
     def parts(self) -> tuple[Policy, Operation[RequestT], Ledger, Guard, Timing, Callable[[], str]]:
@@ -405,7 +408,7 @@ class _Settlement(Generic[RequestT]):
 
     @property
     def _outcomes(self) -> OutcomeFactory:
-        return self._service.outcomes(self._identity)
+        return self._service.outcomes(self._identity, self._case.request.personal_values())
 
 
 def _configured(call: Callable[[], T]) -> T:
