@@ -208,8 +208,9 @@ def test_connections_stay_open() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("region", ["ap-northeast-2", "us-east-1", "cn-north-1"])
-def test_spoken_to_as_botocore_does(service: str, region: str) -> None:
+def test_spoken_to_as_botocore_does(monkeypatch: pytest.MonkeyPatch, service: str, region: str) -> None:
     """Host, target, protocol version and operations are those of botocore's own description."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     described = SERVICES[service]
     theirs = get_session().create_client(
         service, region_name=region, aws_access_key_id="test", aws_secret_access_key="test"
