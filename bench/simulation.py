@@ -56,7 +56,9 @@ class World:
         authority = trustme.CA()
         self.authority = authority.cert_pem.bytes()
         certificate = folder / "certificate.pem"
-        authority.issue_cert(LOOPBACK, "localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+        authority.issue_cert(LOOPBACK, "localhost").private_key_and_cert_chain_pem.write_to_path(
+            str(certificate)
+        )
         self._process = subprocess.Popen(  # noqa: S603 - this project's own module
             [sys.executable, "-m", "bench.world", str(certificate), str(certificate)],
             cwd=PROJECT,

@@ -65,11 +65,17 @@ class Aws:
             answer, status = operation(json.loads(request.body)), HTTPStatus.OK
         except _RefusedError as refused:
             kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"
-            answer, status = {"__type": kind, "message": "The conditional request failed"}, HTTPStatus.BAD_REQUEST
+            answer, status = (
+                {"__type": kind, "message": "The conditional request failed"},
+                HTTPStatus.BAD_REQUEST,
+            )
             if refused.item is not None:
                 answer["Item"] = refused.item
         body = json.dumps(answer).encode()
-        headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": f"bench-{next(self._numbers)}"}
+        headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "x-amzn-RequestId": f"bench-{next(self._numbers)}",
+        }
         if service.startswith("DynamoDB"):
             headers["x-amz-crc32"] = str(zlib.crc32(body))
         return Reply(body, name, self._delay(service), status, headers)

@@ -99,5 +99,7 @@ class Connection(asyncio.Protocol):
 async def serve(answer: Answer, traffic: Traffic, tls: ssl.SSLContext | None = None) -> int:
     """Listen on a free port of the loopback interface; returns the port."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(answer, traffic), "127.0.0.1", 0, ssl=tls, backlog=256)
+    server = await loop.create_server(
+        lambda: Connection(answer, traffic), "127.0.0.1", 0, ssl=tls, backlog=256
+    )
     return int(server.sockets[0].getsockname()[1])

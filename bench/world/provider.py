@@ -106,7 +106,9 @@ class Provider:
         if wanted.get("checksum") not in {None, balance}:
             return "취소 가능 잔액이 일치하지 않습니다."
         amount = wanted.get("amount", balance)
-        history.append(_cancellation(f"cancellation_{imp_uid}_{len(history)}", amount, wanted.get("reason", "")))
+        history.append(
+            _cancellation(f"cancellation_{imp_uid}_{len(history)}", amount, wanted.get("reason", ""))
+        )
         return self._payment(imp_uid)
 
     def _payment(self, imp_uid: str) -> dict[str, Any]:
