@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bench.process import child_of, cpu_clock
 from bench.throttle import Throttle
@@ -85,7 +85,7 @@ class Environment:
         self._throttle = Throttle(self._rie.pid, cpu_share) if cpu_share is not None else None
         self._wait_for_port()
 
-    def __enter__(self) -> Environment:
+    def __enter__(self) -> Self:
         """Itself."""
         return self
 

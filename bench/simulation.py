@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import trustme
 
@@ -68,7 +68,7 @@ class World:
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         self._ports: dict[str, int] = json.loads(self._process.stdout.readline())
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         """Itself."""
         return self
 

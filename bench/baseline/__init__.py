@@ -1,1 +1,1 @@
-"""The documented way, to compare with: Powertools' batch processor and idempotency decorator as its pages show them."""
+"""The documented way, to compare with: Powertools' batch and idempotency, as documented."""

@@ -1,4 +1,4 @@
-"""The process: ``python -m bench.world CERTIFICATE KEY`` prints its ports as JSON and serves until it is ended."""
+"""The process: ``python -m bench.world CERTIFICATE KEY`` prints its ports and serves."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def _serve(certificate: str, key: str) -> None:
         "provider": await serve(provider.answer, traffic["provider"], tls),
         "control": await serve(Control(aws, provider, traffic).answer, Traffic()),
     }
-    print(json.dumps(ports), flush=True)
+    print(json.dumps(ports), flush=True)  # noqa: T201 - read by who started it
     await asyncio.Event().wait()
 
 

@@ -20,7 +20,7 @@ class Latency:
 
     @property
     def floor(self) -> float:
-        """Seconds a refund waits at least: claim, send, record, publish. A batch in parallel waits as long."""
+        """Seconds a refund waits at least: claim, send, record, publish. So does a batch."""
         return 2 * self.dynamodb + self.provider + self.events
 
     @property

@@ -1,4 +1,4 @@
-"""PortOne as the benchmark needs it: every payment is paid and can be cancelled (documents 001, providers.md).
+"""PortOne as the benchmark needs it: every payment is paid and can be cancelled (document 001).
 
 A payment comes into being when it is first asked for. Its id says how many cancellations it has behind
 it: ``imp_120_7`` is payment 7 of those with 120.

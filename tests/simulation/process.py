@@ -128,7 +128,7 @@ class Wiring:
     ledger: type[Ledger] = Ledger
     publisher: type[Publisher] = Publisher
     queue: type[MessageQueue] = MessageQueue
-    operation: Callable[[Operation[Any]], Operation[Any]] = _as_it_is
+    operation: Callable[[Operation[Any]], Any] = _as_it_is
     client: Callable[[Any], Any] = _as_it_is
     record: Callable[[Simulation, Message], dict[str, Any]] = _record_of
     lease_margin: float = LEASE_MARGIN

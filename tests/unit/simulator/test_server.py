@@ -253,7 +253,7 @@ def test_the_command_serves_says_where_and_stops(tmp_path: Path) -> None:
         json.dumps({"portone": {"imp_key": "k", "imp_secret": "s"}, "ebp": {"access_key": "a"}})
     )
     command = [sys.executable, "-m", "local.simulator", "--port", "0", "--credentials", str(secret)]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)  # noqa: S603 our own
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         listening = json.loads(process.stdout.readline())

@@ -29,12 +29,12 @@ class ProviderClients:
 
     def portone(self) -> PortOneClient:
         """A client of PortOne V1."""
-        from refunds.providers.portone.client import PortOneClient
+        from refunds.providers.portone.client import PortOneClient  # noqa: PLC0415 - loaded where it is used
 
         return PortOneClient(self.exchange, self.portone_base_url, self.credentials, self.clock)
 
     def ebp(self) -> EbpClient:
         """A client of EBP."""
-        from refunds.providers.ebp.client import EbpClient
+        from refunds.providers.ebp.client import EbpClient  # noqa: PLC0415 - loaded where it is used
 
         return EbpClient(self.exchange, self.ebp_base_url, self.ebp_headers, self.credentials)

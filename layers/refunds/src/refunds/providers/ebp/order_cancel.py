@@ -67,7 +67,7 @@ class OrderCancel:
             return _failure(before, ErrorCode.ALREADY_CANCELLED, message)
         return before
 
-    def send(self, case: Case[OrderCancelRequest], before: Before) -> Effect:
+    def send(self, case: Case[OrderCancelRequest], before: Before) -> Effect:  # noqa: ARG002 - EBP compares nothing
         """Cancel, and check order, items and totals of the answer."""
         request = case.request
         data = self.client.cancel(
@@ -78,7 +78,8 @@ class OrderCancel:
         difference = _difference(request, data)
         if difference is not None:
             raise ResponseMismatch(
-                f"EBP answered success, but {difference} differs from the request: compare both in EBP's console"
+                f"EBP answered success, but {difference} differs from the request: "
+                "compare both in EBP's console"
             )
         proof = "the answer repeats order, items and total"
         return _effect(request, proof, data.return_request_id, _tax(data))
@@ -104,7 +105,8 @@ class OrderCancel:
         if _is_full(request, before):
             return Unproven("EBP does not show the order as cancelled; it may still become so")
         return Unproven(
-            "EBP cannot be asked whether a part of an order was cancelled: look in its console, then settle by hand",
+            "EBP cannot be asked whether a part of an order was cancelled: look in its console, "
+            "then settle by hand",
             hopeless=True,
         )
 

@@ -102,7 +102,7 @@ def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
 def _after_refusal(
     payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Unclear | None:
-    """The only attempt was refused, and refusals are sometimes false ("cancelled already" is one's own doing)."""
+    """The only attempt was refused. Refusals are sometimes false ("cancelled already" by ourselves)."""
     moved = _moved(payment, before)
     if moved >= search.amount and not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
@@ -121,7 +121,7 @@ def _after_refusal(
 
 
 def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doubt) -> list[Cancellation]:
-    """Where nobody looked before, an entry in somebody else's words, or older than our send, is why we were refused.
+    """Where nobody looked before, an entry in other words or older than our send is why we were refused.
 
     Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
     is seconds old and of our amount, at a PG that puts its own text as the reason, would be refunded twice.
@@ -129,7 +129,7 @@ def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doub
     return [e for e in candidates if _could_be(e, search) and not _is_older(e, doubt)]
 
 
-def _after_silence(
+def _after_silence(  # noqa: PLR0911 - each return is one line of ADR 7's table
     payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""

@@ -98,7 +98,7 @@ class PaymentCancel:
         if contradiction:
             return Unproven(contradiction)
         if payment is None:
-            return _unknown_payment(case.request, before, doubt)
+            return _unknown_payment(case.request, doubt)
         match find_own(payment, before, _search(case, before), doubt):
             case Own() as own:
                 return Applied(_effect(case.request, payment, own, before))
@@ -190,7 +190,7 @@ def _contradiction(payment: Payment | None, before: Before) -> str | None:
     return None
 
 
-def _unknown_payment(request: PaymentCancelRequest, before: Before, doubt: Doubt) -> Verdict:
+def _unknown_payment(request: PaymentCancelRequest, doubt: Doubt) -> Verdict:
     if doubt.refusal is None or not doubt.sole:
         return Unproven("PortOne does not know the payment, and an attempt of ours is unaccounted for")
     failure = _not_found(request, "PortOne refused, and knows no such payment")
@@ -212,7 +212,6 @@ def _not_ours(request: PaymentCancelRequest, payment: Payment, before: Before, d
     if doubt.refusal is None or moved:
         return Unapplied(_seen(payment))
     failure = _failure(
-        request,
         payment,
         ErrorCode.PROVIDER_REFUSED,
         "refused by the payment gateway; the payment is unchanged",
@@ -224,30 +223,23 @@ def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None
     """Why this payment, as it is now, cannot be cancelled as asked."""
     balance = payment.cancellable
     if payment.status not in _PAID:
-        return _failure(
-            request, payment, ErrorCode.NOT_CANCELLABLE, f"the payment is {payment.status}, not paid"
-        )
+        return _failure(payment, ErrorCode.NOT_CANCELLABLE, f"the payment is {payment.status}, not paid")
     if balance <= 0:
-        return _failure(
-            request, payment, ErrorCode.ALREADY_CANCELLED, "the payment is fully cancelled already"
-        )
+        return _failure(payment, ErrorCode.ALREADY_CANCELLED, "the payment is fully cancelled already")
     if payment.currency not in (None, _CURRENCY):
         return _failure(
-            request,
             payment,
             ErrorCode.NOT_CANCELLABLE,
             "the payment is not in KRW; this handler only moves won",
         )
     if request.checksum is not None and request.checksum != balance:
         return _failure(
-            request,
             payment,
             ErrorCode.CHECKSUM_MISMATCH,
             f"the order service believed {request.checksum} won cancellable, PortOne has {balance}",
         )
     if request.amount is not None and request.amount > balance:
         return _failure(
-            request,
             payment,
             ErrorCode.AMOUNT_EXCEEDS_CANCELLABLE,
             f"{request.amount} won asked, {balance} won cancellable",
@@ -255,7 +247,7 @@ def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None
     return None
 
 
-def _failure(request: PaymentCancelRequest, payment: Payment, code: ErrorCode, message: str) -> Failure:
+def _failure(payment: Payment, code: ErrorCode, message: str) -> Failure:
     return Failure(
         code=code,
         message=message,
