@@ -1,0 +1,1 @@
+"""The documented way with one pooled HTTP client."""
