@@ -18,6 +18,7 @@ from tests.integration.ops.parked import Parked, lose_answers, wait_until_parked
 #: Two receives, so that an outage soon fills the dead-letter queues; two batches at a time and a long
 #: visibility timeout, so that a slow machine does not make it one receive.
 PARAMETERS: Final = {
+    "SweepMinAgeSeconds": "1",
     "MaxReceiveCount": "2",
     **{f"{pascal(name)}MaximumConcurrency": "2" for name in DETAIL_TYPES},
     **{f"{pascal(name)}VisibilityTimeout": "30" for name in DETAIL_TYPES},

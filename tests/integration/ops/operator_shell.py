@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +19,17 @@ from local.stack import Stack
 from refundctl.__main__ import run
 
 _PROGRAM = (sys.executable, "-m", "refundctl")
+_MEASURED = (sys.executable, str(Path(__file__).with_name("measured.py")))
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended; ``peak`` is the largest resident size in bytes of a process of its own."""
+    """How a run ended."""
 
     code: int
     rows: list[dict[str, Any]]
     stdout: str
     stderr: str
-    peak: int
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The JSON lines of one type."""
@@ -55,10 +55,10 @@ class Shell:
         path.write_text(json.dumps(described), encoding="utf-8")
         return Shell(path)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, program: Sequence[str] = _PROGRAM) -> subprocess.Popen[bytes]:
         """Start refundctl and return at once."""
         return subprocess.Popen(
-            [*_PROGRAM, *arguments, "--local"],
+            [*program, *arguments, "--local"],
             env=os.environ | {"REFUNDCTL_LOCAL_STACK": str(self.stack_file), "COLUMNS": "200"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -75,27 +75,22 @@ class Shell:
             environment.setenv("REFUNDCTL_LOCAL_STACK", str(self.stack_file))
             environment.setenv("COLUMNS", "200")
             ended = run([*arguments, "--local", "--json"])
-        found = _read(ended, stdout.getvalue(), stderr.getvalue(), peak=0)
+        found = _read(ended, stdout.getvalue(), stderr.getvalue())
         assert found.code == code, (found.code, found.stdout[-2000:], found.stderr[-2000:])
         return found
 
-    def measured(self, *arguments: str) -> Ended:
-        """Run refundctl with --json in a process of its own, which must end well."""
-        ended = self.ended(self.start(*arguments, "--json"))
+    def measured(self, *arguments: str) -> tuple[Ended, int]:
+        """Run refundctl with --json in a process of its own; also its largest resident size in bytes."""
+        ended = self.ended(self.start(*arguments, "--json", program=_MEASURED))
         assert ended.code == 0, (ended.code, ended.stderr[-2000:])
-        return ended
+        return ended, int(ended.stderr.split()[-1])
 
     def ended(self, process: subprocess.Popen[bytes]) -> Ended:
         """Wait for a run."""
-        assert process.stdout is not None
-        assert process.stderr is not None
-        with process.stdout, process.stderr:
-            stdout, stderr = process.stdout.read().decode(), process.stderr.read().decode()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        return _read(process.returncode, stdout, stderr, peak=usage.ru_maxrss * 1024)
+        stdout, stderr = process.communicate()
+        return _read(process.returncode, stdout.decode(), stderr.decode())
 
 
-def _read(code: int, stdout: str, stderr: str, peak: int) -> Ended:
+def _read(code: int, stdout: str, stderr: str) -> Ended:
     rows = [json.loads(line) for line in stdout.splitlines() if line.startswith('{"type"')]
-    return Ended(code, rows, stdout, stderr, peak)
+    return Ended(code, rows, stdout, stderr)
