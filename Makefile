@@ -15,7 +15,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test chaos up down check format lock package invoke clean
+.PHONY: help env demo test chaos simulate up down check format lock package invoke clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,13 +72,19 @@ invoke: $(ENVIRONMENTS) ## one event through `sam local invoke` in Docker: EVENT
 
 # --- checking
 
+# Integration waits while simulation computes: each file to whoever is free, the slow folders first.
+PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 test: $(ENVIRONMENTS) ## all tests (PYTEST_ARGS for pytest)
-	@$(RUN) -m pytest $(PYTEST_ARGS)
+	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 SEED ?=
 REQUESTS ?= 1000
 chaos: $(ENVIRONMENTS) ## REQUESTS cancellations on a stack of its own, everything going wrong at once (SEED repeats a run)
 	@$(RUN) -m local.chaos --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
+
+HISTORIES ?= 10000
+simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES=1 tells one call by call
+	@$(RUN) -m tests.simulation --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
 
 check: $(ENVIRONMENTS) .venvs/checkov/.ready ## format, lint, types, template
 	.venv/bin/ruff format --check .

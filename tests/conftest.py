@@ -1,13 +1,45 @@
-"""Fixtures of every test that needs the deployed stack. Each of its users starts it at most once per run."""
+"""The deployed stack, started at most once per run and worker, and the lines tests add to the report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, start
+
+_LINES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def summary(pytestconfig: pytest.Config) -> list[str]:
+    """Lines for the end of the test report."""
+    return pytestconfig.stash.setdefault(_LINES, [])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands its lines over."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["summary"] = session.config.stash.get(_LINES, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Collect the lines of a worker of pytest-xdist."""
+    lines = getattr(node, "workeroutput", {}).get("summary", [])
+    node.config.stash.setdefault(_LINES, []).extend(lines)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how much was simulated."""
+    lines = config.stash.get(_LINES, [])
+    if lines:
+        terminalreporter.section("simulation")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
