@@ -20,6 +20,7 @@ from refunds.providers.fields import (
     OptionalAmount,
     OptionalText,
     OptionalWhole,
+    OptionalWord,
     ProviderModel,
     Whole,
     read_as,
@@ -94,7 +95,7 @@ class OrderDetail(EbpModel):
     """
 
     order_no: OptionalText = None
-    payment_status: OptionalText = None
+    payment_status: OptionalWord = None
     pg_cancel_transaction_id: OptionalText = None
     total_amount: OptionalAmount = None
     items: Annotated[tuple[OrderItem, ...], ForgivingMany] = ()
