@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from refunds.providers.ebp.models import OrderDetail
+from refunds.providers.ebp.models import Envelope, OrderDetail
 from refunds.providers.fields import read_as
 from refunds.providers.portone.models import Payment
 
@@ -24,3 +24,9 @@ def status_shown(text: str) -> str | None:
     detail, _ = read_as(OrderDetail, {"paymentStatus": text})
     assert detail
     return detail.payment_status
+
+
+def test_a_result_code_that_is_no_code_is_not_read() -> None:
+    """It is repeated as the provider's code: a name in its place must not get there."""
+    assert read_as(Envelope, {"resultCode": "EBP-C-0010"})[0]
+    assert read_as(Envelope, {"resultCode": " 김개인정보 "})[0] is None

@@ -82,6 +82,9 @@ Identifier = Annotated[str, StringConstraints(strict=True, min_length=1)]
 Word = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z_]{1,40}$")]
 """A status or the like. Events and the ledger repeat it, so nothing else may stand in its place."""
 
+Code = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+"""A result code as EBP writes them (``0``, ``EBP-C-0010``); repeated like a ``Word``."""
+
 Forgiving = WrapValidator(_none_if_unusable)
 ForgivingMany = WrapValidator(_empty_if_unusable)
 

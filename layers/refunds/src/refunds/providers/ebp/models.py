@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from refunds.providers.fields import (
     Amount,
+    Code,
     ForgivingMany,
     Identifier,
     OptionalAmount,
@@ -36,7 +37,7 @@ class EbpModel(ProviderModel):
 class Envelope(EbpModel):
     """The frame of every answer (document 004, section 3.2): ``resultCode`` ``"0"`` is success."""
 
-    result_code: Identifier
+    result_code: Code
     message: OptionalText = None
     request_id: OptionalText = None
     timestamp: OptionalText = None
