@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -82,7 +82,7 @@ class Environment:
             start_new_session=True,
         )
         self._pid: int | None = None
-        self._throttle = Throttle(self._rie.pid, cpu_share) if cpu_share is not None else None
+        self._cpu_share = cpu_share
         self._wait_for_port()
 
     def __enter__(self) -> Self:
@@ -102,10 +102,11 @@ class Environment:
         body = json.dumps(event).encode()
         before = self.cpu() if self._pid is not None else 0.0
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS + 30)
-        start = time.perf_counter()
-        connection.request("POST", _INVOKE, body)
-        answer = json.loads(connection.getresponse().read())
-        wall = time.perf_counter() - start
+        with self._throttled():
+            start = time.perf_counter()
+            connection.request("POST", _INVOKE, body)
+            answer = json.loads(connection.getresponse().read())
+            wall = time.perf_counter() - start
         connection.close()
         if "errorMessage" in answer or answer.get("batchItemFailures"):
             raise FunctionFailedError(f"{answer}; its log is {self._log.name}")
@@ -133,8 +134,6 @@ class Environment:
 
     def close(self) -> None:
         """End it."""
-        if self._throttle is not None:
-            self._throttle.stop()
         self._rie.terminate()
         try:
             self._rie.wait(timeout=5)
@@ -145,6 +144,11 @@ class Environment:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
         self._log.close()
+
+    def _throttled(self) -> AbstractContextManager[object]:
+        if self._cpu_share is None:
+            return nullcontext()
+        return Throttle(lambda: child_of(self._rie.pid), self._cpu_share)
 
     def _wait_for_port(self) -> None:
         until = time.monotonic() + _STARTED_WITHIN
@@ -192,5 +196,7 @@ def _environment(function: Function) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",
         "AWS_SESSION_TOKEN": "bench",
+        # The emulator has no X-Ray: without this the SDK would warn of each segment it cannot send.
+        "POWERTOOLS_TRACE_DISABLED": "true",
         **function.environment,
     }

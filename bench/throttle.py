@@ -1,86 +1,106 @@
 """A share of one processor, as Lambda gives it to a function with less than 1,769 MB.
 
 Lambda limits a function's processor time with the kernel's bandwidth control: a quota of time in every
-period, and who has used it up stands still until the next one. A cgroup needs rights that a developer's
-machine, a container or a CI runner does not give, so the same is done from outside: a process
-of its own reads the function's processor clock and stops and continues it by signals.
+period, and who has used it up stands still until the next one begins. A cgroup needs rights that a
+developer's machine, a container or a CI runner does not give, so the same is done from outside: a
+thread reads the processor clock of the function's process, again when it can have used up what it
+had left, and stops and continues the process by signals.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from typing import Self
 
-from bench.process import child_of, cpu_clock
+from bench.process import cpu_clock
 
 PERIOD = 0.020
-"""Seconds; Lambda's own period, as its functions see themselves being stopped."""
-_STEP = 0.0005
+"""Seconds; as functions see it happen to them at Lambda."""
+_SHORTEST = 0.0001
 
 FULL_MEMORY = 1769
-"""MB at which a function has one whole processor (AWS Lambda, "Configure Lambda function memory")."""
+"""MB at which a function has one whole processor (AWS, "Configure Lambda function memory")."""
 
 
 def share_of(memory: int) -> float:
-    """The share of one processor that a function with so many MB gets, at most one."""
+    """The share of one processor that a function with so many MB has, at most one."""
     return min(memory / FULL_MEMORY, 1.0)
 
 
-class Throttle:
-    """Holds the child of the process ``parent`` to a share of a processor until it is stopped."""
-
-    def __init__(self, parent: int, share: float) -> None:
-        command = [sys.executable, "-m", "bench.throttle", str(parent), str(share)]
-        self._process = subprocess.Popen(command, cwd=Path(__file__).resolve().parents[1])  # noqa: S603
-
-    def stop(self) -> None:
-        """Let the child run freely again."""
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait()
-
-
-def hold(pid: int, share: float) -> None:
-    """Hold a process to its share until it ends.
+class Allowance:
+    """Processor time a process may have used by now: so much more in each period.
 
     Time that is not used in a period is lost, time overdrawn is owed, as in the kernel.
+
+    Args:
+        share: of one processor.
+        used: seconds of processor time used so far.
+        now: seconds of a monotonic clock.
     """
-    quota = PERIOD * share
-    allowance = quota
-    period_ends = time.monotonic() + PERIOD
-    while True:
-        used = time.clock_gettime(cpu_clock(pid))
-        late = time.monotonic() - period_ends
+
+    def __init__(self, share: float, used: float, now: float) -> None:
+        self._quota = PERIOD * share
+        self._until = used + self._quota
+        self.period_ends = now + PERIOD
+
+    def left(self, used: float, now: float) -> float:
+        """Seconds of processor time it may use in this period; at zero or below it has to stand still."""
+        late = now - self.period_ends
         if late >= 0:
             periods = int(late / PERIOD) + 1
-            allowance = min(allowance + periods * quota, used + quota)
-            period_ends += periods * PERIOD
-        if used < allowance:
+            self._until = min(self._until + periods * self._quota, used + self._quota)
+            self.period_ends += periods * PERIOD
+        return self._until - used
+
+
+class Throttle:
+    """Holds a process to a share of a processor, inside a ``with``.
+
+    Args:
+        find: its id, or ``None`` as long as it has not been started.
+        share: of one processor.
+    """
+
+    def __init__(self, find: Callable[[], int | None], share: float) -> None:
+        self._find = find
+        self._share = share
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="throttle")
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the process run freely again."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            pid = self._find()
+            if pid is not None:
+                with suppress(OSError):  # it has ended: the emulator tries its child before it starts it
+                    self._hold(pid)
+            time.sleep(_SHORTEST)
+
+    def _hold(self, pid: int) -> None:
+        clock = cpu_clock(pid)
+        allowance = Allowance(self._share, time.clock_gettime(clock), time.monotonic())
+        try:
+            while not self._over.is_set():
+                left = allowance.left(time.clock_gettime(clock), time.monotonic())
+                if left > 0:
+                    os.kill(pid, signal.SIGCONT)
+                    time.sleep(max(left, _SHORTEST))
+                else:
+                    os.kill(pid, signal.SIGSTOP)
+                    time.sleep(max(allowance.period_ends - time.monotonic(), 0.0))
+        finally:
             os.kill(pid, signal.SIGCONT)
-            time.sleep(_STEP)
-        else:
-            os.kill(pid, signal.SIGSTOP)
-            time.sleep(max(period_ends - time.monotonic(), 0.0))
-
-
-def _main(parent: int, share: float) -> None:
-    child = None
-    while child is None:
-        child = child_of(parent)
-        time.sleep(_STEP)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        hold(child, share)
-    except OSError:
-        return  # it has ended
-    finally:
-        with suppress(OSError):
-            os.kill(child, signal.SIGCONT)
-
-
-if __name__ == "__main__":
-    _main(int(sys.argv[1]), float(sys.argv[2]))

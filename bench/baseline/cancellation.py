@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import boto3
 import httpx
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -36,10 +36,13 @@ from pydantic import BaseModel, Field, Json
 Post = Callable[..., httpx.Response]
 """``httpx.post``, which opens a connection for each call, or the same of a client that keeps them."""
 
+Handler = Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]
+
 _SECRET_CACHE_SECONDS = 300
 _TIMEOUT_SECONDS = 60.0
 
 logger = Logger(service="payment_cancel")
+tracer = Tracer(service="payment_cancel")
 metrics = Metrics(namespace="Refunds", service="payment_cancel")
 persistence = DynamoDBPersistenceLayer(table_name=os.environ["LEDGER_TABLE_NAME"])
 config = IdempotencyConfig(event_key_jmespath="cancel_request_id")
@@ -99,17 +102,6 @@ class Refunds:
         self._token = ""
         self._token_expires = 0.0
 
-    @metrics.log_metrics
-    def handle(self, event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-        """The Lambda handler."""
-        config.register_lambda_context(context)
-        return process_partial_response(
-            event=event, record_handler=self._record, processor=processor, context=context
-        )
-
-    def _record(self, record: CancellationRecord) -> None:
-        _cancel_once(cancellation=record.body.detail.model_dump(mode="json"), refunds=self)
-
     def cancel(self, cancellation: dict[str, Any]) -> dict[str, Any]:
         """Cancel and check the answer; returns the outbound detail."""
         request = {name: value for name, value in cancellation["request"].items() if value is not None}
@@ -166,3 +158,27 @@ def _cancel_once(*, cancellation: dict[str, Any], refunds: Refunds) -> dict[str,
     logger.info("cancellation succeeded", extra={"cancel_request_id": cancellation["cancel_request_id"]})
     metrics.add_metric(name="CancelSucceeded", unit=MetricUnit.Count, value=1)
     return outcome
+
+
+def handler_with(post: Post) -> Handler:
+    """The Lambda handler.
+
+    Args:
+        post: sends a request to PortOne.
+    """
+    refunds = Refunds(post)
+
+    @tracer.capture_method
+    def record_handler(record: CancellationRecord) -> None:
+        _cancel_once(cancellation=record.body.detail.model_dump(mode="json"), refunds=refunds)
+
+    @logger.inject_lambda_context
+    @tracer.capture_lambda_handler
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+        config.register_lambda_context(context)
+        return process_partial_response(
+            event=event, record_handler=record_handler, processor=processor, context=context
+        )
+
+    return handler

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from local.stack.build import build
@@ -27,16 +30,17 @@ import refunds
 names = [found.name for found in pkgutil.walk_packages(refunds.__path__, "refunds.")]
 for name in names:
     importlib.import_module(name)
-import boto3
+from refunds.aws.sdk import SdkClients
+clients = SdkClients(connections=1)
 for service in ("dynamodb", "events", "secretsmanager", "sqs", "sts"):
-    boto3.client(service, region_name="ap-northeast-2")
+    clients.make(service)
 import httpx
 httpx.Client().close()
 files = [getattr(module, "__file__", None) for module in sys.modules.values()]
 print(json.dumps({
     "modules": len(names),
     "outside": sorted(file for file in files if file and "site-packages" in file),
-    "versions": {name: importlib.metadata.version(name) for name in ("boto3", "httpx", "pydantic")},
+    "versions": {name: importlib.metadata.version(name) for name in ("botocore", "httpx", "pydantic")},
 }))
 """
 
@@ -52,7 +56,7 @@ def report(layer: Path) -> dict[str, Any]:
     """What a bare interpreter finds in the layer."""
     probe = subprocess.run(
         [sys.executable, "-I", "-S", "-W", "error", "-c", _PROBE, str(layer)],
-        env={"PATH": os.defpath},
+        env={"PATH": os.defpath, "AWS_DEFAULT_REGION": "ap-northeast-2"},
         capture_output=True,
         text=True,
         check=False,
@@ -77,12 +81,37 @@ def test_layer_has_the_locked_versions(report: dict[str, Any]) -> None:
         assert f"\n{name}=={version} " in lock
 
 
-def test_layer_carries_only_what_is_called(layer: Path) -> None:
-    """Unpacked, the layer stays far below Lambda's limit of 250 MB, without other services' descriptions."""
+def test_layer_carries_only_what_is_called(layer: Path, tmp_path: Path) -> None:
+    """No other services' descriptions, no tests; less than 20 MB unpacked and 8 MB zipped."""
     services = {path.name for path in (layer / "botocore" / "data").iterdir() if path.is_dir()}
     assert services == {"dynamodb", "events", "secretsmanager", "sqs", "sts"}
-    assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) < 60_000_000
     assert not list(layer.rglob("tests"))
+    assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) < 20_000_000
+    archive = shutil.make_archive(str(tmp_path / "layer"), "zip", layer.parent, layer.name)
+    assert Path(archive).stat().st_size < 8_000_000
+
+
+def test_what_is_trimmed_was_there(layer: Path) -> None:
+    """Each line of the list of what goes still names something that the packages bring, and it is gone."""
+    lines = (PROJECT / "layers" / "refunds" / "trim.txt").read_text(encoding="utf-8").splitlines()
+    patterns = [path for line in lines if (path := line.partition("#")[0].strip())]
+    installed = Path(boto3.__file__).parents[1]
+    of_the_build = {"bin", ".lock"}
+    assert [path for path in patterns if not any(installed.glob(path))] == sorted(of_the_build, reverse=True)
+    assert [path for path in patterns if any(layer.glob(path))] == []
+
+
+def test_roots_one_by_one(layer: Path) -> None:
+    """The folder of single roots holds every root that certifi ships, under names OpenSSL looks for."""
+    roots = {
+        path.name: path.read_text(encoding="ascii").strip()
+        for path in (layer / "refunds" / "roots").iterdir()
+    }
+    bundle = (layer / "certifi" / "cacert.pem").read_text(encoding="utf-8")
+    assert sorted(roots.values()) == sorted(
+        re.findall(r"-----BEGIN.*?END CERTIFICATE-----", bundle, re.DOTALL)
+    )
+    assert all(re.fullmatch(r"[0-9a-f]{8}\.[0-9]", name) for name in roots)
 
 
 def test_layer_is_compiled(layer: Path) -> None:

@@ -1,6 +1,6 @@
 """The documented way: every call to PortOne opens a connection of its own, as ``httpx.post`` does."""
 
 import httpx
-from cancellation import Refunds
+from cancellation import handler_with
 
-handler = Refunds(httpx.post).handle
+handler = handler_with(httpx.post)

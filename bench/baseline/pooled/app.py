@@ -1,6 +1,6 @@
 """The same with one HTTP client for the life of the process, as httpx's documentation advises."""
 
 import httpx
-from cancellation import Refunds
+from cancellation import handler_with
 
-handler = Refunds(httpx.Client().post).handle
+handler = handler_with(httpx.Client().post)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from refundctl.commands import accounting, dlq, settle, status
+from refundctl.commands import accounting, dlq, sending, settle, status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,3 +18,6 @@ app.command("resolve")(settle.resolve)
 app.command("admit")(settle.admit)
 app.command("republish")(accounting.republish)
 app.command("reconcile")(accounting.reconcile)
+app.command("pause")(sending.pause)
+app.command("resume")(sending.resume)
+app.command("sending")(sending.sending)

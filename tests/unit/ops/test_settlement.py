@@ -54,6 +54,20 @@ def test_asking_proves_a_success_and_publishes_it(rig: Rig, desk: Desk, doubtful
     assert len(rig.world.money.movements) == 1
 
 
+@pytest.mark.parametrize(("pay_method", "settles"), [("card", None), ("vbank", "next_business_day")])
+def test_what_the_ledger_never_stored_is_not_guessed(
+    rig: Rig, desk: Desk, pay_method: str, settles: str | None
+) -> None:
+    """Whether a bank account was given decides when a refund settles: without it only PortOne can tell."""
+    pay(rig, pay_method=pay_method)
+    wanted = Wanted()
+    wanted.detail["request"] |= {"refund_holder": "김", "refund_bank": "88", "refund_account": "1"}
+    park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT, body=wanted.body)
+    told = outcome(desk.settlement.ask(entry(desk)).entry)
+    assert told.money is not None
+    assert told.money.settles == settles
+
+
 def test_asking_proves_a_failure_only_where_nothing_can_arrive_any_more(rig: Rig, desk: Desk) -> None:
     """A refund that does not show may still come; once the balance has moved away it cannot."""
     pay(rig)

@@ -7,6 +7,7 @@ arrives, and then kept for the life of the process.
 from __future__ import annotations
 
 import os
+import random
 import ssl
 import time
 import uuid
@@ -65,7 +66,8 @@ class LambdaFunction:
     """
 
     def __init__(self, name: str, environment: Mapping[str, str] = os.environ) -> None:
-        self._name = name
+        # Now, so that its modules are loaded while Lambda initialises, with a whole processor.
+        self._kind = cancel_type(name)
         self._environment = environment
         self._intake: Intake[Any] | None = None
 
@@ -76,7 +78,7 @@ class LambdaFunction:
             return _handle(self._intake, event, deadline)
         with _WarmUp(deadline) as warm_up:
             settings = Settings.from_environment(self._environment)
-            self._intake = build_intake(cancel_type(self._name), settings, warm_up.start)
+            self._intake = build_intake(self._kind, settings, warm_up.start)
             return _handle(self._intake, event, deadline)
 
 
@@ -124,6 +126,8 @@ def build_intake(
         warm_up: called as soon as the operation can be used.
     """
     quiet_libraries()
+    # From the system: environments restored from one snapshot would all repeat one generator's numbers.
+    chance = random.SystemRandom().random
     tls = tls_context()
     make_aws_client = refund_clients(
         os.environ, _trusted_aws(os.environ, tls), connections=settings.batch_concurrency + 2
@@ -157,12 +161,16 @@ def build_intake(
         service,
         publisher=Publisher(make_aws_client("events"), settings.accounting_bus),
         queue=MessageQueue(make_aws_client("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
-        schedule=RetrySchedule(settings.backoff),
+        schedule=RetrySchedule(settings.backoff, chance),
         telemetry=telemetry,
         max_receive_count=settings.max_receive_count,
         workers=ThreadPoolExecutor(settings.batch_concurrency, thread_name_prefix="record"),
         holding=Holding(
-            circuit, paused=settings.paused, longest=settings.circuit.longest_hold, clock=time.time
+            circuit,
+            paused=settings.paused,
+            longest=settings.circuit.longest_hold,
+            clock=time.time,
+            chance=chance,
         ),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -99,7 +99,7 @@ class Settlement:
         answer = self._asking.resolve(entry, recall(entry))
         match answer:
             case Applied(effect):
-                outcome = self._outcomes(entry).succeeded(effect, entry.attempt)
+                outcome = self._outcomes(entry).succeeded(_as_remembered(effect), entry.attempt)
                 return self._record(entry, State.SUCCEEDED, outcome, effect.proof)
             case Rejected(failure, later=False) if failure.rules_out_late:
                 outcome = self._outcomes(entry).failed(failure, entry.attempt)
@@ -200,6 +200,13 @@ class Settlement:
     def _busy(self, entry: Entry) -> str:
         wait = int(entry.lease_until - self._clock()) + 1
         return f"A worker has {entry.key}, or what it sent may still arrive: try again in {wait} s"
+
+
+def _as_remembered(effect: Effect) -> Effect:
+    """Not "immediate": the ledger does not know whether it goes to a bank account, which takes a day."""
+    if effect.money is None or effect.money.settles != "immediate":
+        return effect
+    return replace(effect, money=effect.money.model_copy(update={"settles": None}))
 
 
 def _failure(entry: Entry, finding: Finding) -> Failure:

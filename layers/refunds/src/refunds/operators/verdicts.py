@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Cancellation
-from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
+from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger import Entry, Key
 from refunds.operation import (
     Applied,
@@ -91,7 +91,7 @@ class Judge:
             return Judgement(Verdict.DONE, f"{entry.state}: {entry.proof}")
         if entry.in_doubt:
             return self._in_doubt(cancellation, entry)
-        return self._unsent(letter.lane.policy, cancellation, f"{entry.state}: nothing was sent")
+        return self._unsent(letter.lane.policy, cancellation, _known(entry))
 
     def _unsent(self, policy: Policy, cancellation: Cancellation[Any], known: str) -> Judgement:
         """Nothing was sent. What the provider shows decides whether sending makes sense."""
@@ -140,6 +140,15 @@ def _obstacle(policy: Policy, operation: Operation[Any], case: Case[Any]) -> str
         case Applied() if policy.moves_money:
             return "The provider shows it carried out under this very id: find out why the ledger lost it"
     return None
+
+
+def _known(entry: Entry) -> str:
+    """What the ledger says of a request that was provably not sent."""
+    code = entry.outcome.error.code if entry.outcome and entry.outcome.error else None
+    known = f"{entry.state}: nothing was sent" + (f" ({code})" if code else "")
+    if code is ErrorCode.LIMIT_EXCEEDED and not entry.admitted:
+        return f"{known}. It will be kept back again unless the limit was raised or `refundctl admit` used"
+    return known
 
 
 def in_words(answer: Answer) -> str:

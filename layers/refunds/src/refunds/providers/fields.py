@@ -79,10 +79,17 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 
 Identifier = Annotated[str, StringConstraints(strict=True, min_length=1)]
 
+Word = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z_]{1,40}$")]
+"""A status or the like. Events and the ledger repeat it, so nothing else may stand in its place."""
+
+Code = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+"""A result code as EBP writes them (``0``, ``EBP-C-0010``); repeated like a ``Word``."""
+
 Forgiving = WrapValidator(_none_if_unusable)
 ForgivingMany = WrapValidator(_empty_if_unusable)
 
 OptionalText = Annotated[str | None, Forgiving]
+OptionalWord = Annotated[Word | None, Forgiving]
 OptionalFlag = Annotated[bool | None, Forgiving]
 OptionalAmount = Annotated[Amount | None, Forgiving]
 OptionalWhole = Annotated[Whole | None, Forgiving]

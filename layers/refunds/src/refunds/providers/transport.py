@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import certifi
 import httpcore
@@ -25,12 +26,19 @@ from typing_extensions import override
 
 from refunds.deadline import Deadline
 
+_ROOTS: Final = Path(__file__).parents[1] / "roots"
 
-def tls_context() -> ssl.SSLContext:
+
+def tls_context(roots: Path = _ROOTS) -> ssl.SSLContext:
     """A context that trusts the roots certifi ships; one is enough for every connection of the process.
 
-    Reading the roots takes 15 ms of processor time and more than a megabyte, each time it is done.
+    Args:
+        roots: a folder that has them one by one, under the names OpenSSL looks for. The layer's build
+            makes it, and a root is then read when it is needed. Where there is none, all of them are
+            read now: 17 ms of processor time and more than a megabyte.
     """
+    if roots.is_dir():
+        return ssl.create_default_context(capath=str(roots))
     return ssl.create_default_context(cafile=certifi.where())
 
 

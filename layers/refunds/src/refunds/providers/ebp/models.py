@@ -15,11 +15,13 @@ from pydantic.alias_generators import to_camel
 
 from refunds.providers.fields import (
     Amount,
+    Code,
     ForgivingMany,
     Identifier,
     OptionalAmount,
     OptionalText,
     OptionalWhole,
+    OptionalWord,
     ProviderModel,
     Whole,
     read_as,
@@ -35,7 +37,7 @@ class EbpModel(ProviderModel):
 class Envelope(EbpModel):
     """The frame of every answer (document 004, section 3.2): ``resultCode`` ``"0"`` is success."""
 
-    result_code: Identifier
+    result_code: Code
     message: OptionalText = None
     request_id: OptionalText = None
     timestamp: OptionalText = None
@@ -94,7 +96,7 @@ class OrderDetail(EbpModel):
     """
 
     order_no: OptionalText = None
-    payment_status: OptionalText = None
+    payment_status: OptionalWord = None
     pg_cancel_transaction_id: OptionalText = None
     total_amount: OptionalAmount = None
     items: Annotated[tuple[OrderItem, ...], ForgivingMany] = ()

@@ -102,7 +102,7 @@ def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
 def _after_refusal(
     payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Unclear | None:
-    """The only attempt was refused. Refusals are sometimes false ("cancelled already" by ourselves)."""
+    """The only attempt was refused, sometimes falsely: "cancelled already" can be our own doing."""
     moved = _moved(payment, before)
     if moved >= search.amount and not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
@@ -121,7 +121,7 @@ def _after_refusal(
 
 
 def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doubt) -> list[Cancellation]:
-    """Where nobody looked before, an entry in other words or older than our send is why we were refused.
+    """Where nobody looked, an entry in somebody else's words, or older than our send, is why we were refused.
 
     Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
     is seconds old and of our amount, at a PG that puts its own text as the reason, would be refunded twice.
@@ -129,19 +129,25 @@ def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doub
     return [e for e in candidates if _could_be(e, search) and not _is_older(e, doubt)]
 
 
-def _after_silence(  # noqa: PLR0911 - each return is one line of ADR 7's table
+def _after_silence(
     payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
     moved = _moved(payment, before)
-    if moved == 0 and (before.cancellation_ids is None or not candidates):
+    new = bool(candidates) and before.cancellation_ids is not None
+    if moved == 0 and not new:
         return None
     if not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
-    if moved < search.amount and before.cancellation_ids is None:
-        return None
-    if moved < search.amount and candidates:
-        return Unclear("the history shows a new cancellation that the balance does not show")
+    if moved < search.amount:
+        return Unclear("the history shows a cancellation that the balance does not show") if new else None
+    return _unclaimed(payment, before, search, doubt, candidates)
+
+
+def _unclaimed(
+    payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
+) -> Own | Unclear | None:
+    """Ours, if no other request has it or may have it, and nothing speaks against it."""
     siblings = doubt.siblings()
     candidates = [e for e in candidates if e.cancellation_id not in siblings.cancellation_ids]
     if not candidates:

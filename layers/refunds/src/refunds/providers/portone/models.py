@@ -28,6 +28,7 @@ from refunds.providers.fields import (
     OptionalText,
     ProviderModel,
     Whole,
+    Word,
 )
 
 
@@ -83,7 +84,7 @@ class Payment(ProviderModel):
     merchant_uid: Identifier
     amount: Amount
     cancel_amount: Amount
-    status: Identifier
+    status: Word
     cancel_history: Annotated[tuple[Cancellation, ...], BeforeValidator(_nothing_is_empty)] = ()
 
     currency: OptionalText = None

@@ -1,0 +1,66 @@
+"""``refundctl pause``, ``refundctl resume`` and ``refundctl sending``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from refundctl.connection import Target
+from refundctl.option_groups import with_option_groups
+from refundctl.output import Output
+from refunds.operators.desk import Desk
+from refunds.operators.lanes import chosen
+from refunds.operators.sending import SendingSwitch, Switched
+
+CancelTypes = Annotated[
+    list[str] | None, typer.Option("--type", "-t", help="Cancel type; again for more. Without it, every one.")
+]
+
+
+@with_option_groups
+def pause(
+    target: Target,
+    output: Output,
+    *,
+    cancel_type: CancelTypes = None,
+    single_events: Annotated[
+        bool,
+        typer.Option(
+            "--single-events",
+            help="Also stop events that invoke functions directly; Lambda keeps them 6 hours.",
+        ),
+    ] = False,
+) -> None:
+    """Stop sending. Everything stays queued, no receive is used up; what was received already ends."""
+    desk = target.desk()
+    lanes = chosen(desk.lanes, cancel_type or ())
+    _report(_switch(desk).pause(lanes, single_events=single_events), output)
+    output.say("Queues keep messages for 4 days. `refundctl resume` goes on.")
+
+
+@with_option_groups
+def resume(target: Target, output: Output, *, cancel_type: CancelTypes = None) -> None:
+    """Send again."""
+    desk = target.desk()
+    _report(_switch(desk).resume(chosen(desk.lanes, cancel_type or ())), output)
+
+
+@with_option_groups
+def sending(target: Target, output: Output) -> None:
+    """Whether each cancel type is sending or paused."""
+    desk = target.desk()
+    _report(_switch(desk).state(desk.lanes), output)
+
+
+def _switch(desk: Desk) -> SendingSwitch:
+    return SendingSwitch(desk.aws("lambda"), desk.aws("sqs"))
+
+
+def _report(switched: Sequence[Switched], output: Output) -> None:
+    for one in switched:
+        output.row("sending", cancel_type=one.cancel_type, state=one.state.value)
+    output.table(
+        "Sending", ["cancel type", "state"], [(one.cancel_type, one.state.value) for one in switched]
+    )

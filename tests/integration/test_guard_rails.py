@@ -1,0 +1,180 @@
+"""Pause, limits and circuit breaker of the deployed template."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.demo.play import cancel_request_id, dead_letters, pascal, send_events
+from local.demo.scenario import Request
+from local.demo.scenarios import Cast
+from local.simulator.control import SimulatorControl
+from local.stack import Options, OutcomeLog, Stack, start
+from refunds.operators.lanes import Lane, lanes_of_outputs
+from refunds.operators.sending import Sending, SendingSwitch
+
+_RECEIVES = 3
+_VISIBILITY_SECONDS = 8
+_PATIENCE_SECONDS = 120.0
+_PARAMETERS = {
+    "MaxReceiveCount": str(_RECEIVES),
+    "FunctionTimeout": str(_VISIBILITY_SECONDS),
+    "PaymentCancelVisibilityTimeout": str(_VISIBILITY_SECONDS),
+    "PaymentCancelLimitLargestWon": "5000",
+    "OrderCancelLimitPerHour": "3",
+    "CircuitFailures": "3",
+    # Longer than the longest wait between two receives: nobody is the probe on every receive.
+    "CircuitCoolDownSeconds": "10",
+    "CvsRevokeMaximumConcurrency": "2",
+}
+
+
+@pytest.fixture(scope="module")
+def railed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A local stack with limits and a circuit breaker, three receives and a short visibility timeout."""
+    with start(Options(tmp_path_factory.mktemp("railed"), parameters=_PARAMETERS)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def providers(railed: Stack) -> Iterator[SimulatorControl]:
+    assert railed.simulator_url is not None
+    with SimulatorControl(railed.simulator_url) as control:
+        yield control
+
+
+@pytest.fixture(scope="module")
+def accounting(railed: Stack) -> Iterator[OutcomeLog]:
+    with OutcomeLog.attach(railed) as log:
+        yield log
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return Cast(run=uuid.uuid4().hex[:8])
+
+
+@pytest.fixture
+def switch(railed: Stack) -> SendingSwitch:
+    return SendingSwitch(railed.aws.functions, railed.aws.sqs)
+
+
+def lanes(stack: Stack, *names: str) -> list[Lane]:
+    return [lane for lane in lanes_of_outputs(stack.outputs) if lane.cancel_type in names]
+
+
+def refunds(cast: Cast, count: int, amount: int = 1_000) -> list[Request]:
+    return [
+        cast.request("payment_cancel", number, {"imp_uid": cast.payment(number), "amount": amount})
+        for number in range(count)
+    ]
+
+
+def waiting(stack: Stack, output: str) -> int:
+    """Messages that can be received, and those received but not deleted."""
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = stack.aws.sqs.get_queue_attributes(QueueUrl=stack.outputs[output], AttributeNames=names)
+    return sum(int(count) for count in attributes["Attributes"].values())
+
+
+def letters(stack: Stack, cancel_type: str, requests: list[Request]) -> list[str]:
+    """The error codes of these requests' messages in the DLQ."""
+    ids = {request.cancel_request_id for request in requests}
+    found = [one for one in dead_letters(stack, [cancel_type]) if cancel_request_id(one["Body"]) in ids]
+    return [one["MessageAttributes"]["error_code"]["StringValue"] for one in found]
+
+
+def test_a_pause_holds_two_hundred_messages(
+    railed: Stack, providers: SimulatorControl, accounting: OutcomeLog, cast: Cast, switch: SendingSwitch
+) -> None:
+    """Paused for longer than all receives would take, nothing reaches the DLQ; resumed, all is refunded."""
+    count = 200
+    requests = refunds(cast, count)
+    providers.seed_payments(*(cast.paid(number) for number in range(count)))
+    (paused,) = switch.pause(lanes(railed, "payment_cancel"))
+    assert paused.state is Sending.PAUSED
+    send_events(railed, requests)
+    time.sleep(_RECEIVES * _VISIBILITY_SECONDS + 2)
+    assert waiting(railed, "PaymentCancelQueueUrl") == count
+    assert waiting(railed, "PaymentCancelDlqUrl") == 0
+    assert providers.requests(cast.payment(0)) == []
+    (resumed,) = switch.resume(lanes(railed, "payment_cancel"))
+    assert resumed.state is Sending.ENABLED
+    accounting.wait_for_requests([one.cancel_request_id for one in requests], _PATIENCE_SECONDS)
+    assert [len(providers.ledger(cast.payment(number))) for number in range(count)] == [1] * count
+    assert letters(railed, "payment_cancel", requests) == []
+
+
+def test_a_pause_can_close_the_functions(railed: Stack, cast: Cast, switch: SendingSwitch) -> None:
+    """With single events paused too, nobody can invoke a function until sending is resumed."""
+    name = railed.outputs["VbankRevokeFunctionName"]
+    revoke = lanes(railed, "vbank_revoke")
+    event = json.dumps(cast.request("vbank_revoke", 1, {"imp_uid": cast.payment(1)}).detail()).encode()
+    switch.pause(revoke, single_events=True)
+    with pytest.raises(ClientError, match="TooManyRequests"):
+        railed.aws.functions.invoke(FunctionName=name, Payload=event)
+    switch.resume(revoke)
+    answer = railed.aws.functions.invoke(FunctionName=name, Payload=event)
+    assert json.loads(answer["Payload"].read())["outcome"] == "failed"
+
+
+def test_a_refund_above_the_limit_is_parked(
+    railed: Stack, providers: SimulatorControl, accounting: OutcomeLog, cast: Cast
+) -> None:
+    """Nothing is sent, accounting is told, and the message waits for a person."""
+    requests = [refunds(cast, 1, amount=5_001)[0]]
+    providers.seed_payments(cast.paid(0))
+    send_events(railed, requests)
+    (request_id,) = (one.cancel_request_id for one in requests)
+    accounting.wait_for_requests([request_id], _PATIENCE_SECONDS)
+    assert accounting.of(request_id)[0]["error"]["code"] == "LIMIT_EXCEEDED"
+    assert providers.ledger(cast.payment(0)) == []
+    assert letters(railed, "payment_cancel", requests) == ["LIMIT_EXCEEDED"]
+
+
+def test_orders_of_an_hour_are_limited(
+    railed: Stack, providers: SimulatorControl, accounting: OutcomeLog, cast: Cast
+) -> None:
+    """Of five orders in an hour that allows three, three are cancelled and two wait, none is lost."""
+    item = {"seq": 1, "itemType": "PHYSICAL", "itemId": "P1", "quantity": 1, "amount": 1_000}
+    requests = [
+        cast.request(
+            "order_cancel",
+            number,
+            {"orderNo": cast.order(number), "totalCancelAmount": 1_000, "items": [item]},
+        )
+        for number in range(5)
+    ]
+    providers.seed_orders(*({"orderNo": cast.order(number), "items": [item]} for number in range(5)))
+    send_events(railed, requests)
+    accounting.wait_for_requests([one.cancel_request_id for one in requests], _PATIENCE_SECONDS)
+    ended = sorted(accounting.of(one.cancel_request_id)[0]["outcome"] for one in requests)
+    assert ended == ["parked", "parked", "succeeded", "succeeded", "succeeded"]
+    assert sum(len(providers.ledger(cast.order(number))) for number in range(5)) == 3
+    assert letters(railed, "order_cancel", requests) == ["LIMIT_EXCEEDED"] * 2
+
+
+def test_an_outage_does_not_burn_receives(
+    railed: Stack, providers: SimulatorControl, accounting: OutcomeLog, cast: Cast
+) -> None:
+    """An outage longer than all receives sends nothing to the DLQ; after it everything is carried out."""
+    count = 30
+    requests = [
+        cast.request("cvs_revoke", number, {"imp_uid": cast.payment(number)}) for number in range(count)
+    ]
+    providers.seed_payments(*(cast.paid(number, pay_method="cvs", status="ready") for number in range(count)))
+    providers.start_outage()
+    send_events(railed, requests)
+    time.sleep(_RECEIVES * 8)
+    assert [accounting.of(one.cancel_request_id) for one in requests] == [[]] * count
+    assert waiting(railed, f"{pascal('cvs_revoke')}DlqUrl") == 0
+    providers.end_outage()
+    accounting.wait_for_requests([one.cancel_request_id for one in requests], _PATIENCE_SECONDS)
+    assert {accounting.of(one.cancel_request_id)[0]["outcome"] for one in requests} == {"succeeded"}
+    assert [len(providers.ledger(cast.payment(number))) for number in range(count)] == [1] * count
