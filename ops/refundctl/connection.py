@@ -53,7 +53,10 @@ class Target:
     hold: Annotated[
         int,
         typer.Option(
-            "--hold", min=1, max=43_200, help="Seconds a message looked at is hidden from others, at most."
+            "--hold",
+            min=1,
+            max=43_200,
+            help="Seconds a message looked at stays hidden if refundctl is killed, at least.",
         ),
     ] = 120
     _connected: ExitStack = field(default_factory=ExitStack, init=False, repr=False)

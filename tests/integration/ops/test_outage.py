@@ -50,12 +50,15 @@ def test_the_list_explains_an_outage_and_leaves_every_message_where_it_is(
 
 def test_verdicts_come_from_the_ledger_when_the_provider_is_out(shell: Shell, fallen: list[Case]) -> None:
     """A forecast during the outage says what would be sent, and that nobody could be asked."""
-    told = shell.run("dlq", "replay", "--type", "payment_cancel", "--error-code", "PROVIDER_UNAVAILABLE")
+    chosen = ("--type", "payment_cancel", "--error-code", "PROVIDER_UNAVAILABLE")
+    told = shell.run("dlq", "replay", *chosen)
     rows = {row["cancel_request_id"]: row for row in told.of("message")}
     mine = [rows[case.cancel_request_id] for case in fallen if case.cancel_type == "payment_cancel"]
     assert {row["verdict"] for row in mine} == {"safe"}
     assert all("could not be asked now" in row["verdict_why"] for row in mine)
     assert told.of("replay") == [{"type": "replay", "replayed": 0, "failed": 0, "executed": False}]
+    oldest = shell.run("dlq", "replay", *chosen, "--limit", "3", "--no-ask").of("message")
+    assert [row["sent_at"] for row in oldest] == [row["sent_at"] for row in told.of("message")[:3]]
 
 
 def test_a_replay_that_is_killed_and_started_again_refunds_each_once(
@@ -79,7 +82,7 @@ def test_a_replay_that_is_killed_and_started_again_refunds_each_once(
         ended = shell.ended(running)
         if how is signal.SIGKILL:
             assert ended.code == -how
-            eventually(lambda: held(stack) == 0, 10.0)
+            eventually(lambda: held(stack) == 0, 60.0)
         else:
             assert (ended.code, held(stack)) == (130, 0), ended.stderr
     last = shell.run("dlq", "replay", *order, "--yes", "--reason", "outage over", "--by", "kim")

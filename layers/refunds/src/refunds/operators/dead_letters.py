@@ -3,7 +3,8 @@
 SQS can only show a message by hiding it for a while. A ``Look`` hides each message once, for as long
 as the look lasts, and shows all of them again at its end, also when it is interrupted. What is held at
 any time is one receive; the receipts of what was seen wait in an unnamed temporary file. Killed
-without a chance to clean up, it leaves messages hidden for at most ``hold`` seconds.
+without a chance to clean up, it leaves messages hidden for ``hold`` seconds, or for twice as long as the
+look had lasted.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _RECEIVE_LIMIT: Final = 10  # messages in one receive or batch request (AWS limit)
 _BATCH_BYTES: Final = 256 * 1024  # of one SendMessageBatch; AWS allows 1 MiB, and one message may have it
+_MAX_VISIBILITY: Final = 43_200  # seconds (AWS limit)
 _LONG_POLL: Final = 1  # seconds; any long poll asks all of a queue's servers, a short one only some
 
 #: Where the error code would stand, for messages that the functions did not put into the DLQ themselves.
@@ -133,7 +135,7 @@ class Look:
     Use as a context manager: its end makes every message visible again that was not removed.
 
     Args:
-        hold: seconds for which SQS hides a message that was seen.
+        hold: seconds for which SQS hides a message that was seen, at least.
         as_of: UNIX seconds by SQS's clock; younger messages belong to the next look.
         clock: seconds, monotonic.
         size: messages per receive, 1 … 10.
@@ -154,6 +156,7 @@ class Look:
         self._hold = hold
         self._as_of = as_of
         self._clock = clock
+        self._began = clock()
         self._size = size
         self._seen: set[str] = set()
         self._removed: set[str] = set()
@@ -210,12 +213,17 @@ class Look:
         answer = self._client.receive_message(
             QueueUrl=self._lane.dlq_url,
             MaxNumberOfMessages=self._size,
-            VisibilityTimeout=self._hold,
+            VisibilityTimeout=self._hiding(),
             WaitTimeSeconds=_LONG_POLL,
             MessageSystemAttributeNames=["SentTimestamp"],
             MessageAttributeNames=["All"],
         )
         return answer.get("Messages", [])
+
+    def _hiding(self) -> int:
+        """Seconds, more and more: messages seen long ago must not keep coming before those never seen."""
+        elapsed = self._clock() - self._began
+        return min(max(self._hold, int(2 * elapsed)), _MAX_VISIBILITY)
 
     def _is_news(self, letter: Letter) -> bool:
         known = letter.message_id in self._seen
@@ -242,7 +250,7 @@ class DeadLetters:
 
     Args:
         clock: UNIX seconds, close to SQS's own clock.
-        hold: seconds for which a message that was looked at is hidden from others, at most.
+        hold: seconds for which a message that was looked at is hidden from others, at least.
     """
 
     def __init__(self, client: SQSClient, *, clock: Callable[[], float], hold: int) -> None:

@@ -41,7 +41,7 @@ class Desk:
     Attributes:
         make_aws_client: makes a botocore client of a service.
         lanes: where the messages of each cancel type wait.
-        hold: seconds for which a dead letter that is looked at stays hidden from others, at most.
+        hold: seconds for which a dead letter that is looked at stays hidden from others, at least.
         clock: UNIX seconds, as AWS and the functions tell them.
         observe: learns of every request to a provider.
     """
