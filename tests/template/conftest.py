@@ -33,10 +33,18 @@ def source() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def expanded(source: dict[str, Any]) -> Expanded:
     """template.yaml as CloudFormation gets it."""
-    packaged = copy.deepcopy(source)
+    return expand(source)
+
+
+def expand(source: Mapping[str, Any]) -> Expanded:
+    """A template as CloudFormation gets it; what its code is called says only whether it is the same."""
+    packaged = copy.deepcopy(dict(source))
     for resource in packaged["Resources"].values():
         for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
-            resource["Properties"][code] = "s3://bucket/key"  # where `sam package` puts it
+            path = resource["Properties"][code]
+            resource["Properties"][code] = (
+                f"s3://bucket/{path.removeprefix('s3://')}"  # as `sam package` puts it
+            )
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_DEFAULT_REGION", "ap-northeast-2")
         return Expanded(transform(packaged, {}, _NoManagedPolicies()))
