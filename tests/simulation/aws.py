@@ -77,8 +77,9 @@ class Bus:
 
 @dataclass(slots=True)
 class Message:
-    """A message of the queue; ``key`` is the cancel request it carries."""
+    """A message of the queue of a cancel type; ``key`` is the cancel request it carries."""
 
+    kind: str
     message_id: str
     body: str
     key: str
@@ -118,8 +119,15 @@ class Queue:
     """
 
     def __init__(
-        self, gate: Gate, *, clock: Callable[[], float], key_of: Callable[[str], str], max_receives: int
+        self,
+        kind: str,
+        gate: Gate,
+        *,
+        clock: Callable[[], float],
+        key_of: Callable[[str], str],
+        max_receives: int,
     ) -> None:
+        self._kind = kind
         self.messages: dict[str, Message] = {}
         self.dlq: list[DeadLetter] = []
         self.max_receives = max_receives
@@ -131,7 +139,7 @@ class Queue:
     def send(self, body: str, *, delay: float = 0.0) -> Message:
         """Put a message in, as a rule, a publisher or a redrive does."""
         self._sent += 1
-        message = Message(f"m{self._sent}", body, self._key_of(body), self._clock() + delay)
+        message = Message(self._kind, f"m{self._sent}", body, self._key_of(body), self._clock() + delay)
         self.messages[message.message_id] = message
         return message
 
@@ -173,15 +181,31 @@ class Queue:
         if fault is not None:
             raise NoAnswer
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: Any) -> None:  # noqa: N803
-        """Put a copy into the DLQ."""
-        fault = self._gate.enter(Call.DEAD_LETTER)
-        assert QueueUrl == DLQ_URL
+    def send_message(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803
+        MessageBody: str,  # noqa: N803
+        MessageAttributes: dict[str, dict[str, str]],  # noqa: N803
+        DelaySeconds: int = 0,  # noqa: N803
+    ) -> None:
+        """Put a copy into the DLQ, or, held back, into the queue again."""
+        held = QueueUrl == QUEUE_URL
+        fault = self._gate.enter(Call.HOLD if held else Call.DEAD_LETTER)
         if fault is not None and fault.effect == "not sent":
             raise NoAnswer
         attributes = {name: value["StringValue"] for name, value in MessageAttributes.items()}
         assert all(attributes.values()), "SQS refuses an empty attribute"
-        self.dlq.append(DeadLetter(MessageBody, self._key_of(MessageBody), attributes))
-        self._gate.note(f"  DLQ {attributes['error_code']}")
+        if held:
+            assert 0 <= DelaySeconds <= 900
+            self.send(MessageBody, delay=DelaySeconds)
+        else:
+            self.dlq.append(DeadLetter(MessageBody, self._key_of(MessageBody), attributes))
+            self._gate.note(f"  DLQ {attributes['error_code']}")
         if fault is not None:
             raise NoAnswer
+
+    def keeps(self, body: str, *, but: str) -> bool:
+        """Whether a copy of a message, other than the message ``but`` itself, is in the queue or the DLQ."""
+        waiting = any(m.body == body and m.message_id != but for m in self.messages.values())
+        return waiting or any(letter.body == body for letter in self.dlq)

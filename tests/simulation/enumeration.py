@@ -111,7 +111,7 @@ def _anything(_number: int, scenario: Scenario, call: Call) -> tuple[Fault, ...]
     own = _credible(scenario, faults.BY_CALL[call])
     rival = (faults.RIVAL,) if len(scenario.wanted) > 1 else ()
     around = _somebody_else(scenario) if call in _QUESTIONS_AND_ORDERS else ()
-    return (faults.DEATH, *faults.DELIVERIES, *rival, *around, *own)
+    return (faults.DEATH, *faults.DELIVERIES, faults.SWEPT, *rival, *around, *own)
 
 
 def _credible(scenario: Scenario, own: tuple[Fault, ...]) -> tuple[Fault, ...]:

@@ -40,6 +40,7 @@ LATER_DUPLICATE: Final = Fault(
 )
 SKEWED: Final = _meanwhile("a duplicate whose clock is 150 s ahead", "duplicate", skew=150)
 RIVAL: Final = _meanwhile("the other request is delivered", "rival")
+SWEPT: Final = Fault("frozen until the sweeper asks", Kind.MEANWHILE, effect="sweep", sleep=700.0)
 DELIVERIES: Final = (DUPLICATE, LATER_DUPLICATE, ZOMBIE, SKEWED)
 
 
@@ -172,6 +173,7 @@ BY_CALL: Final[Mapping[Call, tuple[Fault, ...]]] = {
     Call.BATCH_GET: (AWS_NOT_SENT,),
     Call.PUBLISH: (AWS_NOT_SENT, THROTTLED, FIRST_ENTRY, LAST_ENTRY, AWS_LOST),
     Call.HIDE: (AWS_NOT_SENT, AWS_LOST),
+    Call.HOLD: (AWS_NOT_SENT, AWS_LOST),
     Call.DEAD_LETTER: (AWS_NOT_SENT, AWS_LOST),
     Call.RETURN: (),
 }

@@ -30,6 +30,7 @@ class Call(StrEnum):
     BATCH_GET = "batch_get"
     PUBLISH = "publish"
     HIDE = "hide"
+    HOLD = "hold"
     DEAD_LETTER = "dead_letter"
     RETURN = "return"
 

@@ -192,9 +192,8 @@ def amounts_are_sent_as_integers(_s: Simulation, sent: Sent) -> str | None:
 
 
 def a_message_is_acknowledged_only_after_its_outcome(s: Simulation, message: Message) -> str | None:
-    """Acknowledged means: the final outcome is published, or a copy waits in the DLQ."""
-    kind, _, _request = message.key.partition("#")
-    if any(letter.body == message.body for letter in s.queues[kind].dlq):
+    """Acknowledged means: the final outcome is published, or a copy waits in the DLQ or in the queue."""
+    if s.queues[message.kind].keeps(message.body, but=message.message_id):
         return None
     if _has_ended(s, message.key):
         return None

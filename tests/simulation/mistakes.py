@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from decimal import Decimal
 
+    from refunds.deadline import Deadline
     from refunds.disposition import Reason
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
@@ -121,6 +122,10 @@ class _Around:
     def amount(self, request: Any, before: Before) -> Decimal:
         """As the operation says."""
         return self.operation.amount(request, before)
+
+    def warm_up(self, deadline: Deadline) -> None:
+        """As the operation does."""
+        self.operation.warm_up(deadline)
 
     def looks_first(self, request: Any) -> bool:
         """As the operation says."""

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from refunds.batch import Intake
 from refunds.cancel_types import CancelType, cancel_type
+from refunds.holding import Holding
 from refunds.ledger import Ledger
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
@@ -26,9 +27,11 @@ from tests.simulation.gate import Call
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from refunds.calls import Call as ProviderCall
     from refunds.contracts.outbound import Outcome
     from refunds.disposition import Hold, Reason, Source
     from refunds.operation import Operation
+    from refunds.policy import Policy
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
 
@@ -92,6 +95,9 @@ class Watcher:
     def held(self, hold: Hold) -> None:
         """Nothing to do."""
 
+    def called(self, call: ProviderCall) -> None:
+        """Nothing to do."""
+
     def flush(self) -> None:
         """Nothing to do."""
 
@@ -114,6 +120,10 @@ def _record_of(_simulation: Simulation, message: Message) -> dict[str, Any]:
     return message.record()
 
 
+def _watcher(policy: Policy, aliases: Mapping[str, str]) -> Watcher:
+    return Watcher(policy.cancel_type, aliases)
+
+
 @dataclass(frozen=True)
 class Wiring:
     """The parts a process is made of: the product's own, unless a breakage puts another one in its place.
@@ -122,15 +132,17 @@ class Wiring:
         operation: wraps the provider operation.
         client: wraps the ledger's client.
         record: a message as the function sees it.
+        watcher: stands in for the telemetry.
     """
 
     exchange: type[Exchange] = Exchange
     ledger: type[Ledger] = Ledger
     publisher: type[Publisher] = Publisher
     queue: type[MessageQueue] = MessageQueue
-    operation: Callable[[Operation[Any]], Any] = _as_it_is
+    operation: Callable[[Operation[Any]], Operation[Any]] = _as_it_is
     client: Callable[[Any], Any] = _as_it_is
     record: Callable[[Simulation, Message], dict[str, Any]] = _record_of
+    watcher: Callable[[Policy, Mapping[str, str]], Watcher] = _watcher
     lease_margin: float = LEASE_MARGIN
 
 
@@ -165,20 +177,24 @@ class Process:
         self.kind = kind
         self.skew = skew
         self.simulation = simulation
-        self.watcher = Watcher(kind.policy.cancel_type, simulation.aliases)
         self.wiring = simulation.setting.wiring
+        self.watcher = self.wiring.watcher(kind.policy, simulation.aliases)
         self.started_at = len(simulation.gate.calls)
         self.end = simulation.clock.now + FUNCTION_TIMEOUT
         self.ended = False
         self._owners = 0
-        self._operation = simulation.environments.take(kind) or self.wiring.operation(
+        self.operation = simulation.environments.take(kind) or self.wiring.operation(
             kind.operation(self._clients())
         )
+        client = self.wiring.client(simulation.table)
+        self.ledger = self.wiring.ledger(client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
+        bus: Any = simulation.bus
+        self.publisher = self.wiring.publisher(bus, "accounting")
         self.intake = self._build()
 
     def survived(self) -> None:
         """The environment waits for the next batch, with its access token."""
-        self.simulation.environments.keep(self.kind, self._operation)
+        self.simulation.environments.keep(self.kind, self.operation)
 
     def wall_clock(self) -> float:
         """UNIX seconds, as this process believes."""
@@ -186,30 +202,34 @@ class Process:
 
     def _build(self) -> Intake[Any]:
         simulation, policy, wiring = self.simulation, self.kind.policy, self.wiring
-        client = wiring.client(simulation.table)
-        ledger = wiring.ledger(client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
         service: RefundService[Any] = RefundService(
-            policy, self._operation, ledger, timing=self._timing(), new_owner=self._new_owner
+            policy, self.operation, self.ledger, timing=self._timing(), new_owner=self._new_owner
         )
         queue: Any = simulation.queues[policy.cancel_type]
-        bus: Any = simulation.bus
         watcher: Any = self.watcher
         return Intake(
             policy,
-            self._operation,
+            self.operation,
             service,
-            publisher=wiring.publisher(bus, "accounting"),
+            publisher=self.publisher,
             queue=wiring.queue(queue, QUEUE_URL, DLQ_URL, clock=self.wall_clock),
             schedule=RetrySchedule(BACKOFF, simulation.setting.chance),
             telemetry=watcher,
             max_receive_count=queue.max_receives,
             workers=InlineExecutor(),
+            holding=self._holding(),
+        )
+
+    def _holding(self) -> Holding:
+        setting = self.simulation.setting
+        return Holding(
+            None, paused=setting.paused(), longest=3600, clock=self.wall_clock, chance=setting.chance
         )
 
     def _clients(self) -> ProviderClients:
         simulation = self.simulation
         return ProviderClients(
-            exchange=self.wiring.exchange(simulation.http, TIMEOUTS),
+            exchange=self.wiring.exchange(simulation.http, TIMEOUTS, observe=self.watcher.called),
             credentials=CredentialSource(self._read_secret, clock=simulation.clock),
             portone_base_url="https://portone.invalid",
             ebp_base_url="https://ebp.invalid",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _FAULT_RATES: Final = (0.0, 0.02, 0.05, 0.1, 0.25)
 _SKEWS: Final = (0.0, 0.0, 0.0, 0.0, 0.3, -0.3, 5.0, -5.0, 150.0)
 _INDEX_LAG: Final = 0.03
+_PAUSED: Final = 0.03
 _KEPT_REASONS: Final = ("verbatim", "verbatim", "verbatim", "dropped", "truncated:12", "replaced:PG 취소")
 _AMOUNTS: Final = (1_000, 2_000, 3_000, 3_000, 5_000)
 _QUESTIONS_AND_ORDERS: Final = frozenset({Call.LOOKUP, Call.DETAIL, Call.CANCEL, Call.REVOKE})
@@ -56,7 +57,7 @@ class Dice:
 
     def _other_delivery(self) -> Fault:
         if self._random.random() < 0.5:
-            return self._random.choice((*faults.DELIVERIES, faults.RIVAL))
+            return self._random.choice((*faults.DELIVERIES, faults.SWEPT, faults.RIVAL))
         whose = self._random.choice(("duplicate", "redelivery", "rival"))
         return faults.held(whose, self._random.randrange(9), self._random.choice(_SKEWS))
 
@@ -91,6 +92,7 @@ class History:
             index_lag=_INDEX_LAG,
             plain_http=True,
             warm=True,
+            paused=lambda: self._random.random() < _PAUSED,
         )
         self.simulation = Simulation(dice, watch, setting)
         dice.simulation = watch.simulation = self.simulation
@@ -218,7 +220,9 @@ class History:
             elif redrives:
                 redrives -= 1
                 simulation.clock.advance(600)
-                for queue in simulation.queues.values():
+                for name, queue in simulation.queues.items():
+                    if self._random.random() < 0.5:
+                        simulation.sweep(name)
                     queue.redrive()
             else:
                 return
@@ -230,7 +234,7 @@ class History:
             return []
         first = min(waiting, key=lambda message: (message.visible_at, message.message_id))
         simulation.clock.now = max(simulation.clock.now, first.visible_at)
-        kind = first.key.partition("#")[0]
+        kind = first.kind
         ready = [
             m
             for m in simulation.queues[kind].messages.values()

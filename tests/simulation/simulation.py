@@ -11,12 +11,14 @@ import httpx
 
 from local.simulator import World
 from local.simulator.movements import Movement
+from refunds.aws.errors import AwsError
 from refunds.deadline import Deadline
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
 from tests.simulation.oracle import Books, Sent
 from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Environments, Process, Wiring
 from tests.simulation.providers import GatedTransport, PlainHttp, ProviderGate
+from tests.simulation.sweeping import sweep
 from tests.simulation.table import Item, Table
 
 if TYPE_CHECKING:
@@ -85,6 +87,10 @@ class _Held:
     error: BaseException | None = None
 
 
+def _as_it_is(transport: httpx.BaseTransport) -> httpx.BaseTransport:
+    return transport
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a history takes place in.
@@ -96,6 +102,8 @@ class Setting:
         index_lag: seconds until the ledger's indexes show an item.
         plain_http: go to the providers without httpx.
         warm: an environment works on batch after batch, with the access token it has.
+        paused: whether an invocation finds that nothing is to be sent at present.
+        around: wraps the transport to the providers.
     """
 
     chance: Callable[[], float] = lambda: 0.5
@@ -104,6 +112,8 @@ class Setting:
     index_lag: float = 0.0
     plain_http: bool = False
     warm: bool = False
+    paused: Callable[[], bool] = lambda: False
+    around: Callable[[httpx.BaseTransport], httpx.BaseTransport] = _as_it_is
 
 
 class Simulation:
@@ -126,7 +136,7 @@ class Simulation:
         self.table = Table(self.gate, self._wrote, clock=self.clock, index_lag=setting.index_lag)
         self.bus = Bus(self.gate, self._published)
         self.queues = {
-            name: Queue(self.gate, clock=self.clock, key_of=key_of, max_receives=setting.max_receives)
+            name: Queue(name, self.gate, clock=self.clock, key_of=key_of, max_receives=setting.max_receives)
             for name in CANCEL_TYPES
         }
         self.wanted: dict[str, Wanted] = {}
@@ -162,7 +172,7 @@ class Simulation:
     def deliver(self, messages: Iterable[Message], *, skew: float = 0.0) -> None:
         """One receive: a process works on the messages, which are of one cancel type."""
         messages = list(messages)
-        name = messages[0].key.partition("#")[0]
+        name = messages[0].kind
         queue = self.queues[name]
         received = queue.receive(messages)
         if not received:
@@ -185,6 +195,22 @@ class Simulation:
             self.observer.acknowledged(message)
         self._release()
         self.observer.delivered()
+
+    def sweep(self, name: str) -> None:
+        """The sweeper runs; it is a process like any other, and dies like one."""
+        if self._depth >= MAX_DEPTH:
+            return
+        process = Process(self, CANCEL_TYPES[name], len(self.processes) + 1, 0.0)
+        self.processes[process.number] = process
+        self.gate.note(f"sweep {process.number}")
+        outer, self.process, self._depth = self.process, process, self._depth + 1
+        try:
+            sweep(process)
+        except (ProcessDied, AwsError) as error:
+            self.gate.note(f"sweep {process.number} ends with {type(error).__name__}")
+        finally:
+            self.process, self._depth = outer, self._depth - 1
+            process.ended = True
 
     def finish(self) -> None:
         """The faults stop, operators redrive the DLQs, and what is late arrives."""
@@ -250,6 +276,9 @@ class Simulation:
         self.clock.advance(fault.sleep)
         if name == "somebody":
             self._somebody(rest, fault.argument)
+        elif name == "sweep":
+            assert self.process is not None
+            self.sweep(self.process.kind.policy.cancel_type)
         else:
             self._deliver_meanwhile(name, rest, fault)
 
@@ -257,7 +286,7 @@ class Simulation:
         if self._depth >= MAX_DEPTH or not self.current:
             return
         message = self._in_hand()
-        queue = self.queues[message.key.partition("#")[0]]
+        queue = self.queues[message.kind]
         if whose == "redelivery":
             self.clock.advance(ZOMBIE_SLEEP)
             again = queue.messages.get(message.message_id)
@@ -284,7 +313,7 @@ class Simulation:
 
     def _somebody(self, action: str, amount: int) -> None:
         """Somebody at the provider's console; ``cancel silently`` gives no reason there."""
-        wanted = self.wanted.get(self._in_hand().key)
+        wanted = self.wanted.get(self._who()[0])
         if wanted is None:
             return
         what, _, silently = action.partition(" ")
@@ -348,7 +377,7 @@ class Simulation:
 
     def _real_http(self) -> httpx.Client:
         transport = GatedTransport(self.providers, self.world, self.clock.advance)
-        return httpx.Client(transport=transport, trust_env=False)
+        return httpx.Client(transport=self.setting.around(transport), trust_env=False)
 
     def _plain_http(self) -> PlainHttp:
         return PlainHttp(self.providers, self.world, self.clock.advance)
