@@ -23,7 +23,7 @@ from refunds.operators.audit import Actor
 from refunds.operators.dead_letters import Letter, Selection
 from refunds.operators.desk import Desk
 from refunds.operators.lanes import Lane, chosen
-from refunds.operators.masking import mask_body
+from refunds.operators.masking import mask, mask_body
 from refunds.operators.pace import Pace
 from refunds.operators.repair import NotRepairable, check, patched
 from refunds.operators.replay import USUAL, Judged, Plan
@@ -140,7 +140,7 @@ def show_message(
     for letter, judgement in zip(found, desk.judge(asks=ask).judge(found), strict=True):
         facts = _summary(letter) | {"verdict": judgement.verdict.value, "verdict_why": judgement.why}
         body = mask_body(letter.body)
-        output.row("message", **facts, attributes=dict(letter.attributes), body=body)
+        output.row("message", **facts, attributes=mask(dict(letter.attributes)), body=body)
         shown = facts | {"sent_at": iso(letter.sent_at)}
         output.table(letter.message_id, ["", ""], list(shown.items()))
         output.say(_pretty(body))
