@@ -6,6 +6,7 @@ deployed function: an operator works with the settings that the functions work w
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
@@ -18,7 +19,7 @@ from typing import Annotated, Any, Final, Self
 
 import typer
 from botocore.config import Config
-from botocore.session import get_session
+from botocore.session import Session, get_session
 
 from refunds.errors import ConfigurationError
 from refunds.operators.desk import Desk
@@ -119,8 +120,13 @@ def _remote(stack: str, region: str | None) -> tuple[Callable[[str], Any], Mappi
     return make, outputs
 
 
+@functools.cache
+def _session() -> Session:
+    """Reads botocore's data files once in the life of a process."""
+    return get_session()
+
+
 def _factory(region: str | None, **options: Any) -> Callable[[str], Any]:
-    session = get_session()
     config = Config(
         max_pool_connections=_CONNECTIONS,
         connect_timeout=5,
@@ -129,7 +135,7 @@ def _factory(region: str | None, **options: Any) -> Callable[[str], Any]:
     )
 
     def make(service: str) -> Any:
-        return session.create_client(service, region_name=region, config=config, **options)
+        return _session().create_client(service, region_name=region, config=config, **options)
 
     return make
 
