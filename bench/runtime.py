@@ -65,8 +65,9 @@ class Environment:
 
     def __init__(self, function: Function, log: Path, *, cpu_share: float | None = None) -> None:
         self._port = free_port()
+        self.invocations = 0
         self._log = log.open("wb")
-        self._rie = subprocess.Popen(  # noqa: S603 - the emulator of this project's own environment
+        self._rie = subprocess.Popen(
             [
                 str(emulator()),
                 *("--log-level", "error"),
@@ -110,11 +111,16 @@ class Environment:
         connection.close()
         if "errorMessage" in answer or answer.get("batchItemFailures"):
             raise FunctionFailedError(f"{answer}; its log is {self._log.name}")
+        self.invocations += 1
         return Invocation(wall, self.cpu() - before, answer)
 
     def cpu(self) -> float:
         """Seconds of processor time its process has used, threads that ended included."""
         return time.clock_gettime(cpu_clock(self.pid))
+
+    def logged(self) -> int:
+        """Bytes its function and the emulator have logged."""
+        return os.fstat(self._log.fileno()).st_size
 
     def peak_memory(self) -> int:
         """Bytes: the largest resident set its process has had."""

@@ -25,6 +25,7 @@ class Seen:
     connections: dict[str, int] = field(default_factory=dict)
     requests: dict[str, dict[str, int]] = field(default_factory=dict)
     published: int = 0
+    write_units: int = 0
 
     def __sub__(self, earlier: Seen) -> Seen:
         """What came after ``earlier``."""
@@ -38,6 +39,7 @@ class Seen:
                 for name, operations in self.requests.items()
             },
             self.published - earlier.published,
+            self.write_units - earlier.write_units,
         )
 
     def calls(self, server: str) -> int:
@@ -59,7 +61,7 @@ class World:
         authority.issue_cert(LOOPBACK, "localhost").private_key_and_cert_chain_pem.write_to_path(
             str(certificate)
         )
-        self._process = subprocess.Popen(  # noqa: S603 - this project's own module
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.world", str(certificate), str(certificate)],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
@@ -77,6 +79,11 @@ class World:
         self.close()
 
     @property
+    def pid(self) -> int:
+        """Of the servers' process."""
+        return self._process.pid
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that send a function here."""
         return {
@@ -92,6 +99,7 @@ class World:
             {name: server["connections"] for name, server in servers.items()},
             {name: server["requests"] for name, server in servers.items()},
             traffic["published"],
+            traffic["write_units"],
         )
 
     def set_latency(self, latency: Latency) -> None:

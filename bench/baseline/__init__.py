@@ -1,1 +1,1 @@
-"""The documented way, to compare with: Powertools' batch and idempotency, as documented."""
+"""The documented way, to compare with: Powertools' batch processor and idempotency decorator."""

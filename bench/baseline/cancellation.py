@@ -142,7 +142,9 @@ class Refunds:
         return self._token
 
 
-@idempotent_function(data_keyword_argument="cancellation", persistence_store=persistence, config=config)
+@idempotent_function(  # type: ignore[untyped-decorator]
+    data_keyword_argument="cancellation", persistence_store=persistence, config=config
+)
 def _cancel_once(*, cancellation: dict[str, Any], refunds: Refunds) -> dict[str, Any]:
     outcome = refunds.cancel(cancellation)
     events.put_events(

@@ -32,7 +32,7 @@ class Control:
                     name: {"connections": traffic.connections, "requests": dict(traffic.requests)}
                     for name, traffic in self._traffic.items()
                 }
-                return _reply(seen | {"published": self._aws.published})
+                return _reply(seen | {"published": self._aws.published, "write_units": self._aws.write_units})
             case "/latency":
                 self._aws.latency = self._provider.latency = Latency(**sent)
                 return _reply({})
@@ -56,7 +56,7 @@ async def _serve(certificate: str, key: str) -> None:
         "provider": await serve(provider.answer, traffic["provider"], tls),
         "control": await serve(Control(aws, provider, traffic).answer, Traffic()),
     }
-    print(json.dumps(ports), flush=True)  # noqa: T201 - read by who started it
+    print(json.dumps(ports), flush=True)
     await asyncio.Event().wait()
 
 

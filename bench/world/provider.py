@@ -82,21 +82,22 @@ class Provider:
         path = request.path.partition("?")[0]
         match request.method, path:
             case "POST", "/users/getToken":
-                return self._reply("token", _token())
+                return self._reply("token", _token(), self.latency.token)
             case "POST", "/payments/cancel":
-                return self._reply("cancel", self._cancel(json.loads(request.body)))
+                return self._reply("cancel", self._cancel(json.loads(request.body)), self.latency.provider)
             case "GET", _ if path.startswith("/payments/"):
-                return self._reply("lookup", self._payment(path.removeprefix("/payments/")))
+                payment = self._payment(path.removeprefix("/payments/"))
+                return self._reply("lookup", payment, self.latency.provider)
         return Reply(b"{}", "unknown", status=HTTPStatus.NOT_FOUND)
 
-    def _reply(self, operation: str, response: dict[str, Any] | str) -> Reply:
+    def _reply(self, operation: str, response: dict[str, Any] | str, delay: float) -> Reply:
         refused = isinstance(response, str)
         envelope = {"code": -1, "message": response, "response": None} if refused else {
             "code": 0, "message": None, "response": response
         }  # fmt: skip
         body = json.dumps(envelope, ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json; charset=utf-8"}
-        return Reply(body, operation, self.latency.provider, headers=headers)
+        return Reply(body, operation, delay, headers=headers)
 
     def _cancel(self, wanted: dict[str, Any]) -> dict[str, Any] | str:
         """Carry it out, unless ``checksum`` is not the balance."""

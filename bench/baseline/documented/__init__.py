@@ -1,1 +1,1 @@
-"""The documented way."""
+"""The folder of a function."""

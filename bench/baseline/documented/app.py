@@ -1,6 +1,7 @@
 """The documented way: every call to PortOne opens a connection of its own, as ``httpx.post`` does."""
 
 import httpx
-from cancellation import handler_with
+
+from bench.baseline.cancellation import handler_with
 
 handler = handler_with(httpx.post)

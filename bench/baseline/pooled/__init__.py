@@ -1,1 +1,1 @@
-"""The documented way with one pooled HTTP client."""
+"""The folder of a function."""

@@ -1,6 +1,7 @@
 """The same with one HTTP client for the life of the process, as httpx's documentation advises."""
 
 import httpx
-from cancellation import handler_with
+
+from bench.baseline.cancellation import handler_with
 
 handler = handler_with(httpx.Client().post)
