@@ -54,7 +54,8 @@ class ProviderRequest(ContractModel):
 
     def personal(self) -> dict[str, object]:
         """Only the personal data."""
-        return self.model_dump(include=set(self.personal_fields), exclude_none=True)
+        given = self.personal_fields & self.model_fields_set
+        return self.model_dump(include=set(given), exclude_none=True) if given else {}
 
     def personal_values(self) -> tuple[str, ...]:
         """Every personal text, for redacting what a provider's message may repeat."""
