@@ -128,9 +128,12 @@ def parse_cancellation(model: type[Cancellation[RequestT]], detail: object) -> C
     try:
         return model.model_validate(detail)
     except ValidationError as error:
-        raise InvalidRequest(_explain(error)) from None
+        problem = _explain(error)
     except RecursionError:
-        raise InvalidRequest("the event detail is nested too deeply") from None
+        problem = "the event detail is nested too deeply"
+    # Raised out here, so that pydantic's error does not hang on it: what that one holds, a validator's
+    # error with its frames and so the message, is hidden from the garbage collector and never freed.
+    raise InvalidRequest(problem)
 
 
 def identify(detail: object) -> Identity | None:
