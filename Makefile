@@ -15,7 +15,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test chaos simulate up down check format lock package invoke clean
+.PHONY: help env demo test chaos simulate bench up down check format lock package invoke clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,12 @@ chaos: $(ENVIRONMENTS) ## REQUESTS cancellations on a stack of its own, everythi
 HISTORIES ?= 10000
 simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES=1 tells one call by call
 	@$(RUN) -m tests.simulation --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
+
+# An environment of its own: the functions it measures run with nothing else but their layer.
+QUICK ?=
+GROWTH ?=
+bench: $(ENVIRONMENTS) .venvs/bench/.ready ## measure against the documented way; writes docs/performance.md (QUICK=1: smoke run; GROWTH=1: 1,000,000 items too)
+	@$(RUN) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(BENCH_ARGS)
 
 check: $(ENVIRONMENTS) .venvs/checkov/.ready ## format, lint, types, template
 	.venv/bin/ruff format --check .
