@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -430,7 +430,10 @@ def decode(item: Mapping[str, Any]) -> Entry:
 
 def _encode_before(before: Before) -> str:
     """Without what says nothing; ``cancellation_ids`` says something even if it is empty."""
-    shown = {k: v for k, v in asdict(before).items() if v is not None}
+    # Not `asdict`: it copies deeply, and what is in there cannot change.
+    shown = {
+        field.name: value for field in fields(before) if (value := getattr(before, field.name)) is not None
+    }
     if not before.suspects:
         del shown["suspects"]
     return strict_json.dumps(shown)
