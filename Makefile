@@ -49,7 +49,7 @@ $(CURDIR)/.venvs/uv/bin/uv: requirements/uv.txt
 
 lock: | $(UV) ## lock the newest versions: requirements/*.txt and the layer's
 	@cd layers/refunds && $(LOCK) requirements.in --output-file requirements.txt
-	@cd requirements && for name in uv sam ministack checkov dev; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
+	@cd requirements && for name in uv sam ministack checkov dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
 
 LOCK = "$(UV)" pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
   --python-version 3.11 --custom-compile-command "make lock"
@@ -74,7 +74,7 @@ invoke: $(ENVIRONMENTS) ## one event through `sam local invoke` in Docker: EVENT
 
 # Integration waits while simulation computes: each file to whoever is free, the slow folders first.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
-test: $(ENVIRONMENTS) ## all tests (PYTEST_ARGS for pytest)
+test: $(ENVIRONMENTS) .venvs/bench/.ready ## all tests (PYTEST_ARGS for pytest)
 	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 SEED ?=
@@ -89,7 +89,7 @@ simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES
 # An environment of its own: the functions it measures run with nothing else but their layer.
 QUICK ?=
 GROWTH ?=
-bench: $(ENVIRONMENTS) .venvs/bench/.ready ## measure against the documented way; writes docs/performance.md (QUICK=1: smoke run; GROWTH=1: 1,000,000 items too)
+bench: $(ENVIRONMENTS) .venvs/bench/.ready ## measure against the documented way, write docs/performance.md (QUICK=1: a minute, no document)
 	@$(RUN) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(BENCH_ARGS)
 
 check: $(ENVIRONMENTS) .venvs/checkov/.ready ## format, lint, types, template

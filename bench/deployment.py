@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.runtime import Function
+from local.stack.build import build
 from local.stack.toolchain import PROJECT, Host, StackError, clean_environment, host, uv
 
 DOCUMENTED = "documented"
@@ -165,16 +166,8 @@ def _compiled(source: Path, layer: Path, python: Path) -> Path:
 
 
 def _ours(layer: Path, machine: Host) -> Path:
-    """By the very recipe that `sam build` follows."""
-    settings = {
-        "ARTIFACTS_DIR": str(layer),
-        "PYTHON_VERSION": machine.python_version,
-        "PYTHON_PLATFORM": machine.python_platform,
-        "UV": uv(),
-    }
-    layer.mkdir()
-    recipe = PROJECT / "layers" / "refunds"
-    _run(["make", "--silent", "-C", str(recipe), "build-RefundsLayer"], **settings)
+    """The layer of the deployed template, as `sam build` makes it."""
+    shutil.copytree(build(machine).parent / "RefundsLayer", layer)
     return layer
 
 

@@ -27,7 +27,7 @@ from local.stack import Options, Stack, start, workers
 from local.stack.stack import MINISTACK
 from local.stack.toolchain import StackError, host
 
-_POLL = 0.1
+_POLL = 0.05
 _PATIENCE = 600.0
 _TABLE = "documented"
 _VISIBILITY = "60"
@@ -86,34 +86,27 @@ class LocalQueue:
             m["UUID"] for m in mappings if m["EventSourceArn"] == arn["Attributes"]["QueueArn"]
         )
 
-    def drain(self, orders: Orders, messages: int, queued: int | None = None) -> LocalDrain:
-        """Fill the queue while nothing is taken from it, then time how long so many messages take.
+    def drain(self, orders: Orders, messages: int) -> LocalDrain:
+        """Fill the queue while nothing is taken from it, then time until it is empty.
 
         Args:
             orders: makes the messages.
-            messages: how many are settled while the time is taken.
-            queued: how many are in the queue at the beginning; the rest is purged afterwards.
+            messages: how many.
 
         Raises:
-            StackError: they are not settled within ten minutes.
+            StackError: it is not empty within ten minutes, or the provider was asked another number of times.
         """
         self._enable(on=False)
-        self._send(orders, queued or messages)
-        before, settled = self._busy(), self._settled()
+        self._send(orders, messages)
+        before, asked = self._used(), self._asked()
         begin = time.perf_counter()
         self._enable(on=True)
-        while self._settled() - settled < messages:
-            if time.perf_counter() - begin > _PATIENCE:
-                raise StackError(f"{self._function} did not settle {messages} messages in {_PATIENCE:.0f} s")
-            time.sleep(_POLL)
-        seconds = time.perf_counter() - begin
-        done = self._settled() - settled
-        busy = {name: (used - before.get(name, 0.0)) / seconds for name, used in self._busy().items()}
-        if queued:
-            self._enable(on=False)
-            self._stack.aws.sqs.purge_queue(QueueUrl=self._queue_url)
         self._wait_until_empty()
-        return LocalDrain(done, seconds, busy["functions"], busy["emulator"], busy["provider"])
+        seconds = time.perf_counter() - begin
+        if self._asked() - asked != messages:
+            raise StackError(f"{self._asked() - asked} cancellations for {messages} messages")
+        busy = {name: (used - before[name]) / seconds for name, used in self._used().items()}
+        return LocalDrain(messages, seconds, busy["functions"], busy["emulator"], busy["provider"])
 
     def _send(self, orders: Orders, count: int) -> None:
         for first in range(0, count, BATCH):
@@ -126,8 +119,8 @@ class LocalQueue:
     def _enable(self, *, on: bool) -> None:
         self._stack.aws.functions.update_event_source_mapping(UUID=self._mapping, Enabled=on)
 
-    def _settled(self) -> int:
-        """Cancellations the provider has been asked for: one each, nothing is repeated here."""
+    def _asked(self) -> int:
+        """Cancellations the provider has been asked for."""
         return self._world.seen().requests["provider"].get("cancel", 0)
 
     def _wait_until_empty(self) -> None:
@@ -142,13 +135,13 @@ class LocalQueue:
             time.sleep(_POLL)
         raise StackError(f"messages are left in {self._queue_url}")
 
-    def _busy(self) -> dict[str, float]:
+    def _used(self) -> dict[str, float]:
         """Seconds of processor time so far."""
         emulator = psutil.Process(self._stack.pids[MINISTACK])
         return {
-            "functions": sum(_used(worker) for worker in workers(self._stack, self._function)),
-            "emulator": _used(emulator),
-            "provider": _used(psutil.Process(self._world.pid)),
+            "functions": sum(_processor(worker) for worker in workers(self._stack, self._function)),
+            "emulator": _processor(emulator),
+            "provider": _processor(psutil.Process(self._world.pid)),
         }
 
 
@@ -221,7 +214,7 @@ def _zipped(folders: Mapping[str, Path]) -> bytes:
     return content.getvalue()
 
 
-def _used(process: psutil.Process) -> float:
+def _processor(process: psutil.Process) -> float:
     with suppress(psutil.Error):
         times = process.cpu_times()
         return float(times.user + times.system)

@@ -68,7 +68,8 @@ class World:
             stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        self._ports: dict[str, int] = json.loads(self._process.stdout.readline())
+        with self._process.stdout as announced:
+            self._ports: dict[str, int] = json.loads(announced.readline())
 
     def __enter__(self) -> Self:
         """Itself."""
