@@ -15,7 +15,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test chaos simulate up down check format lock package invoke clean
+.PHONY: help env demo test chaos simulate bench up down check format lock package invoke clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ $(CURDIR)/.venvs/uv/bin/uv: requirements/uv.txt
 
 lock: | $(UV) ## lock the newest versions: requirements/*.txt and the layer's
 	@cd layers/refunds && $(LOCK) requirements.in --output-file requirements.txt
-	@cd requirements && for name in uv sam ministack checkov dev; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
+	@cd requirements && for name in uv sam ministack checkov dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
 
 LOCK = "$(UV)" pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
   --python-version 3.11 --custom-compile-command "make lock"
@@ -74,7 +74,7 @@ invoke: $(ENVIRONMENTS) ## one event through `sam local invoke` in Docker: EVENT
 
 # Integration waits while simulation computes: each file to whoever is free, the slow folders first.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
-test: $(ENVIRONMENTS) ## all tests (PYTEST_ARGS for pytest)
+test: $(ENVIRONMENTS) .venvs/bench/.ready ## all tests (PYTEST_ARGS for pytest)
 	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 SEED ?=
@@ -85,6 +85,12 @@ chaos: $(ENVIRONMENTS) ## REQUESTS cancellations on a stack of its own, everythi
 HISTORIES ?= 10000
 simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES=1 tells one call by call
 	@$(RUN) -m tests.simulation --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
+
+# An environment of its own: the functions it measures run with nothing else but their layer.
+QUICK ?=
+GROWTH ?=
+bench: $(ENVIRONMENTS) .venvs/bench/.ready ## measure against the documented way, write docs/performance.md (QUICK=1: a minute, no document)
+	@$(RUN) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(BENCH_ARGS)
 
 check: $(ENVIRONMENTS) .venvs/checkov/.ready ## format, lint, types, template
 	.venv/bin/ruff format --check .

@@ -443,6 +443,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
 
 def _encode_before(before: Before) -> str:
     """Without what says nothing; ``cancellation_ids`` says something even if it is empty."""
+    # Not `asdict`: it copies deeply, and what is in there cannot change.
     shown = {k: v for k, v in vars(before).items() if v is not None}
     if not before.suspects:
         del shown["suspects"]
