@@ -75,7 +75,12 @@ class Target:
             ConfigurationError: no deployment is named, or it is not one of a refund handler.
         """
         quiet_libraries()
-        if self.local == (self.stack is not None):
+        if self.local and self.stack is not None:
+            raise ConfigurationError(
+                "say which deployment you mean: --stack and --local are both given, "
+                "perhaps by REFUNDCTL_STACK or REFUNDCTL_LOCAL"
+            )
+        if not self.local and self.stack is None:
             raise ConfigurationError("say which deployment you mean: --stack NAME or --local")
         make, outputs = _local() if self.local else _remote(self.stack or "", self.region)
         environment, skew = _function_configuration(make, outputs)
