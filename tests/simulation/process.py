@@ -14,12 +14,13 @@ from refunds.batch import Intake
 from refunds.cancel_types import CancelType, cancel_type
 from refunds.holding import Holding
 from refunds.ledger import Ledger
+from refunds.protocol import Timing
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.exchange import Exchange
 from refunds.publisher import Publisher
 from refunds.queue import MessageQueue, RetrySchedule
-from refunds.service import RefundService, Timing
+from refunds.service import RefundService
 from refunds.settings import Backoff, EbpHeaders, Timeouts
 from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
