@@ -34,10 +34,10 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how much was simulated."""
+    """Say how much was simulated and measured."""
     lines = config.stash.get(_LINES, [])
     if lines:
-        terminalreporter.section("simulation")
+        terminalreporter.section("simulated and measured")
         for line in lines:
             terminalreporter.write_line(line)
 

@@ -49,7 +49,10 @@ class Target:
         typer.Option("--local", envvar="REFUNDCTL_LOCAL", help="The local stack that `make up` started."),
     ] = False
     region: Annotated[
-        str | None, typer.Option("--region", help="AWS region; else the one of your AWS configuration.")
+        str | None,
+        typer.Option(
+            "--region", envvar="AWS_REGION", help="AWS region; else the one of your AWS configuration."
+        ),
     ] = None
     hold: Annotated[
         int,

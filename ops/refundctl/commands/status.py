@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
 from refunds.errors import ErrorCode
-from refunds.ledger import Entry, State
+from refunds.ledger import Entry, Key, State
 from refunds.operators.dead_letters import Letter, Selection
 from refunds.operators.desk import Desk
 from refunds.operators.sweeper import claimed_at
@@ -30,12 +31,15 @@ def status(
     desk = target.desk()
     entries = desk.books.find(identifier)
     letters = _letters(desk, identifier, entries) if dlq else []
+    found = {entry.key for entry in entries}
+    # A message may carry the id of another order's request: then that request is part of its story.
+    entries += desk.books.entries(key for key in map(_key, letters) if key and key not in found).values()
     for entry in entries:
-        own = [letter for letter in letters if letter.cancel_request_id == entry.key.cancel_request_id]
+        own = [letter for letter in letters if _key(letter) == entry.key]
         where = _whereabouts(entry, own, looked=dlq)
         _show(desk, entry, where, _next_step(entry, desk.clock(), waits=bool(own)), output)
-    known = {entry.key.cancel_request_id for entry in entries}
-    strays = [letter for letter in letters if letter.cancel_request_id not in known]
+    known = {entry.key for entry in entries}
+    strays = [letter for letter in letters if _key(letter) not in known]
     for letter in strays:
         _show_stray(letter, desk.clock(), output)
     if not entries and not strays:
@@ -44,15 +48,14 @@ def status(
 
 
 def _letters(desk: Desk, identifier: str, entries: Sequence[Entry]) -> list[Letter]:
-    """The dead letters of the entries found; without any, those that name the identifier themselves."""
-    ids = frozenset({identifier, *(entry.key.cancel_request_id for entry in entries)})
-    kinds = {entry.key.cancel_type for entry in entries}
-    lanes = [lane for lane in desk.lanes if not kinds or lane.cancel_type in kinds]
-    by_id = [one for letters in desk.dead_letters.letters(lanes, Selection(ids=ids)) for one in letters]
-    if by_id or entries:
-        return by_id
-    by_order = Selection(orders=frozenset({identifier}))
-    return [one for letters in desk.dead_letters.letters(lanes, by_order) for one in letters]
+    """The dead letters of the entries found, and those that name the identifier themselves."""
+    names = frozenset({identifier, *(entry.key.cancel_request_id for entry in entries)})
+    with closing(desk.dead_letters.letters(desk.lanes, Selection(names=names))) as receives:
+        return [letter for letters in receives for letter in letters]
+
+
+def _key(letter: Letter) -> Key | None:
+    return Key(letter.lane.cancel_type, letter.cancel_request_id) if letter.cancel_request_id else None
 
 
 def _whereabouts(entry: Entry, letters: Sequence[Letter], *, looked: bool) -> str:

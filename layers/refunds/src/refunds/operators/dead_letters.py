@@ -108,12 +108,13 @@ class Letter:
 class Selection:
     """Which messages are meant; an empty filter lets everything pass. Ages are seconds.
 
-    ``ids`` are ``cancel_request_id``s or SQS message ids.
+    ``ids`` are ``cancel_request_id``s or SQS message ids; ``names`` are those, or ``order_id``s.
     """
 
     error_codes: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     older_than: float | None = None
     younger_than: float | None = None
 
@@ -124,6 +125,10 @@ class Selection:
             (not self.error_codes or letter.error_code in self.error_codes)
             and (not self.orders or letter.order_id in self.orders)
             and (not self.ids or bool(self.ids & {letter.message_id, letter.cancel_request_id}))
+            and (
+                not self.names
+                or bool(self.names & {letter.message_id, letter.cancel_request_id, letter.order_id})
+            )
             and (self.older_than is None or age >= self.older_than)
             and (self.younger_than is None or age <= self.younger_than)
         )

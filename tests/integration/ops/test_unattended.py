@@ -31,7 +31,7 @@ def test_the_sweeper_settles_what_can_be_asked_about(
     """A refund whose answer was lost succeeds without an operator; what cannot be proven stays as it was."""
     wait_for_leases(stack, parked.all())
     ask_freely(simulator, parked.swept)
-    before = ledger_item(stack, parked.misjudged)
+    before = ledger_item(stack, parked.order_contested)
     # The others that are parked stay unanswered: three of those, asked in a row, end a run.
     until = time.monotonic() + _PATIENCE
     swept = _invoke(stack, "Sweeper", {})
@@ -42,8 +42,8 @@ def test_the_sweeper_settles_what_can_be_asked_about(
     last = outcomes.of(parked.swept.cancel_request_id)[-1]
     assert (last["outcome"], last["money"]["cancelled"]) == ("succeeded", PART)
     assert len(simulator.ledger(parked.swept.subject)) == 1
-    if before["state"]["S"] == "PARKED":
-        assert ledger_item(stack, parked.misjudged) == before
+    assert before["state"]["S"] == "PARKED"
+    assert ledger_item(stack, parked.order_contested) == before
     assert swept["oldest_seconds"]["payment_cancel"] >= 0
 
 
