@@ -27,6 +27,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together what shares a stack."""
+    from tests.scheduling import ByStack  # noqa: PLC0415 - only where pytest-xdist runs
+
+    return ByStack(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Collect the lines of a worker of pytest-xdist."""
     lines = getattr(node, "workeroutput", {}).get("summary", [])

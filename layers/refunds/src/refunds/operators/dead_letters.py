@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from refunds.operators.lanes import Lane
 from refunds.operators.together import together
+from refunds.providers.redaction import redact
 from refunds.reading import Reading, read_body
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ class Letter:
 
     @property
     def error_code(self) -> str:
-        """An ``ErrorCode``, or ``CRASHED``, ``UNDELIVERED`` or ``UNHANDLED``."""
+        """An ``ErrorCode``, or ``CRASHED``, ``UNDELIVERED`` or ``UNHANDLED``; or what somebody else wrote."""
         if "error_code" in self.attributes:
-            return self.attributes["error_code"]
+            return redact(self.attributes["error_code"])
         if "RULE_ARN" in self.attributes:
             return UNDELIVERED
         return UNHANDLED if "RequestID" in self.attributes else CRASHED
@@ -101,7 +102,7 @@ class Letter:
     @property
     def error_message(self) -> str:
         """Why it is here, in words; free of personal data."""
-        return self.attributes.get("error_message") or _EXPLANATIONS.get(self.error_code, "")
+        return redact(self.attributes.get("error_message", "")) or _EXPLANATIONS.get(self.error_code, "")
 
 
 @dataclass(frozen=True)
