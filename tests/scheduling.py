@@ -17,7 +17,7 @@ _ONE_STACK: Final = frozenset(
 )
 
 
-class ByStack(LoadFileScheduling):  # type: ignore[misc] - it publishes no types
+class ByStack(LoadFileScheduling):  # type: ignore[misc]
     """As ``--dist loadfile``, but one worker only starts a stack: that takes ten seconds."""
 
     def _split_scope(self, nodeid: str) -> str:
