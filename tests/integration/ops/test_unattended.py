@@ -29,7 +29,7 @@ def test_the_sweeper_settles_what_can_be_asked_about(
     stack: Stack, simulator: SimulatorControl, outcomes: OutcomeLog, parked: Parked
 ) -> None:
     """A refund whose answer was lost succeeds without an operator; what cannot be proven stays as it was."""
-    wait_for_leases(stack, parked.all())
+    wait_for_leases(stack, [parked.swept])
     ask_freely(simulator, parked.swept)
     before = ledger_item(stack, parked.order_contested)
     # The others that are parked stay unanswered: three of those, asked in a row, end a run.

@@ -199,6 +199,10 @@ class Look:
                 last_news = self._clock()
             self._put_aside()
 
+    def meant(self, letters: Iterable[Letter], selection: Selection) -> list[Letter]:
+        """Those of ``letters`` that are meant. Ages are those when the look began, however long it takes."""
+        return [letter for letter in letters if selection.takes(letter, self._as_of)]
+
     def remove(self, letters: Sequence[Letter]) -> None:
         """Delete messages of the latest receive."""
         if not letters:
@@ -275,12 +279,7 @@ class DeadLetters:
     def _letters(self, lane: Lane, selection: Selection) -> Generator[list[Letter], None, None]:
         with self.look(lane) as look:
             for letters in look:
-                yield self.among(letters, selection)
-
-    def among(self, letters: Iterable[Letter], selection: Selection) -> list[Letter]:
-        """Those of ``letters`` that are meant."""
-        now = self._clock()
-        return [letter for letter in letters if selection.takes(letter, now)]
+                yield look.meant(letters, selection)
 
     def oldest(self, lanes: Iterable[Lane], selection: Selection, limit: int) -> frozenset[str]:
         """Message ids of the ``limit`` oldest messages meant."""
