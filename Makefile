@@ -15,10 +15,10 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test chaos simulate bench up down check format lock package invoke clean
+.PHONY: help env demo test ops-scale chaos simulate bench up down check format lock package invoke clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- environments
 
@@ -76,6 +76,10 @@ invoke: $(ENVIRONMENTS) ## one event through `sam local invoke` in Docker: EVENT
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 test: $(ENVIRONMENTS) .venvs/bench/.ready ## all tests (PYTEST_ARGS for pytest)
 	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+OPS_MESSAGES ?= 10000
+ops-scale: $(ENVIRONMENTS) ## list and replay OPS_MESSAGES dead letters with refundctl; how large its process became
+	@OPS_MESSAGES=$(OPS_MESSAGES) $(RUN) -m pytest tests/integration/ops/test_scale.py --durations=3
 
 SEED ?=
 REQUESTS ?= 1000
