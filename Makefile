@@ -15,11 +15,11 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test chaos simulate up down check check-python check-template check-secrets \
-  check-workflows audit secrets-baseline format lock package deploy invoke clean
+.PHONY: help env demo test ops-scale chaos simulate bench up down check check-python check-template \
+  check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- environments
 
@@ -50,7 +50,7 @@ $(CURDIR)/.venvs/uv/bin/uv: requirements/uv.txt
 
 lock: | $(UV) ## lock the newest versions: requirements/*.txt and the layer's
 	@cd layers/refunds && $(LOCK) requirements.in --output-file requirements.txt
-	@cd requirements && for name in uv sam ministack checkov security dev bench documented; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
+	@cd requirements && for name in uv sam ministack checkov security dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
 
 LOCK = "$(UV)" pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
   --python-version 3.11 --custom-compile-command "make lock"
@@ -75,8 +75,12 @@ invoke: $(ENVIRONMENTS) ## one event through `sam local invoke` in Docker: EVENT
 
 # Integration waits while simulation computes: each file to whoever is free, the slow folders first.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
-test: $(ENVIRONMENTS) .venvs/security/.ready ## all tests (PYTEST_ARGS for pytest)
+test: $(ENVIRONMENTS) .venvs/bench/.ready .venvs/security/.ready ## all tests (PYTEST_ARGS for pytest)
 	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+OPS_MESSAGES ?= 10000
+ops-scale: $(ENVIRONMENTS) ## list and replay OPS_MESSAGES dead letters with refundctl; how large its process became
+	@OPS_MESSAGES=$(OPS_MESSAGES) $(RUN) -m pytest tests/integration/ops/test_scale.py --durations=3
 
 SEED ?=
 REQUESTS ?= 1000
@@ -86,6 +90,12 @@ chaos: $(ENVIRONMENTS) ## REQUESTS cancellations on a stack of its own, everythi
 HISTORIES ?= 10000
 simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES=1 tells one call by call
 	@$(RUN) -m tests.simulation --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
+
+# An environment of its own: the functions it measures run with nothing else but their layer.
+QUICK ?=
+GROWTH ?=
+bench: $(ENVIRONMENTS) .venvs/bench/.ready ## measure against the documented way, write docs/performance.md (QUICK=1: a minute, no document)
+	@$(RUN) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(BENCH_ARGS)
 
 check: check-python check-template check-secrets check-workflows ## everything that is checked without running it, offline
 
