@@ -174,7 +174,7 @@ def ledger_writes_are_confined(template: Expanded) -> Iterator[str]:
         for statement in _granted(role):
             actions = set(_list(statement["Action"]))
             if {one for one in actions if one.startswith("dynamodb:")} & DELETING:
-                yield f"{name}: may delete from the ledger"
+                yield f"{name}: takes items out of the ledger"
             keys = (
                 statement.get("Condition", {})
                 .get("ForAllValues:StringLike", {})
