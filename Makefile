@@ -105,7 +105,7 @@ check-python: $(ENVIRONMENTS)
 	.venv/bin/mypy
 
 # The house rules of the template and the imports are tests, so that each is shown to fail too.
-check-template: $(ENVIRONMENTS) .venvs/checkov/.ready
+check-template: $(ENVIRONMENTS) .venvs/checkov/.ready .venvs/security/.ready
 	$(SAM) validate --lint --region $(REGION)
 	.venv/bin/cfn-lint --include-checks I --template template.yaml archive.yaml
 	.venvs/checkov/bin/checkov --config-file .checkov.yaml
