@@ -91,6 +91,13 @@ def test_no_value_makes_masking_slow(secret: str) -> None:
     assert len(redact(text, [secret])) <= MAX_LENGTH
 
 
+def test_only_the_beginning_of_a_long_text_is_looked_at() -> None:
+    """What is not looked at is not shown, nor what it cuts in half."""
+    assert redact("a" * 8_000_000) == "a" * MAX_LENGTH
+    for invisible in range(16_000, 16_500):
+        assert "홍길" not in redact("\u200b" * invisible + "홍길동전", ["홍길동전"])
+
+
 def test_control_characters_do_not_remain() -> None:
     """A line break, an escape sequence or half a surrogate pair cannot forge a log line."""
     assert redact("a\r\nb\x1b[31mc\x00d\u202ee\ud800f") == "a  b[31mcdef"
