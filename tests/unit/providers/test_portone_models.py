@@ -57,6 +57,23 @@ def read(**changes: object) -> Payment:
     return found
 
 
+@pytest.mark.parametrize("name", ["pg_tid", "pg_provider", "receipt_url"])
+@pytest.mark.parametrize("value", ["홍길동", "Hong Gildong", "x\ny", "", "x" * 2_000_000])
+def test_what_is_no_reference_is_not_read(name: str, value: str) -> None:
+    """Events and the ledger repeat references: a name, or what neither can hold, is left out."""
+    assert getattr(read(**{name: value}), name) is None
+    entry = cancellation(**{name: value})
+    assert getattr(read(cancel_history=[entry]).cancel_history[0], name, None) is None
+    assert getattr(read(**{name: "https://receipts.example/r-1?x=%20"}), name) is not None
+
+
+@pytest.mark.parametrize("name", ["imp_uid", "merchant_uid"])
+def test_an_id_has_an_end(name: str) -> None:
+    """An answer whose ids no ledger item could hold is not usable."""
+    assert read_as(Payment, payment(**{name: "x" * 257})) == (None, name)
+    assert read_as(Payment, payment(**{name: "x" * 256}))[0] is not None
+
+
 def test_amounts_are_exact() -> None:
     """Whole and fractional amounts are Decimal; what is left is their difference."""
     found = read(amount=Decimal("10000.50"), cancel_amount=3000)

@@ -77,7 +77,8 @@ Amount = Annotated[Decimal, BeforeValidator(_amount)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 """A count or a number of seconds: a JSON number without a fraction (``2.0`` is ``2``)."""
 
-Identifier = Annotated[str, StringConstraints(strict=True, min_length=1)]
+Identifier = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256)]
+"""Longer than any id there is; the ledger, which keeps some of them, takes no item beyond 400 KB."""
 
 Word = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z_]{1,40}$")]
 """A status or the like. Events and the ledger repeat it, so nothing else may stand in its place."""
@@ -85,11 +86,20 @@ Word = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z_]{1,40}$
 Code = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 """A result code as EBP writes them (``0``, ``EBP-C-0010``); repeated like a ``Word``."""
 
+Reference = Annotated[str, StringConstraints(strict=True, pattern=r"^[!-~]{1,128}$")]
+"""A transaction id or a name of a PG. Events and the ledger repeat it: neither a name of a person nor a text
+that no event can hold may stand in its place."""
+
+Address = Annotated[str, StringConstraints(strict=True, pattern=r"^[!-~]{1,1024}$")]
+"""Where a receipt can be seen; repeated like a ``Reference``."""
+
 Forgiving = WrapValidator(_none_if_unusable)
 ForgivingMany = WrapValidator(_empty_if_unusable)
 
 OptionalText = Annotated[str | None, Forgiving]
 OptionalWord = Annotated[Word | None, Forgiving]
+OptionalReference = Annotated[Reference | None, Forgiving]
+OptionalAddress = Annotated[Address | None, Forgiving]
 OptionalFlag = Annotated[bool | None, Forgiving]
 OptionalAmount = Annotated[Amount | None, Forgiving]
 OptionalWhole = Annotated[Whole | None, Forgiving]

@@ -19,6 +19,7 @@ from refunds.providers.fields import (
     ForgivingMany,
     Identifier,
     OptionalAmount,
+    OptionalReference,
     OptionalText,
     OptionalWhole,
     OptionalWord,
@@ -71,7 +72,7 @@ class CancelData(EbpModel):
     total_product_tax_amount: OptionalAmount = None
     total_delivery_tax_amount: OptionalAmount = None
     processed_count: OptionalWhole = None
-    return_request_id: OptionalText = None
+    return_request_id: OptionalReference = None
 
 
 class OrderItem(EbpModel):

@@ -22,9 +22,11 @@ from refunds.providers.fields import (
     ForgivingMany,
     Identifier,
     Number,
+    OptionalAddress,
     OptionalAmount,
     OptionalFlag,
     OptionalNumber,
+    OptionalReference,
     OptionalText,
     ProviderModel,
     Whole,
@@ -49,16 +51,16 @@ class Cancellation(ProviderModel):
 
     cancellation_id: Annotated[Identifier | None, BeforeValidator(_blank_is_none)] = None
     amount: Amount
-    pg_tid: OptionalText = None
+    pg_tid: OptionalReference = None
     reason: OptionalText = Field(default=None, repr=False)
     cancelled_at: OptionalNumber = None
-    receipt_url: OptionalText = None
+    receipt_url: OptionalAddress = None
 
 
 class Deposit(ProviderModel):
     """One payment into a fixed virtual account (``VbankDepositAnnotation``)."""
 
-    pg_tid: OptionalText = None
+    pg_tid: OptionalReference = None
     amount: OptionalAmount = None
     reason: OptionalText = None
     depositor_name: OptionalText = Field(default=None, repr=False)
@@ -91,9 +93,9 @@ class Payment(ProviderModel):
     sandbox: OptionalFlag = None
     pay_method: OptionalText = None
     channel: OptionalText = None
-    pg_provider: OptionalText = None
+    pg_provider: OptionalReference = None
     emb_pg_provider: OptionalText = None
-    pg_tid: OptionalText = None
+    pg_tid: OptionalReference = None
     pg_id: OptionalText = None
     escrow: OptionalFlag = None
     apply_num: OptionalText = None
@@ -128,7 +130,7 @@ class Payment(ProviderModel):
     cancelled_at: OptionalNumber = None
     fail_reason: OptionalText = Field(default=None, repr=False)
     cancel_reason: OptionalText = Field(default=None, repr=False)
-    receipt_url: OptionalText = None
+    receipt_url: OptionalAddress = None
     deposit_history: Annotated[tuple[Deposit, ...], ForgivingMany] = ()
     cancel_receipt_urls: Annotated[tuple[str, ...], ForgivingMany] = ()
     cash_receipt_issued: OptionalFlag = None
@@ -167,7 +169,7 @@ class Receipt(ProviderModel):
     type: OptionalText = None
     amount: OptionalAmount = None
     vat: OptionalAmount = None
-    receipt_url: OptionalText = None
+    receipt_url: OptionalAddress = None
     applied_at: OptionalNumber = None
 
     @property
