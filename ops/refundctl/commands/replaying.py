@@ -155,7 +155,7 @@ def _report(tally: _Tally, output: Output, *, done: bool) -> None:
         return
     rows = [(count, *key, tally.whys[key]) for key, count in ordered]
     output.table("Verdicts", ["count", "type", "error code", "verdict", "why (the first)"], rows, words=True)
-    if tally.unanswered:
+    if tally.unanswered and not done:
         output.remark(
             f"{tally.unanswered} could not be asked about: wait until the provider answers. "
             "Their verdicts come from the ledger alone."
@@ -209,6 +209,10 @@ def _repair(  # noqa: PLR0913 - the command's own options
     if not one.replayed:
         output.remark(one.failure or "it was not replayed, and is still in the dead-letter queue")
         raise typer.Exit(EXIT_INCOMPLETE)
+    output.suggest(
+        "The corrected copy was replayed in its place. What became of it:",
+        f"refundctl status {letter.cancel_request_id or one.letter.cancel_request_id}",
+    )
 
 
 def _patch(text: str) -> object:
