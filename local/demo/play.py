@@ -88,14 +88,21 @@ def detail_type(outcome: Mapping[str, Any]) -> str:
 
 
 def dead_letters(stack: Stack, cancel_types: Iterable[str]) -> list[dict[str, Any]]:
-    """Every message in these DLQs with its attributes; they stay there."""
+    """Every message in these DLQs with its attributes; they stay there, for the next call to see too."""
+    return [letter for cancel_type in cancel_types for letter in _dead_letters(stack, cancel_type)]
+
+
+def _dead_letters(stack: Stack, cancel_type: str) -> list[dict[str, Any]]:
+    url = stack.outputs[f"{pascal(cancel_type)}DlqUrl"]
     found: dict[str, dict[str, Any]] = {}
-    for cancel_type in cancel_types:
-        url = stack.outputs[f"{pascal(cancel_type)}DlqUrl"]
-        while messages := stack.aws.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=5
-        ).get("Messages", []):
-            found.update({message["MessageId"]: dict(message) for message in messages})
+    while messages := stack.aws.sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=5
+    ).get("Messages", []):
+        found.update({message["MessageId"]: dict(message) for message in messages})
+    for message in found.values():
+        stack.aws.sqs.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
     return list(found.values())
 
 

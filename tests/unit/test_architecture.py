@@ -20,6 +20,7 @@ LAYERS = (
     {"vocabulary"},
     {"aws"},
     {"ledger", "hourly", "providers", "publisher", "queue", "telemetry", "metrics"},
+    {"protocol"},
     {"service"},
     {"batch"},
     {"cancel_types", "application", "operators"},
@@ -163,7 +164,7 @@ def test_functions_know_a_composition_root_only(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("refunds.service", [*AWS, *HTTP, *POWERTOOLS]),
+        ("refunds.protocol", [*AWS, *HTTP, *POWERTOOLS]),
         ("refunds.providers.clients", [*AWS, *POWERTOOLS, "refunds.ledger"]),
         ("refunds.ledger", [*HTTP, *POWERTOOLS, "refunds.providers"]),
     ],

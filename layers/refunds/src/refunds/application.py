@@ -34,13 +34,14 @@ from refunds.hourly import DynamoDbHourlyCounter
 from refunds.ledger import Ledger
 from refunds.metrics import Metrics
 from refunds.operation import Operation
+from refunds.protocol import Timing
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.exchange import Exchange, open_http
 from refunds.providers.transport import tls_context
 from refunds.publisher import Publisher
 from refunds.queue import MessageQueue, RetrySchedule
-from refunds.service import RefundService, Timing
+from refunds.service import RefundService
 from refunds.settings import Settings
 from refunds.telemetry import Telemetry, quiet_libraries
 

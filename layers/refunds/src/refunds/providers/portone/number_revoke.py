@@ -76,7 +76,7 @@ class NumberRevoke:
             raise ResponseMismatch(
                 "PortOne answered success for another payment id: compare both payments in its console"
             )
-        if not _voided(payment):
+        if _was_paid(payment) or not _voided(payment):
             raise OutcomeUnknown(f"PortOne answered success, but shows the payment as {payment.status}")
         return _effect(payment, "the answer shows the number voided")
 
@@ -87,7 +87,7 @@ class NumberRevoke:
             return _unknown_number(case.request, doubt)
         if payment.imp_uid != before.subject:
             return Unproven("PortOne shows another payment than the one asked for")
-        if payment.status == "paid" or payment.paid_at:
+        if _was_paid(payment):
             return Rejected(_paid(payment))
         if _voided(payment):
             return Applied(_effect(payment, "the payment is neither waiting nor paid"))
@@ -121,6 +121,11 @@ def vbank_revoke(client: PortOneClient) -> NumberRevoke:
 def cvs_revoke(client: PortOneClient) -> NumberRevoke:
     """``DELETE /cvs/{imp_uid}`` (document 000)."""
     return NumberRevoke(client, client.revoke_cvs, "cvs")
+
+
+def _was_paid(payment: Payment) -> bool:
+    """A number that was paid to is no void one, whatever became of the money afterwards."""
+    return payment.status == "paid" or bool(payment.paid_at)
 
 
 def _voided(payment: Payment) -> bool:

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from refunds.contracts.inbound import Cancellation
+from refunds.contracts.number_revoke import NumberRevokeRequest
+from refunds.errors import ErrorCode, OutcomeUnknown
+from refunds.operation import Before, Case, Doubt, Rejected, Siblings
+from refunds.providers.portone.client import PortOneClient
+from refunds.providers.portone.number_revoke import vbank_revoke
+from tests.unit.providers.provider_stub import (
+    BASE_URL,
+    Clock,
+    ProviderStub,
+    credentials,
+    envelope,
+    payment,
+    plenty,
+    reply,
+)
+
+CASE = Case(
+    Cancellation[NumberRevokeRequest].model_validate(
+        {
+            "schema_version": "1.0",
+            "cancel_request_id": "cr-1",
+            "order_id": "ORD-1",
+            "requested_at": "2026-11-21T05:00:00Z",
+            "requested_by": "system",
+            "reason": "",
+            "request": {"imp_uid": "imp_1"},
+        }
+    ),
+    "[rf:aaaaaaaaaa]",
+    plenty(),
+)
+BEFORE = Before(subject="imp_1")
+DOUBT = Doubt(None, sole=False, siblings=lambda: Siblings(frozenset(), frozenset()))
+
+
+@pytest.mark.parametrize("status", ["paid", "cancelled"])
+def test_an_answer_that_shows_a_payment_is_no_voided_number(status: str) -> None:
+    """Success for a number that was paid to is not believed, and asking ends as ALREADY_PAID."""
+    shown = reply(200, envelope(payment(status=status, paid_at=1_700_000_000, pay_method="vbank")))
+    stub = ProviderStub().on("DELETE /vbanks/imp_1", shown).on("GET /payments/imp_1", shown)
+    operation = vbank_revoke(PortOneClient(stub.exchange(), BASE_URL, credentials(), Clock()))
+    with pytest.raises(OutcomeUnknown):
+        operation.send(CASE, BEFORE)
+    verdict = operation.resolve(CASE, BEFORE, DOUBT)
+    assert isinstance(verdict, Rejected)
+    assert verdict.failure.code is ErrorCode.ALREADY_PAID
