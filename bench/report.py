@@ -107,6 +107,7 @@ def _absolute(results: Results) -> str:
         return [
             name,
             f"{_spread(warm.wall)} ms",
+            f"{_spread(warm.after_pause)} ms",
             f"{warm.walls.median / results.latency.floor:.2f}",
             f"{warm.walls.median / base.walls.median:.3f}",
             f"{warm.cpus.median * 1000:.2f} ms",
@@ -120,6 +121,7 @@ def _absolute(results: Results) -> str:
     head = [
         "",
         "batch",
+        "batch after seconds of idleness",
         "÷ floor",
         "÷ documented",
         "processor a message",

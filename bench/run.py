@@ -40,7 +40,7 @@ class Effort:
 
     rounds: int = 5
     burst: int = 2
-    throttled_rounds: int = 4
+    throttled_rounds: int = 3
     cold_rounds: int = 5
     cold_throttled_rounds: int = 3
     drains: tuple[int, ...] = (10, 100, 1_000)
@@ -49,7 +49,7 @@ class Effort:
     whole_queue: bool = False
 
 
-QUICK = Effort(rounds=1, cold_rounds=1, drains=(), more=(10, 100), starts=(DOCUMENTED, OURS))
+QUICK = Effort(rounds=1, burst=1, cold_rounds=1, drains=(), more=(10, 100), starts=(DOCUMENTED, OURS))
 
 
 @dataclass
