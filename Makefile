@@ -15,7 +15,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test chaos simulate up down check format lock package invoke clean
+.PHONY: help env demo test chaos simulate dashboard up down check format lock package invoke clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ chaos: $(ENVIRONMENTS) ## REQUESTS cancellations on a stack of its own, everythi
 HISTORIES ?= 10000
 simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES=1 tells one call by call
 	@$(RUN) -m tests.simulation --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
+
+dashboard: $(ENVIRONMENTS) ## draw docs/images/dashboard.svg with the data of a run of four minutes
+	@$(RUN) -m local.dashboard docs/images/dashboard.svg
 
 check: $(ENVIRONMENTS) .venvs/checkov/.ready ## format, lint, types, template
 	.venv/bin/ruff format --check .
