@@ -15,10 +15,11 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test chaos simulate dashboard up down check format lock package invoke clean
+.PHONY: help env demo test ops-scale chaos simulate dashboard bench up down check check-python check-template \
+  check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- environments
 
@@ -49,7 +50,7 @@ $(CURDIR)/.venvs/uv/bin/uv: requirements/uv.txt
 
 lock: | $(UV) ## lock the newest versions: requirements/*.txt and the layer's
 	@cd layers/refunds && $(LOCK) requirements.in --output-file requirements.txt
-	@cd requirements && for name in uv sam ministack checkov dev; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
+	@cd requirements && for name in uv sam ministack checkov security dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
 
 LOCK = "$(UV)" pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
   --python-version 3.11 --custom-compile-command "make lock"
@@ -74,8 +75,12 @@ invoke: $(ENVIRONMENTS) ## one event through `sam local invoke` in Docker: EVENT
 
 # Integration waits while simulation computes: each file to whoever is free, the slow folders first.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
-test: $(ENVIRONMENTS) ## all tests (PYTEST_ARGS for pytest)
+test: $(ENVIRONMENTS) .venvs/bench/.ready .venvs/security/.ready ## all tests (PYTEST_ARGS for pytest)
 	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+OPS_MESSAGES ?= 10000
+ops-scale: $(ENVIRONMENTS) ## list and replay OPS_MESSAGES dead letters with refundctl; how large its process became
+	@OPS_MESSAGES=$(OPS_MESSAGES) $(RUN) -m pytest tests/integration/ops/test_scale.py --durations=3
 
 SEED ?=
 REQUESTS ?= 1000
@@ -89,13 +94,56 @@ simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES
 dashboard: $(ENVIRONMENTS) ## draw docs/images/dashboard.svg with the data of a run of four minutes
 	@$(RUN) -m local.dashboard docs/images/dashboard.svg
 
-check: $(ENVIRONMENTS) .venvs/checkov/.ready ## format, lint, types, template
+# An environment of its own: the functions it measures run with nothing else but their layer.
+QUICK ?=
+GROWTH ?=
+bench: $(ENVIRONMENTS) .venvs/bench/.ready ## measure against the documented way, write docs/performance.md (QUICK=1: a minute, no document)
+	@$(RUN) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(BENCH_ARGS)
+
+check: check-python check-template check-secrets check-workflows ## everything that is checked without running it, offline
+
+check-python: $(ENVIRONMENTS)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+
+# The house rules of the template and the imports are tests, so that each is shown to fail too.
+check-template: $(ENVIRONMENTS) .venvs/checkov/.ready .venvs/security/.ready
 	$(SAM) validate --lint --region $(REGION)
-	.venv/bin/cfn-lint --include-checks I --template template.yaml
+	.venv/bin/cfn-lint --include-checks I --template template.yaml archive.yaml
 	.venvs/checkov/bin/checkov --config-file .checkov.yaml
+	$(RUN) -m pytest --quiet -p no:cacheprovider $(HOUSE_RULES)
+
+HOUSE_RULES = tests/template/test_template.py tests/template/test_house_rules.py tests/template/test_versions.py \
+  tests/template/test_configuration.py tests/unit/test_architecture.py
+
+# What git knows, or would be told of next.
+check-secrets: .venvs/security/.ready
+	git ls-files -z --cached --others --exclude-standard -- $(SECRETS_IN) | \
+	  xargs -0 .venvs/security/bin/detect-secrets-hook --baseline .secrets.baseline
+
+# Locks are nothing but hashes; the baseline has its own.
+SECRETS_IN = ':!requirements/*.txt' ':!layers/refunds/requirements.txt' ':!.secrets.*'
+
+check-workflows: .venvs/security/.ready
+	.venvs/security/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venvs/security/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venvs/security/bin/zizmor --offline --pedantic --quiet .github
+
+secrets-baseline: .venvs/security/.ready ## accept what the secrets scan finds now (look at the difference first)
+	@git ls-files -z --cached --others --exclude-standard -- $(SECRETS_IN) | \
+	  xargs -0 .venvs/security/bin/detect-secrets scan --slim --exclude-lines '$(NO_SECRETS)' > .secrets.new
+	@mv .secrets.new .secrets.baseline
+	@git diff .secrets.baseline
+
+# Made-up receipt handles and digests of the sample events, and fingerprints of recorded ledger items.
+NO_SECRETS = "(receiptHandle|md5Of[A-Za-z]+|fingerprint)":
+
+# Strict: what the advisory data does not know is no clean bill.
+audit: .venvs/security/.ready ## known vulnerabilities of everything that is locked (online)
+	@status=0; for lock in layers/refunds/requirements.txt requirements/*.txt; do echo "$$lock"; \
+	  .venvs/security/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || status=1; \
+	done; exit $$status
 
 format: $(ENVIRONMENTS) ## format and mend what can be mended
 	@.venv/bin/ruff format .
@@ -103,9 +151,17 @@ format: $(ENVIRONMENTS) ## format and mend what can be mended
 
 # --- deploying
 
-package: $(ENVIRONMENTS) ## build for AWS into .aws-sam (PYTHON_VERSION, ARCHITECTURE); then: sam deploy --config-env …
-	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) $(SAM) build \
+# From a copy: a __pycache__ that tests left in a function's folder would be deployed, as another function.
+SOURCE = .aws-sam/source
+package: $(ENVIRONMENTS) ## build for AWS into .aws-sam (PYTHON_VERSION, ARCHITECTURE)
+	@rm -rf $(SOURCE) && mkdir -p $(SOURCE)
+	@tar -cf - --exclude __pycache__ template.yaml functions layers | tar -xf - -C $(SOURCE)
+	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) $(SAM) build --template $(SOURCE)/template.yaml \
 	  --parameter-overrides PythonRuntime=python$(PYTHON_VERSION) Architecture=$(ARCHITECTURE)
+
+STAGE ?= dev
+deploy: $(ENVIRONMENTS) ## deploy what was packaged to STAGE=dev|stage|prod (CONFIRM=no does not ask)
+	@$(SAM) deploy --config-env $(STAGE) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset)
 
 clean: ## remove everything made here (stop the stack first)
 	@if [ -e .local/stack.json ]; then echo "the local stack is running: make down first" >&2; exit 1; fi

@@ -4,58 +4,87 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
-from bench.deployment import deploy
+from bench.deployment import DOCUMENTED, OURS, POOLED, deploy
 from bench.measure import Bench
 from bench.report import page, summary
-from bench.run import QUICK, Effort, run
+from bench.results import Results
+from bench.run import PARTS, QUICK, QUICK_PARTS, Effort, Run, measure
 from bench.simulation import World
 from local.stack.toolchain import PROJECT, STATE_DIR, StackError
 
 _DOCUMENT = PROJECT / "docs" / "performance.md"
+_FOLDER = STATE_DIR / "bench"
 
 
 def main() -> int:
     """Exit status: 0 when everything was measured, whatever came out."""
+    options = _options()
+    # So that an interrupted run ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    parts = options.parts or (QUICK_PARTS if options.quick else tuple(PARTS))
+    effort = QUICK if options.quick else Effort(whole_queue=options.growth)
+    output = options.output or (None if options.quick else _DOCUMENT)
+    try:
+        results = _measure(effort, parts, keep=bool(options.parts) and not options.quick)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(summary(results))
+    if output is not None:
+        output.write_text(page(results, _command()), encoding="utf-8")
+        print(f"written: {output}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="few repetitions, and no document unless --output"
+        "--quick", action="store_true", help="smoke run of less than a minute; no document unless --output"
     )
     parser.add_argument(
-        "--growth", action="store_true", help="also 100,000 messages and 1,000,000 ledger items"
+        "--growth", action="store_true", help="drain all of 100,000 queued messages, not the first 3,000"
+    )
+    parser.add_argument(
+        "--parts",
+        type=lambda text: tuple(text.split(",")),
+        help=f"measure these only and keep the others' last results: {','.join(PARTS)}",
     )
     parser.add_argument(
         "--output", type=Path, help=f"where the document goes ({_DOCUMENT.relative_to(PROJECT)})"
     )
     options = parser.parse_args()
-    effort = QUICK if options.quick else Effort(growth=options.growth)
-    output = options.output or (None if options.quick else _DOCUMENT)
-    try:
-        _measure(effort, output)
-    except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    if unknown := set(options.parts or ()) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    return options
 
 
-def _measure(effort: Effort, output: Path | None) -> None:
-    folder = STATE_DIR / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch, World(Path(scratch)) as world:
+def _measure(effort: Effort, parts: tuple[str, ...], *, keep: bool) -> Results:
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    saved = _FOLDER / "results.json"
+    results = Results.load(saved) if keep else Results()
+    with tempfile.TemporaryDirectory(dir=_FOLDER) as scratch, World(Path(scratch)) as world:
         _say("building the layers")
-        deployment = deploy(folder / "layers", world.environment, world.authority)
-        logs = folder / "logs"
+        names = {DOCUMENTED, POOLED, OURS, *effort.starts}
+        deployment = deploy(_FOLDER / "layers", world.environment, world.authority, names)
+        results.sizes = deployment.sizes
+        logs = _FOLDER / "logs"
         logs.mkdir(exist_ok=True)
-        results = run(Bench(world, deployment.functions, logs), deployment, effort, _say)
-    print(summary(results))
-    if output is not None:
-        arguments = shlex.join(sys.argv[1:])
-        command = f"make bench BENCH_ARGS='{arguments}'" if arguments else "make bench"
-        output.write_text(page(results, command), encoding="utf-8")
-        print(f"written: {output}")
+        bench = Bench(world, deployment.functions, logs)
+        measure(Run(bench, deployment, effort, results, _FOLDER, _say), parts)
+    if effort is not QUICK:
+        results.save(saved)
+    return results
+
+
+def _command() -> str:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--growth"]
+    growth = " GROWTH=1" if "--growth" in sys.argv else ""
+    return f"make bench{growth}" + (f" BENCH_ARGS='{shlex.join(arguments)}'" if arguments else "")
 
 
 def _say(what: str) -> None:

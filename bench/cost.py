@@ -49,8 +49,8 @@ class Prices:
 
     @property
     def note(self) -> str:
-        """Where and when they hold."""
-        return f"{self._list['region']} ({self._list['as_of']})"
+        """Whose they are, where and when they hold."""
+        return f"{self._list['source']}, as of {self._list['as_of']}; {self._list['region']}"
 
     @property
     def architectures(self) -> list[str]:

@@ -5,16 +5,26 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.runtime import Function
+from local.stack.build import build
 from local.stack.toolchain import PROJECT, Host, StackError, clean_environment, host, uv
 
 DOCUMENTED = "documented"
 COMPILED = "documented, with bytecode"
 POOLED = "pooled"
 OURS = "this project"
+SDK = "this project, through botocore"
+
+BASELINE = PROJECT / "bench" / "baseline"
+_CODE = {
+    DOCUMENTED: BASELINE / "documented",
+    COMPILED: BASELINE / "documented",
+    POOLED: BASELINE / "pooled",
+}
 
 _SETTINGS = {
     "LEDGER_TABLE_NAME": "ledger",
@@ -43,59 +53,90 @@ class LayerSize:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The rivals by name, and the sizes of their layers."""
+    """The rivals by name, their layers and the sizes of these."""
 
     functions: dict[str, Function]
+    layers: dict[str, Path]
     sizes: dict[str, LayerSize]
 
 
-def deploy(folder: Path, environment: dict[str, str], authority: bytes) -> Deployment:
-    """Build everything anew.
+def deploy(folder: Path, environment: dict[str, str], authority: bytes, names: Iterable[str]) -> Deployment:
+    """Build anew what is to be measured.
 
     Args:
         folder: emptied first.
         environment: where the simulated services are.
         authority: the certificate (PEM) their certificates are issued by; every layer learns to trust it
             like any other root, so that reading the roots costs what it costs in production.
+        names: of the rivals.
 
     Raises:
         StackError: a build failed.
     """
-    machine = host()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     python = _bare_python(folder)
-    layers = {
-        DOCUMENTED: _documented(folder / "documented", machine),
-        OURS: _ours(folder / "ours", machine),
-    }
-    layers[COMPILED] = _compiled(layers[DOCUMENTED], folder / "compiled", python)
+    wanted = set(names)
+    layers = _layers(folder, python, wanted)
     sizes = {name: _size(layer, folder / f"{layer.name}.zip") for name, layer in layers.items()}
     for layer in layers.values():
         _trust(layer / "python", authority)
-    baseline = PROJECT / "bench" / "baseline"
-    deployed = {
-        DOCUMENTED: (baseline / "documented", layers[DOCUMENTED]),
-        COMPILED: (baseline / "documented", layers[COMPILED]),
-        POOLED: (baseline / "pooled", layers[DOCUMENTED]),
-        OURS: (PROJECT / "functions" / "payment_cancel", layers[OURS]),
-    }
     functions = {
-        name: Function(
-            name=name.replace(", ", "-").replace(" ", "-"),
-            folder=code,
-            # The project's root comes last: only the documented way is imported from there.
-            layers=(
-                layer / "python",
-                _runtime_client(),
-                *((PROJECT,) if code.is_relative_to(baseline) else ()),
-            ),
-            environment=_SETTINGS | environment,
-            python=python,
-        )
-        for name, (code, layer) in deployed.items()
+        name: _function(name, layers[_LAYER_OF[name]] / "python", python, environment)
+        for name in _LAYER_OF
+        if name in wanted
     }
-    return Deployment(functions, sizes)
+    if SDK in functions:
+        functions[SDK] = replace(
+            functions[SDK], environment={**functions[SDK].environment, **_botocore_instead(folder, authority)}
+        )
+    return Deployment(functions, layers, sizes)
+
+
+#: Rivals that differ in code or configuration only share a layer.
+_LAYER_OF = {DOCUMENTED: DOCUMENTED, COMPILED: COMPILED, POOLED: DOCUMENTED, OURS: OURS, SDK: OURS}
+
+
+def _layers(folder: Path, python: Path, wanted: set[str]) -> dict[str, Path]:
+    machine = host()
+    needed = {_LAYER_OF[name] for name in wanted}
+    layers = {}
+    if needed & {DOCUMENTED, COMPILED}:
+        layers[DOCUMENTED] = _documented(folder / "documented", machine)
+    if COMPILED in needed:
+        layers[COMPILED] = _compiled(layers[DOCUMENTED], folder / "compiled", python)
+    if OURS in needed:
+        layers[OURS] = _ours(folder / "ours", machine)
+    return layers
+
+
+def _function(name: str, packages: Path, python: Path, environment: dict[str, str]) -> Function:
+    code = _CODE.get(name, PROJECT / "functions" / "payment_cancel")
+    return Function(
+        name=name.replace(", ", "-").replace(" ", "-"),
+        folder=code,
+        # The project's root comes last: only the documented way is imported from there.
+        layers=(packages, _runtime_client(), *((PROJECT,) if code.is_relative_to(BASELINE) else ())),
+        environment=_SETTINGS | environment,
+        python=python,
+    )
+
+
+def _botocore_instead(folder: Path, authority: bytes) -> dict[str, str]:
+    """Keys in a file, where only botocore finds them, and few roots, which suit it best.
+
+    Without a bundle of its own, botocore's pools read all of certifi's roots for every connection.
+    """
+    keys, roots = folder / "credentials", folder / "roots.pem"
+    keys.write_text("[default]\naws_access_key_id = bench\naws_secret_access_key = bench\n", encoding="utf-8")
+    roots.write_bytes(authority)
+    return {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_SESSION_TOKEN": "",
+        "AWS_SHARED_CREDENTIALS_FILE": str(keys),
+        "AWS_CA_BUNDLE": str(roots),
+    }
 
 
 def _bare_python(folder: Path) -> Path:
@@ -119,22 +160,14 @@ def _documented(layer: Path, machine: Host) -> Path:
 
 def _compiled(source: Path, layer: Path, python: Path) -> Path:
     shutil.copytree(source, layer)
-    compileall = ("-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash")
+    compileall = ("-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash")
     _run([str(python), *compileall, str(layer / "python")])
     return layer
 
 
 def _ours(layer: Path, machine: Host) -> Path:
-    """By the very recipe that `sam build` follows."""
-    settings = {
-        "ARTIFACTS_DIR": str(layer),
-        "PYTHON_VERSION": machine.python_version,
-        "PYTHON_PLATFORM": machine.python_platform,
-        "UV": uv(),
-    }
-    layer.mkdir()
-    recipe = PROJECT / "layers" / "refunds"
-    _run(["make", "--silent", "-C", str(recipe), "build-RefundsLayer"], **settings)
+    """The layer of the deployed template, as `sam build` makes it."""
+    shutil.copytree(build(machine).parent / "RefundsLayer", layer)
     return layer
 
 

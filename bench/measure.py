@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +12,9 @@ from bench.events import Orders
 from bench.figures import Series
 from bench.runtime import Environment, Function
 from bench.simulation import Seen, World
+from bench.world.latency import Latency
 
 BATCH = 10
-
-Say = Callable[[str], None]
 
 
 @dataclass
@@ -60,6 +60,11 @@ class Cold:
         return Series.of(self.first)
 
     @property
+    def cpu_median(self) -> float:
+        """Seconds of processor time of a first invocation."""
+        return Series.of(self.cpu).median
+
+    @property
     def extra(self) -> Series:
         """What the invoker waits longer than for a warm one."""
         return Series.of(self.first) - Series.of(self.warm)
@@ -80,9 +85,10 @@ class Bench:
     def warm(
         self, names: list[str], orders: Orders, *, rounds: int, burst: int = 2, cpu_share: float | None = None
     ) -> dict[str, Warm]:
-        """Batches one after another: in each round, so many of each rival and one more that comes first.
+        """Batches one after another: in each round, ``burst`` of each rival.
 
-        The one that comes first opens again what the pause since the round before has closed.
+        With more than one, another comes first, which opens again what the pause since the round
+        before has closed.
         """
         measured = {name: Warm() for name in names}
         with ExitStack() as stack:
@@ -97,23 +103,41 @@ class Bench:
                 measured[name].logged = environments[name].logged() / (BATCH * environments[name].invocations)
         return measured
 
+    def waiting(
+        self, names: list[str], orders: Orders, latency: Latency, *, cpu_share: float
+    ) -> dict[str, Warm]:
+        """One batch of each rival with services that slow, all at once: they do little but wait."""
+        usual = Latency()
+        measured = {name: Warm() for name in names}
+        with ExitStack() as stack, ThreadPoolExecutor(len(names)) as callers:
+            environments = {name: stack.enter_context(self.environment(name, cpu_share)) for name in names}
+            list(callers.map(lambda name: environments[name].invoke(orders.batch(BATCH)), names))
+            self.world.set_latency(latency)
+            done = callers.map(lambda name: environments[name].invoke(orders.batch(BATCH)), names)
+            for name, invocation in zip(names, done, strict=True):
+                measured[name].wall.append(invocation.wall)
+                measured[name].cpu.append(invocation.cpu / BATCH)
+            self.world.set_latency(usual)
+        return measured
+
     def cold(
         self, names: list[str], orders: Orders, *, rounds: int, cpu_share: float | None = None
     ) -> dict[str, Cold]:
-        """New environments, each used for three batches."""
+        """New environments, each used for two batches."""
         measured = {name: Cold() for name in names}
         for _ in range(rounds):
             for name in names:
                 with self.environment(name, cpu_share) as environment:
                     first = environment.invoke(orders.batch(BATCH))
-                    warm = Series.of([environment.invoke(orders.batch(BATCH)).wall for _ in range(2)])
+                    warm = environment.invoke(orders.batch(BATCH))
                 measured[name].first.append(first.wall)
                 measured[name].cpu.append(first.cpu)
-                measured[name].warm.append(warm.low)
+                measured[name].warm.append(warm.wall)
         return measured
 
     def _burst(self, environment: Environment, measured: Warm, orders: Orders, burst: int) -> None:
-        measured.after_pause.append(environment.invoke(orders.batch(BATCH)).wall)
+        if burst > 1:
+            measured.after_pause.append(environment.invoke(orders.batch(BATCH)).wall)
         for _ in range(burst):
             before = self.world.seen()
             done = environment.invoke(orders.batch(BATCH))

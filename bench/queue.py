@@ -59,9 +59,11 @@ class Fleet:
     def __init__(self, start: Callable[[], Environment], services: int, orders: Orders) -> None:
         self._stack = ExitStack()
         self._environments = [self._stack.enter_context(start()) for _ in range(CONCURRENCY)]
+        self._pollers = self._stack.enter_context(ThreadPoolExecutor(CONCURRENCY))
         self._services = psutil.Process(services)
-        for environment in self._environments:
-            environment.invoke(orders.batch(BATCH))
+        list(
+            self._pollers.map(lambda environment: environment.invoke(orders.batch(BATCH)), self._environments)
+        )
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -71,15 +73,16 @@ class Fleet:
         """End the environments."""
         self._stack.close()
 
-    def drain(self, messages: Iterable[Message]) -> Drain:
-        """Settle them all."""
+    def drain(self, messages: Iterable[Message], only: int | None = None) -> Drain:
+        """Settle them all, or ``only`` so many of those that are queued."""
         queue = deque(messages)
-        count = len(queue)
+        count = len(queue) if only is None else min(only, len(queue))
+        kept = len(queue) - count
         lock = threading.Lock()
 
         def take() -> list[Message]:
             with lock:
-                return [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+                return [queue.popleft() for _ in range(min(BATCH, len(queue) - kept))]
 
         def poll(environment: Environment) -> None:
             while records := take():
@@ -87,9 +90,8 @@ class Fleet:
 
         used, served = self._used(), self._served()
         start = time.perf_counter()
-        with ThreadPoolExecutor(CONCURRENCY) as pollers:
-            for finished in [pollers.submit(poll, environment) for environment in self._environments]:
-                finished.result()
+        for finished in [self._pollers.submit(poll, environment) for environment in self._environments]:
+            finished.result()
         seconds = time.perf_counter() - start
         return Drain(count, seconds, self._used() - used, self._served() - served)
 

@@ -76,7 +76,7 @@ class Environment:
                 *(str(function.python), "-m", "awslambdaric", "app.handler"),
             ],
             cwd=function.folder,
-            env=_environment(function),
+            env=environment_of(function),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -182,7 +182,8 @@ def emulator() -> Path:
     return found[0]
 
 
-def _environment(function: Function) -> dict[str, str]:
+def environment_of(function: Function) -> dict[str, str]:
+    """What Lambda sets, the layers' path and the function's own variables."""
     path = os.pathsep.join(str(folder) for folder in function.layers)
     return {
         "PATH": os.environ["PATH"],

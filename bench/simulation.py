@@ -68,7 +68,8 @@ class World:
             stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        self._ports: dict[str, int] = json.loads(self._process.stdout.readline())
+        with self._process.stdout as announced:
+            self._ports: dict[str, int] = json.loads(announced.readline())
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -90,6 +91,11 @@ class World:
             "AWS_ENDPOINT_URL": f"https://{LOOPBACK}:{self._ports['aws']}",
             "PORTONE_BASE_URL": f"https://{LOOPBACK}:{self._ports['provider']}",
         }
+
+    @property
+    def plain_provider(self) -> str:
+        """The same provider without TLS, for functions that run elsewhere."""
+        return f"http://{LOOPBACK}:{self._ports['plain']}"
 
     def seen(self) -> Seen:
         """All traffic so far."""

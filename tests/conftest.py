@@ -27,6 +27,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together what shares a stack."""
+    from tests.scheduling import ByStack  # noqa: PLC0415 - only where pytest-xdist runs
+
+    return ByStack(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Collect the lines of a worker of pytest-xdist."""
     lines = getattr(node, "workeroutput", {}).get("summary", [])
@@ -34,10 +42,10 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how much was simulated."""
+    """Say how much was simulated and measured."""
     lines = config.stash.get(_LINES, [])
     if lines:
-        terminalreporter.section("simulation")
+        terminalreporter.section("simulated and measured")
         for line in lines:
             terminalreporter.write_line(line)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -88,22 +89,41 @@ def running(pid: int, marker: str) -> psutil.Process | None:
     """The process, if it lives and still is the one meant: ``marker`` is part of its command line."""
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        if process.status() != psutil.STATUS_ZOMBIE and marker in " ".join(process.cmdline()):
+        if _lives(process) and marker in " ".join(process.cmdline()):
             return process
     return None
 
 
 def stop(processes: Sequence[psutil.Process]) -> None:
-    """End processes and their children: asked first, killed after some seconds."""
+    """Kill processes and their children: what a local stack knows is in memory, and nobody wants it kept.
+
+    Each is frozen first, so that no child is born after its children were counted.
+    """
     family: list[psutil.Process] = []
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
             family += [process, *process.children(recursive=True)]
     for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, alive = psutil.wait_procs(family, timeout=_STOP_SECONDS)
-    for process in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(alive, timeout=_STOP_SECONDS)
+    until = time.monotonic() + _STOP_SECONDS
+    while any(map(_lives, family)) and time.monotonic() < until:
+        time.sleep(_POLL_SECONDS)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """A zombie does not: whoever has to collect it may take his time."""
+    with contextlib.suppress(psutil.Error):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def remove_unattended(folder: Path) -> None:
+    """Put a folder out of the way at once, and let a process of its own delete it while nobody waits."""
+    if folder.exists():
+        aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+        folder.rename(aside / folder.name)
+        # Its streams are nobody's: who waits for the end of a pipe does not wait for it.
+        command = ["/bin/sh", "-c", 'rm -rf "$1" </dev/null >/dev/null 2>&1 &', "sh", str(aside)]
+        subprocess.run(command, check=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from local.stack.clients import CREDENTIALS, Clients
-from local.stack.processes import running, stop
+from local.stack.processes import remove_unattended, running, stop
 from local.stack.toolchain import STATE_DIR, StackError
 
 if TYPE_CHECKING:
@@ -79,7 +78,8 @@ class Stack:
             child.wait()
         for file in ("stack.json", "credentials.json", "invoke-env.json"):
             (self.directory / file).unlink(missing_ok=True)
-        shutil.rmtree(self.directory / "tmp", ignore_errors=True)
+        # MiniStack unpacks the layer, a thousand files, for every worker: deleting them takes seconds.
+        remove_unattended(self.directory / "tmp")
 
     def _processes(self) -> list[psutil.Process]:
         found = (running(pid, _MARKERS[name]) for name, pid in self.pids.items())

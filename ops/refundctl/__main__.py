@@ -9,7 +9,17 @@ from types import FrameType
 from typing import Final
 
 import httpx
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+)
 
 from refundctl.commands import app
 from refunds.errors import RefundsError
@@ -17,6 +27,20 @@ from refunds.providers.redaction import redact
 
 EXIT_ERROR: Final = 1
 EXIT_INTERRUPTED: Final = 130
+
+_PERMISSION: Final = "docs/runbook.md, Getting started, lists what you must be allowed to do"
+_LOGIN: Final = "your credentials are not valid (any more): log in again, e.g. aws sso login"
+_ADVICE: Final = {
+    "ValidationError": "is --stack right, and AWS_PROFILE and region those of its account?",
+    "AccessDenied": _PERMISSION,
+    "AccessDeniedException": _PERMISSION,
+    "UnauthorizedOperation": _PERMISSION,
+    "ExpiredToken": _LOGIN,
+    "ExpiredTokenException": _LOGIN,
+    "InvalidClientTokenId": _LOGIN,
+    "UnrecognizedClientException": _LOGIN,
+    "AWS.SimpleQueueService.NonExistentQueue": "the stack was changed meanwhile: start again",
+}
 
 
 def main() -> None:
@@ -40,8 +64,26 @@ def run(arguments: Sequence[str]) -> int:
     except RefundsError as error:
         return _failed(str(error), EXIT_ERROR)
     except (ClientError, BotoCoreError, httpx.HTTPError, OSError) as error:
-        return _failed(f"{type(error).__name__}: {redact(str(error))}", EXIT_ERROR)
+        return _failed(f"{type(error).__name__}: {redact(str(error))}{_advice(error)}", EXIT_ERROR)
     return 0
+
+
+def _advice(error: Exception) -> str:
+    """What to do about an error on the way to AWS; nothing where only the error itself says more."""
+    match error:
+        case NoRegionError():
+            advice = "name one: --region, or AWS_REGION"
+        case ProfileNotFound():
+            advice = "AWS_PROFILE names a profile of ~/.aws/config"
+        case NoCredentialsError() | PartialCredentialsError() | TokenRetrievalError() | SSOTokenLoadError():
+            advice = "set AWS_PROFILE, or log in: aws sso login"
+        case EndpointConnectionError():
+            advice = "is the network up? A local stack: is it running? make up"
+        case ClientError(response={"Error": {"Code": code}}) if code in _ADVICE:
+            advice = _ADVICE[code]
+        case _:
+            return ""
+    return f"\n{advice}"
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -49,7 +49,10 @@ class Target:
         typer.Option("--local", envvar="REFUNDCTL_LOCAL", help="The local stack that `make up` started."),
     ] = False
     region: Annotated[
-        str | None, typer.Option("--region", help="AWS region; else the one of your AWS configuration.")
+        str | None,
+        typer.Option(
+            "--region", envvar="AWS_REGION", help="AWS region; else the one of your AWS configuration."
+        ),
     ] = None
     hold: Annotated[
         int,
@@ -75,7 +78,12 @@ class Target:
             ConfigurationError: no deployment is named, or it is not one of a refund handler.
         """
         quiet_libraries()
-        if self.local == (self.stack is not None):
+        if self.local and self.stack is not None:
+            raise ConfigurationError(
+                "say which deployment you mean: --stack and --local are both given, "
+                "perhaps by REFUNDCTL_STACK or REFUNDCTL_LOCAL"
+            )
+        if not self.local and self.stack is None:
             raise ConfigurationError("say which deployment you mean: --stack NAME or --local")
         make, outputs = _local() if self.local else _remote(self.stack or "", self.region)
         environment, skew = _function_configuration(make, outputs)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
+
+_GAP: Final = "  "
+_INDENT: Final = "    "
+_NARROWEST: Final = 20  # columns for words, however narrow the terminal is
+_ENDLESS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -23,43 +27,75 @@ class Output:
     """How results are shown; every command takes it.
 
     With ``--json`` standard output carries JSON objects only, one per line, each with a ``type``;
-    progress and remarks go to standard error either way.
+    progress and remarks go to standard error either way. For people, nothing that is to be copied (an id, a
+    code) is ever broken: a terminal wraps words only, and a pipe gets one line per row, without colour.
     """
 
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of tables.")] = False
 
     @cached_property
     def _console(self) -> Console:
-        return Console(markup=False, highlight=False)
+        return Console(markup=False, highlight=False, soft_wrap=True)
 
     @cached_property
     def _remarks(self) -> Console:
-        return Console(stderr=True, markup=False, highlight=False)
+        return Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
     def row(self, kind: str, /, **values: Any) -> None:
         """One JSON line; nothing without ``--json``."""
         if self.as_json:
             print(json.dumps({"type": kind, **values}, ensure_ascii=False, default=_plain))
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table; nothing with ``--json``."""
+    def table(
+        self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, words: bool = False
+    ) -> None:
+        """A table; nothing with ``--json``.
+
+        ``words``: the last column is prose. Where it makes a line too long it stands beneath its row.
+        """
         if self.as_json:
             return
-        table = Table(title=title, title_justify="left", header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-        self._console.print(table)
+        lines = [[_text(cell) for cell in row] for row in rows]
+        fixed = len(columns) - words
+        widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
+        room = _width(self._console) - sum(widths[:fixed]) - len(_GAP) * fixed
+        beside = not words or widths[-1] <= room
+        self.say("")
+        self._print(title, style="bold")
+        self._print(_in_columns(columns if beside else columns[:fixed], widths), style="dim")
+        for line in lines:
+            self._print(_in_columns(line if beside else line[:fixed], widths))
+            if not beside and line[-1]:
+                self._hanging(_INDENT, line[-1])
+
+    def facts(self, title: str, facts: Iterable[tuple[str, object]]) -> None:
+        """What is known of one thing, a name and a value a line; nothing with ``--json``."""
+        if self.as_json:
+            return
+        pairs = [(name, _text(value)) for name, value in facts if value is not None]
+        self.say("")
+        self._print(title, style="bold")
+        width = max((cell_len(name) for name, _ in pairs), default=0)
+        for name, value in pairs:
+            self._hanging(set_cell_size(name, width) + _GAP, value)
 
     def say(self, text: str) -> None:
-        """A line for people; nothing with ``--json``."""
+        """Lines for people; nothing with ``--json``."""
         if not self.as_json:
-            self._console.print(text)
+            for line in text.split("\n"):
+                self._hanging(line[: len(line) - len(line.lstrip())], line.lstrip())
+
+    def suggest(self, words: str, *commands: str) -> None:
+        """What to do next, each command on a line of its own; nothing with ``--json``."""
+        if not self.as_json:
+            self.say(f"\n{words}")
+            for command in commands:
+                self._print(f"  $ {command}")
 
     def remark(self, text: str) -> None:
-        """A line on standard error."""
-        self._remarks.print(text)
+        """Words on standard error."""
+        for line in _wrapped(text, _width(self._remarks)):
+            self._remarks.print(line)
 
     def progress(self) -> Progress:
         """A progress bar on standard error, if that is a terminal."""
@@ -71,6 +107,42 @@ class Output:
             console=self._remarks,
             disable=not sys.stderr.isatty(),
         )
+
+    def _hanging(self, lead: str, words: str) -> None:
+        """``words`` after ``lead``, and below their own beginning where the terminal ends."""
+        room = max(_width(self._console) - cell_len(lead), _NARROWEST)
+        for line in _wrapped(words, room):
+            self._print(f"{lead}{line}")
+            lead = " " * cell_len(lead)
+
+    def _print(self, line: str, style: str | None = None) -> None:
+        self._console.print(line.rstrip(), style=style)
+
+
+def _width(console: Console) -> int:
+    """Columns of a terminal; a pipe has no end."""
+    return console.width if console.is_terminal else _ENDLESS
+
+
+def _in_columns(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return _GAP.join(set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=False))
+
+
+def _wrapped(words: str, room: int) -> Iterator[str]:
+    """Lines of at most ``room`` columns; a word that is longer stays whole."""
+    line = ""
+    for word in words.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line and cell_len(longer) > room:
+            yield line
+            line = word
+        else:
+            line = longer
+    yield line
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else str(cell)
 
 
 def age_of(moment: float, now: float) -> str:

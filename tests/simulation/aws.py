@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.aws.errors import ClientError, NoAnswer
 from tests.simulation.gate import Call, Gate
+from tests.simulation.table import read_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,7 +62,7 @@ class Bus:
         return {"FailedEntryCount": int(refused >= 0), "Entries": results}
 
     def _take(self, entry: dict[str, Any]) -> None:
-        detail = json.loads(entry["Detail"])
+        detail = read_outcome(entry["Detail"])
         assert entry["DetailType"] == f"Cancel{detail['outcome'].capitalize()}"
         key = f"{detail['cancel_type']}#{detail['cancel_request_id']}"
         event = Event(key, detail["outcome"], entry["Detail"])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
@@ -185,7 +186,7 @@ def amounts_are_sent_as_integers(_s: Simulation, sent: Sent) -> str | None:
     """No amount goes through a binary fraction on its way to a provider."""
     if sent.call is not Call.CANCEL:
         return None
-    return f"{sent.key} sends an amount with a fraction" if _has_fraction(sent.body) else None
+    return f"{sent.key} sends an amount with a fraction" if _has_fraction(sent.body.decode()) else None
 
 
 # --- when a message is deleted
@@ -337,13 +338,18 @@ def _has_ended(s: Simulation, key: str) -> bool:
     return item is not None and state_of(item) in TERMINAL and s.bus.has(item["outcome"]["S"])
 
 
-def _has_fraction(text: str | bytes) -> bool:
+def _refuse(number: str) -> None:
+    raise ArithmeticError(number)
+
+
+_WITHOUT_FRACTIONS: Final = json.JSONDecoder(parse_float=_refuse)
+
+
+@lru_cache(maxsize=4096)
+def _has_fraction(text: str) -> bool:
+    """The same texts are written, published and written again."""
     try:
-        json.loads(text, parse_float=_refuse)
+        _WITHOUT_FRACTIONS.decode(text)
     except ArithmeticError:
         return True
     return False
-
-
-def _refuse(number: str) -> None:
-    raise ArithmeticError(number)

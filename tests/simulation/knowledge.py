@@ -13,6 +13,7 @@ from refunds.tag import is_tagged, reason_with, tag_of
 from tests.simulation import faults
 from tests.simulation.gate import Call
 from tests.simulation.requests import REASON
+from tests.simulation.table import outcome_of
 
 if TYPE_CHECKING:
     from local.simulator.movements import Movement
@@ -97,7 +98,7 @@ def _refund_is_unclear(s: Simulation, wanted: Wanted, item: Item) -> bool:
 def _suspects(s: Simulation, wanted: Wanted) -> list[Cancellation]:
     """Untagged entries of the request's amount that no request has claimed."""
     claimed = {
-        json.loads(item["outcome"]["S"])["provider"]["cancellation_id"]
+        outcome_of(item)["provider"]["cancellation_id"]
         for item in s.table.items.values()
         if item["state"]["S"] == "SUCCEEDED"
     }

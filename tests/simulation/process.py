@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +25,8 @@ from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from refunds.calls import Call as ProviderCall
     from refunds.contracts.outbound import Outcome
@@ -77,15 +77,10 @@ class Watcher:
         self.crashes: list[BaseException] = []
         self._name = name
 
-    @contextmanager
-    def record(self, **keys: object) -> Iterator[None]:
+    def record(self, **keys: object) -> AbstractContextManager[None]:
         """Follow the work from record to record."""
         request = str(keys.get("cancel_request_id"))
-        outer, self.key = self.key, f"{self._name}#{self._aliases.get(request, request)}"
-        try:
-            yield
-        finally:
-            self.key = outer
+        return _Following(self, f"{self._name}#{self._aliases.get(request, request)}")
 
     def identify(self, **keys: object) -> None:
         """Nothing to do."""
@@ -145,6 +140,23 @@ class Wiring:
     record: Callable[[Simulation, Message], dict[str, Any]] = _record_of
     watcher: Callable[[Policy, Mapping[str, str]], Watcher] = _watcher
     lease_margin: float = LEASE_MARGIN
+
+
+class _Following:
+    """While it is entered, its watcher knows which request is being worked on."""
+
+    __slots__ = ("_key", "_outer", "_watcher")
+
+    def __init__(self, watcher: Watcher, key: str) -> None:
+        self._watcher = watcher
+        self._key = key
+        self._outer = watcher.key
+
+    def __enter__(self) -> None:
+        self._outer, self._watcher.key = self._watcher.key, self._key
+
+    def __exit__(self, *_: object) -> None:
+        self._watcher.key = self._outer
 
 
 class Environments:

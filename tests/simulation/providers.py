@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -98,8 +97,7 @@ class ProviderGate:
         self, perform: Callable[[], ResponseT], fault: Fault | None, key: str, sent: Sent | None
     ) -> ResponseT:
         try:
-            with self._in_the_name_of(key, fault):
-                response = perform()
+            response = self._in_the_name_of(key, fault, perform)
         except httpx.TransportError as error:
             self._gate.note(f"  {type(error).__name__}")
             if sent is not None and isinstance(error, httpx.ConnectError):
@@ -110,15 +108,14 @@ class ProviderGate:
         self._gate.note(f"  {response.status_code} {response.content.decode()}")
         return response
 
-    @contextmanager
-    def _in_the_name_of(self, key: str, fault: Fault | None) -> Iterator[None]:
+    def _in_the_name_of(self, key: str, fault: Fault | None, perform: Callable[[], ResponseT]) -> ResponseT:
         """Whatever moves money now was caused by this request."""
         self.books.sender = key
         if fault is not None:
             for parameters in fault.provider:
                 self._world.add_fault(ProviderFault.from_mapping(parameters))
         try:
-            yield
+            return perform()
         finally:
             self.books.sender = None
             self._world.faults.clear()

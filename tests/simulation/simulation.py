@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -18,6 +19,7 @@ from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessD
 from tests.simulation.oracle import Books, Sent
 from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Environments, Process, Wiring
 from tests.simulation.providers import GatedTransport, PlainHttp, ProviderGate
+from tests.simulation.standby import STANDBY
 from tests.simulation.sweeping import sweep
 from tests.simulation.table import Item, Table
 
@@ -74,13 +76,20 @@ class Observer:
         """A delivery has ended."""
 
 
+def _taken() -> threading.Lock:
+    """A lock whose release by one thread lets the other go on."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass
 class _Held:
     """A delivery in a thread of its own, held at its ``stop_at``-th call until the other one has ended."""
 
     stop_at: int
-    baton: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    back: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    baton: threading.Lock = field(default_factory=_taken)
+    back: threading.Lock = field(default_factory=_taken)
     process: Process | None = None
     calls: int = 0
     done: bool = False
@@ -339,7 +348,7 @@ class Simulation:
             held.done = True
             held.back.release()
 
-        threading.Thread(target=run, daemon=True).start()
+        STANDBY.run(run)
         self._switch_to(held)
 
     def _switch_to(self, held: _Held) -> None:
@@ -404,6 +413,7 @@ class Simulation:
         self.observer.sending(sent)
 
 
+@lru_cache(maxsize=4096)
 def key_of(body: str) -> str:
     """The ledger key of the request in a message body; of one that names none, the body itself."""
     try:

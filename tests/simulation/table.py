@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.aws.errors import ClientError, ConditionalCheckFailedException, NoAnswer
 from tests.simulation.gate import Call, Fault, Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 Item = dict[str, Any]
 TERMINAL: Final = frozenset({"SUCCEEDED", "FAILED"})
@@ -21,9 +24,16 @@ def state_of(item: Item) -> str:
     return state
 
 
-def outcome_of(item: Item) -> dict[str, Any]:
+def outcome_of(item: Item) -> Mapping[str, Any]:
     """The stored outcome of a ledger item; empty if it has none."""
-    return json.loads(item["outcome"]["S"]) if "outcome" in item else {}
+    return read_outcome(item["outcome"]["S"]) if "outcome" in item else {}
+
+
+@lru_cache(maxsize=4096)
+def read_outcome(text: str) -> Mapping[str, Any]:
+    """An outcome from its text: it is looked at when it is written, when it is published, and at rest."""
+    outcome: dict[str, Any] = json.loads(text)
+    return MappingProxyType(outcome)
 
 
 class _Exceptions:
@@ -140,8 +150,14 @@ def _holds(item: Item | None, request: Mapping[str, Any]) -> bool:
     if item is None:
         return False
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+    return all(_equal(item.get(names[name]), values[value]) for name, value in _terms(condition))
+
+
+@lru_cache(maxsize=256)
+def _terms(condition: str) -> tuple[tuple[str, str], ...]:
+    """The equalities of ``a = :a AND b = :b``."""
     terms = (term.split(" = ") for term in condition.split(" AND "))
-    return all(_equal(item.get(names[name]), values[value]) for name, value in terms)
+    return tuple((name, value) for name, value in terms)
 
 
 def _equal(one: Mapping[str, str] | None, other: Mapping[str, str]) -> bool:
@@ -154,14 +170,24 @@ def _equal(one: Mapping[str, str] | None, other: Mapping[str, str]) -> bool:
 def _updated(old: Item, request: Mapping[str, Any]) -> Item:
     """Carry out ``SET a = :a, l = list_append(l, :x) REMOVE b``."""
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    sets, _, removes = request["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
+    assignments, removes = _parsed(request["UpdateExpression"])
     new = dict(old)
-    for assignment in sets.replace("list_append(#timeline, :event)", ":appended").split(", "):
-        name, value = assignment.split(" = ")
+    for name, value in assignments:
         if value == ":appended":
             new[names[name]] = {"L": old[names[name]]["L"] + values[":event"]["L"]}
         else:
             new[names[name]] = values[value]
-    for name in removes.split(", ") if removes else ():
+    for name in removes:
         new.pop(names[name], None)
     return new
+
+
+@lru_cache(maxsize=256)
+def _parsed(expression: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """What an update expression sets, and what it removes."""
+    sets, _, removes = expression.removeprefix("SET ").partition(" REMOVE ")
+    pairs = (
+        assignment.split(" = ")
+        for assignment in sets.replace("list_append(#timeline, :event)", ":appended").split(", ")
+    )
+    return tuple((name, value) for name, value in pairs), tuple(removes.split(", ") if removes else ())

@@ -105,3 +105,11 @@ def test_a_takeover_does_not_succeed_with_a_cancellation_of_yesterday() -> None:
 def test_what_can_never_be_voided_fails_even_after_an_attempt_of_unknown_fate(scenario: str) -> None:
     """A crash before an impossible revocation needs no person: no late attempt can succeed either."""
     assert state(play(scenario, token_1=faults.DEATH)) == "FAILED"
+
+
+def test_every_write_moves_updated_at() -> None:
+    """Reconciliation picks finished items by when they ended, not by when they were claimed."""
+    simulation = play("part", cancel_1=faults.ZOMBIE)
+    (item,) = simulation.table.items.values()
+    began, ended = (item["timeline"]["L"][at]["S"].partition(" ")[0] for at in (0, -1))
+    assert item["updated_at"]["S"] == ended > began

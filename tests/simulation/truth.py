@@ -8,6 +8,8 @@ from tests.simulation.knowledge import indistinguishable
 from tests.simulation.table import Item, outcome_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.simulator.movements import Movement
     from tests.simulation.requests import Wanted
     from tests.simulation.simulation import Simulation
@@ -22,7 +24,7 @@ def not_done(s: Simulation, wanted: Wanted, item: Item) -> str | None:
     return _not_voided(s, wanted)
 
 
-def _not_refunded(s: Simulation, wanted: Wanted, outcome: dict[str, Any]) -> str | None:
+def _not_refunded(s: Simulation, wanted: Wanted, outcome: Mapping[str, Any]) -> str | None:
     movement, owner = _claimed(s, wanted, outcome["provider"]["cancellation_id"])
     if movement is None:
         return f"{wanted.key} is SUCCEEDED with a cancellation PortOne does not have"

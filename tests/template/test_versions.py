@@ -35,6 +35,7 @@ BY_RELEASE = {
     "EbpCountryCode",
     "EbpCurrencyCode",
     "Architecture",
+    "SnapStart",
 }
 _NAME = re.compile(r"\$\{(\w+)\}")
 
@@ -103,3 +104,10 @@ def test_code_makes_a_new_version(source: dict[str, Any], change: Callable[[dict
 
 def _set(template: dict[str, Any], resource: str, name: str, value: object) -> None:
     template["Resources"][resource]["Properties"][name] = value
+
+
+@pytest.mark.parametrize("function", [f"{one.pascal}Function" for one in CANCEL_TYPES])
+def test_snapshots_are_a_parameter(expanded: Expanded, source: dict[str, Any], function: str) -> None:
+    """No snapshot is taken of a cancel type's function unless the parameter asks for it."""
+    assert expanded.properties(function)["SnapStart"] == {"ApplyOn": "None"}
+    assert source["Parameters"]["SnapStart"]["AllowedValues"] == ["None", "PublishedVersions"]

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "providers": HTTP,
     "telemetry": POWERTOOLS,
     "metrics": POWERTOOLS,
-    "application": AWS | POWERTOOLS,
+    "application": AWS | POWERTOOLS | {"snapshot_restore_py"},
     "operators": AWS | POWERTOOLS,
 }
 # One for the cancel types' functions, one for the operators' scheduled ones.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -61,7 +61,7 @@ def republish(  # noqa: PLR0913 - one option each
                 progress.advance(task)
     title = f"{'Published' if yes else 'To be published'}: {iso(period.since)} … {iso(period.until)}"
     output.table(
-        title, ["type", "outcome", "count"], [(*key, count) for key, count in sorted(counts.items())]
+        title, ["count", "type", "outcome"], [(count, *key) for key, count in sorted(counts.items())]
     )
     for (kind, ending), count in sorted(counts.items()):
         output.row("outcomes", cancel_type=kind, outcome=ending, count=count)
@@ -102,7 +102,8 @@ def reconcile(  # noqa: PLR0913 - one option each
     if csv_path is not None:
         _write_csv(csv_path, found)
     if csv_path != "-":
-        _show(output, f"{first} + {days} d", found)
+        last = first + timedelta(days=days - 1)
+        _show(output, f"{first}" if days == 1 else f"{first} … {last}", found)
     if found:
         raise typer.Exit(EXIT_DIFFERENCES)
 
@@ -114,24 +115,23 @@ def _date(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is no date such as 2026-11-20") from None
 
 
-def _show(output: Output, period: str, found: Iterable[Difference]) -> None:
-    columns = ["difference", "imp_uid", "cancel_request_id", "cancellation_id", "PortOne", "ledger", "note"]
-    rows = [
-        (
-            one.kind.value,
-            one.imp_uid,
-            one.cancel_request_id,
-            one.cancellation_id,
-            one.provider_amount,
-            one.ledger_amount,
-            one.note,
-        )
-        for one in found
-    ]
-    if rows:
-        output.table(f"Differences, {period}", columns, rows)
-    else:
+def _show(output: Output, period: str, found: Sequence[Difference]) -> None:
+    if not found:
         output.say(f"PortOne and the ledger agree ({period}).")
+        return
+    columns = ["difference", "imp_uid", "PortOne", "ledger", "what"]
+    rows = [
+        (one.kind.value, one.imp_uid, one.provider_amount, one.ledger_amount, _in_words(one)) for one in found
+    ]
+    output.table(f"{len(found)} differences, {period}", columns, rows, words=True)
+    headings = sorted({f"reconcile-{one.kind.value.replace('_', '-')}" for one in found})
+    output.suggest(f"docs/runbook.md says what to do: {', '.join(headings)}.")
+
+
+def _in_words(one: Difference) -> str:
+    names = (("", one.cancel_request_id), ("cancellation ", one.cancellation_id), ("at ", one.at))
+    known = [f"{name}{value}" for name, value in names if value is not None]
+    return f"{one.note} ({', '.join(known)})"
 
 
 def _write_csv(path: str, found: Iterable[Difference]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,13 +64,21 @@ def list_messages(target: Target, filters: Filters, output: Output, *, show: Sho
     groups: dict[tuple[str, str], _Group] = {}
     with Spool() as spool:
         _read(desk, lanes, filters.selection(), groups, spool)
-        _show_groups(groups, desk.clock(), output)
+        _tell_groups(groups, output)
         for row in spool.oldest_first(None if output.as_json else 0):
             output.row("message", **row)
-        rows = [_cells(row, desk.clock()) for row in spool.oldest_first(show)]
-    if rows:
-        columns = ["age", "type", "error code", "cancel_request_id", "order_id", "why"]
-        output.table(f"The oldest {len(rows)}", columns, rows)
+        oldest = list(spool.oldest_first(show))
+    if not groups:
+        output.say("No dead letters.")
+        return
+    # What sums it up comes last: that is what a terminal still shows.
+    _show_messages(oldest, groups, desk.clock(), output)
+    _show_groups(groups, desk.clock(), output)
+    output.suggest(
+        "docs/runbook.md has an entry for each error code. To see one message, and what a replay would do:",
+        "refundctl dlq show <cancel_request_id>",
+        "refundctl dlq replay",
+    )
 
 
 def _read(
@@ -87,22 +95,42 @@ def _read(
                 spool.add(letter.sent_at, _summary(letter))
 
 
-def _show_groups(groups: dict[tuple[str, str], _Group], now: float, output: Output) -> None:
-    ordered = sorted(groups.items(), key=lambda item: item[1].oldest)
-    for (kind, code), group in ordered:
+def _tell_groups(groups: dict[tuple[str, str], _Group], output: Output) -> None:
+    for (kind, code), group in _by_age(groups):
         ages = {"oldest": iso(group.oldest), "newest": iso(group.newest)}
         output.row("group", cancel_type=kind, error_code=code, count=group.count, why=group.example, **ages)
-    if not groups:
-        output.say("No dead letters.")
-        return
+
+
+def _show_groups(groups: dict[tuple[str, str], _Group], now: float, output: Output) -> None:
     output.table(
         f"{sum(group.count for group in groups.values())} dead letters",
-        ["type", "error code", "count", "oldest", "newest", "why (the oldest)"],
+        ["count", "type", "error code", "oldest", "newest", "why (the oldest)"],
         [
-            (kind, code, group.count, age_of(group.oldest, now), age_of(group.newest, now), group.example)
-            for (kind, code), group in ordered
+            (group.count, kind, code, age_of(group.oldest, now), age_of(group.newest, now), group.example)
+            for (kind, code), group in _by_age(groups)
         ],
+        words=True,
     )
+
+
+def _by_age(groups: dict[tuple[str, str], _Group]) -> list[tuple[tuple[str, str], _Group]]:
+    return sorted(groups.items(), key=lambda item: item[1].oldest)
+
+
+def _show_messages(
+    oldest: Sequence[dict[str, Any]], groups: dict[tuple[str, str], _Group], now: float, output: Output
+) -> None:
+    """The oldest messages; why is told of those for which it is not what their group says."""
+    if not oldest:
+        return
+    rows = []
+    for row in oldest:
+        usual = groups[row["cancel_type"], row["error_code"]].example
+        names = ("cancel_type", "error_code", "cancel_request_id", "order_id")
+        cells = [row[name] for name in names]
+        rows.append((age_of(row["sent_at"], now), *cells, "" if row["why"] == usual else row["why"]))
+    columns = ["age", "type", "error code", "cancel_request_id", "order_id", ""]
+    output.table(f"The oldest {len(rows)}", columns, rows, words=True)
 
 
 def _summary(letter: Letter) -> dict[str, Any]:
@@ -115,11 +143,6 @@ def _summary(letter: Letter) -> dict[str, Any]:
         "sent_at": letter.sent_at,
         "why": letter.error_message,
     }
-
-
-def _cells(row: dict[str, Any], now: float) -> tuple[object, ...]:
-    names = ("cancel_type", "error_code", "cancel_request_id", "order_id", "why")
-    return (age_of(row["sent_at"], now), *(row[name] for name in names))
 
 
 @app.command("show")
@@ -142,7 +165,7 @@ def show_message(
         body = mask_body(letter.body)
         output.row("message", **facts, attributes=mask(dict(letter.attributes)), body=body)
         shown = facts | {"sent_at": iso(letter.sent_at)}
-        output.table(letter.message_id, ["", ""], list(shown.items()))
+        output.facts(letter.message_id, shown.items())
         output.say(_pretty(body))
 
 
@@ -160,17 +183,21 @@ def _pretty(body: str) -> str:
 
 @dataclass
 class _Tally:
-    """What a replay came to so far."""
+    """What a replay came to so far; ``whys`` is the first reason given for each verdict."""
 
     verdicts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    whys: dict[tuple[str, str, str], str] = field(default_factory=dict)
     replayed: int = 0
     failed: int = 0
+    unanswered: int = 0
 
     def add(self, one: Judged) -> None:
-        kind = one.letter.lane.cancel_type
-        self.verdicts[kind, one.letter.error_code, one.judgement.verdict.value] += 1
+        key = (one.letter.lane.cancel_type, one.letter.error_code, one.judgement.verdict.value)
+        self.verdicts[key] += 1
+        self.whys.setdefault(key, one.judgement.why)
         self.replayed += one.replayed
         self.failed += one.failure is not None
+        self.unanswered += one.judgement.unanswered
 
 
 @app.command("replay")
@@ -222,7 +249,8 @@ def replay(  # noqa: PLR0913 - one option each
         _forecast(worker.forecast(lanes, selection), desk, show, output)
         return
     plan = Plan(selection, actor, frozenset(verdicts) if verdicts else USUAL)
-    total = limit if limit is not None else desk.dead_letters.count(lanes)
+    # What is filtered out is not counted before it is seen: then nobody knows how many there are.
+    total = limit if limit is not None or selection != Selection() else desk.dead_letters.count(lanes)
     tally = _Tally()
     with output.progress() as progress, closing(worker.run(lanes, plan, Pace(rate))) as judged:
         task = progress.add_task("replayed", total=total)
@@ -230,10 +258,11 @@ def replay(  # noqa: PLR0913 - one option each
             tally.add(one)
             output.row("message", **_told(one))
             progress.advance(task)
+        progress.update(task, total=tally.verdicts.total())
     _report(tally, output, done=True)
 
 
-def _forecast(judged: Any, desk: Desk, show: int, output: Output) -> None:
+def _forecast(judged: Generator[Judged, None, None], desk: Desk, show: int, output: Output) -> None:
     tally = _Tally()
     with Spool() as spool, closing(judged):
         for one in judged:
@@ -241,20 +270,19 @@ def _forecast(judged: Any, desk: Desk, show: int, output: Output) -> None:
             spool.add(one.letter.sent_at, _told(one))
         for row in spool.oldest_first(None if output.as_json else 0):
             output.row("message", **row)
-        now = desk.clock()
-        rows = [
-            (
-                age_of(row["sent_at"], now),
-                row["cancel_type"],
-                row["cancel_request_id"],
-                row["verdict"],
-                row["verdict_why"],
-            )
-            for row in spool.oldest_first(show)
-        ]
+        rows = [_verdict_cells(row, tally, desk.clock()) for row in spool.oldest_first(show)]
     if rows:
-        output.table(f"The oldest {len(rows)}", ["age", "type", "cancel_request_id", "verdict", "why"], rows)
+        columns = ["age", "type", "cancel_request_id", "verdict", ""]
+        output.table(f"The oldest {len(rows)}", columns, rows, words=True)
     _report(tally, output, done=False)
+
+
+def _verdict_cells(row: dict[str, Any], tally: _Tally, now: float) -> tuple[object, ...]:
+    """A message of the forecast; why is told if it is not what the sum at the end says."""
+    kind, verdict = row["cancel_type"], row["verdict"]
+    usual = tally.whys[kind, row["error_code"], verdict]
+    why = "" if row["verdict_why"] == usual else row["verdict_why"]
+    return age_of(row["sent_at"], now), kind, row["cancel_request_id"], verdict, why
 
 
 def _told(one: Judged) -> dict[str, Any]:
@@ -263,15 +291,41 @@ def _told(one: Judged) -> dict[str, Any]:
 
 
 def _report(tally: _Tally, output: Output, *, done: bool) -> None:
-    rows = [(*key, count) for key, count in sorted(tally.verdicts.items())]
-    output.table("Verdicts", ["type", "error code", "verdict", "count"], rows)
-    for kind, code, verdict, count in rows:
+    ordered = sorted(tally.verdicts.items())
+    for (kind, code, verdict), count in ordered:
         output.row("verdicts", cancel_type=kind, error_code=code, verdict=verdict, count=count)
-    output.row("replay", replayed=tally.replayed, failed=tally.failed, executed=done)
-    output.say(f"{tally.replayed} replayed." if done else "Nothing was replayed: add --yes and --reason.")
+    matched = tally.verdicts.total()
+    counts = {"matched": matched, "replayed": tally.replayed, "failed": tally.failed}
+    output.row("replay", **counts, unanswered=tally.unanswered, executed=done)
+    if not matched:
+        output.say("No dead letter is meant.")
+        return
+    rows = [(count, *key, tally.whys[key]) for key, count in ordered]
+    output.table("Verdicts", ["count", "type", "error code", "verdict", "why (the first)"], rows, words=True)
+    if tally.unanswered:
+        output.remark(
+            f"{tally.unanswered} could not be asked about: wait until the provider answers. "
+            "Their verdicts come from the ledger alone."
+        )
+    if done:
+        _sum_up(tally, output)
+    else:
+        output.say("\nNothing was replayed: add --yes and --reason.")
+
+
+def _sum_up(tally: _Tally, output: Output) -> None:
+    left = tally.verdicts.total() - tally.replayed
+    stayed = f" {left} stayed in the dead-letter queue." if left else ""
+    output.say(f"\n{tally.replayed} replayed.{stayed}")
     if tally.failed:
-        output.remark(f"{tally.failed} could not be replayed and are still in the dead-letter queue")
+        output.remark(f"{tally.failed} could not be sent: replay again")
         raise typer.Exit(EXIT_INCOMPLETE)
+    if tally.replayed:
+        output.suggest(
+            "What fails again comes back within minutes; what became of one:",
+            "refundctl dlq list",
+            "refundctl status <cancel_request_id>",
+        )
 
 
 def _repair(  # noqa: PLR0913 - the command's own options

@@ -149,8 +149,11 @@ def _report(resolution: Resolution, output: Output) -> None:
     )
     output.say(f"{entry.key}: {entry.state}\n{resolution.finding}")
     if resolution.published:
-        output.say(
-            "Its outcome has been published. A message in the dead-letter queue: replay it, it is done."
+        output.suggest(
+            "Its outcome has been published. If its message is in the dead-letter queue, this removes it:",
+            f"refundctl dlq replay --id {entry.key.cancel_request_id}",
         )
+    elif not resolution.settled and entry.outcome and entry.outcome.error:
+        output.suggest(f"What to do now: docs/runbook.md, {entry.outcome.error.code}.")
     if not resolution.settled or not resolution.published:
         raise typer.Exit(EXIT_OPEN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,8 @@ import typer
 from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
-from refunds.ledger import Entry, State
+from refunds.errors import ErrorCode
+from refunds.ledger import Entry, Key, State
 from refunds.operators.dead_letters import Letter, Selection
 from refunds.operators.desk import Desk
 from refunds.operators.sweeper import claimed_at
@@ -29,11 +31,15 @@ def status(
     desk = target.desk()
     entries = desk.books.find(identifier)
     letters = _letters(desk, identifier, entries) if dlq else []
+    found = {entry.key for entry in entries}
+    # A message may carry the id of another order's request: then that request is part of its story.
+    entries += desk.books.entries(key for key in map(_key, letters) if key and key not in found).values()
     for entry in entries:
-        own = [letter for letter in letters if letter.cancel_request_id == entry.key.cancel_request_id]
-        _show(desk, entry, _whereabouts(entry, own, looked=dlq), output)
-    known = {entry.key.cancel_request_id for entry in entries}
-    strays = [letter for letter in letters if letter.cancel_request_id not in known]
+        own = [letter for letter in letters if _key(letter) == entry.key]
+        where = _whereabouts(entry, own, looked=dlq)
+        _show(desk, entry, where, _next_step(entry, desk.clock(), waits=bool(own)), output)
+    known = {entry.key for entry in entries}
+    strays = [letter for letter in letters if _key(letter) not in known]
     for letter in strays:
         _show_stray(letter, desk.clock(), output)
     if not entries and not strays:
@@ -42,21 +48,20 @@ def status(
 
 
 def _letters(desk: Desk, identifier: str, entries: Sequence[Entry]) -> list[Letter]:
-    """The dead letters of the entries found; without any, those that name the identifier themselves."""
-    ids = frozenset({identifier, *(entry.key.cancel_request_id for entry in entries)})
-    kinds = {entry.key.cancel_type for entry in entries}
-    lanes = [lane for lane in desk.lanes if not kinds or lane.cancel_type in kinds]
-    by_id = [one for letters in desk.dead_letters.letters(lanes, Selection(ids=ids)) for one in letters]
-    if by_id or entries:
-        return by_id
-    by_order = Selection(orders=frozenset({identifier}))
-    return [one for letters in desk.dead_letters.letters(lanes, by_order) for one in letters]
+    """The dead letters of the entries found, and those that name the identifier themselves."""
+    names = frozenset({identifier, *(entry.key.cancel_request_id for entry in entries)})
+    with closing(desk.dead_letters.letters(desk.lanes, Selection(names=names))) as receives:
+        return [letter for letters in receives for letter in letters]
+
+
+def _key(letter: Letter) -> Key | None:
+    return Key(letter.lane.cancel_type, letter.cancel_request_id) if letter.cancel_request_id else None
 
 
 def _whereabouts(entry: Entry, letters: Sequence[Letter], *, looked: bool) -> str:
     if letters:
         oldest = min(letters, key=lambda letter: letter.sent_at)
-        return f"in the dead-letter queue since {iso(oldest.sent_at)} ({oldest.error_code}): dlq replay"
+        return f"in the dead-letter queue since {iso(oldest.sent_at)} ({oldest.error_code})"
     if entry.state.terminal:
         return "acknowledged, or still to be: the outcome stands either way"
     if entry.state is State.STARTED:
@@ -64,17 +69,42 @@ def _whereabouts(entry: Entry, letters: Sequence[Letter], *, looked: bool) -> st
     return "not in the dead-letter queue: replayed, or expired" if looked else "not looked for (--dlq)"
 
 
-def _show(desk: Desk, entry: Entry, where: str, output: Output) -> None:
+def _next_step(entry: Entry, now: float, *, waits: bool) -> tuple[str, ...] | None:
+    """What an operator may do about it: a sentence and commands. ``waits``: a message is in the DLQ."""
+    request_id = entry.key.cancel_request_id
+    replay = f"refundctl dlq replay --id {request_id}"
+    if entry.state.terminal:
+        return (
+            ("It has ended. Replaying its message empties the dead-letter queue:", replay) if waits else None
+        )
+    if entry.state is State.STARTED or entry.leased(now):
+        return None
+    error = entry.outcome.error if entry.outcome else None
+    if error is not None and error.code is ErrorCode.LIMIT_EXCEEDED:
+        return ("A limit keeps it back: docs/runbook.md, LIMIT_EXCEEDED.",)
+    if entry.in_doubt:
+        return (
+            "Nobody knows yet whether it was carried out. To ask the provider:",
+            f"refundctl resolve {request_id}",
+        )
+    if waits:
+        return ("Nothing was sent. What replaying it would do:", replay)
+    return ("Nothing was sent, and no message waits: the order service has to publish the event again.",)
+
+
+def _show(desk: Desk, entry: Entry, where: str, step: tuple[str, ...] | None, output: Output) -> None:
     audit = desk.audit.of(str(entry.key))
     facts = _facts(entry, desk.clock()) | {"message": where}
     output.row("request", **facts, **_details(entry), audit=audit)
-    output.table(
-        str(entry.key), ["", ""], [(name, value) for name, value in facts.items() if value is not None]
-    )
-    output.say("\n".join(["what happened", *(f"  {line}" for line in sorted([*entry.timeline, *audit]))]))
+    output.facts(str(entry.key), facts.items())
+    story = [line.split(" ", 1) for line in sorted([*entry.timeline, *audit])]
+    output.facts("What happened", [(moment, event) for moment, event in story])
     if entry.outcome is not None:
         text = entry.outcome.model_dump_json(indent=2, exclude_none=True)
-        output.say(f"outcome{' (not published yet)' if entry.unpublished else ''}\n{text}\n")
+        output.facts(f"Outcome{' (not published yet)' if entry.unpublished else ''}", ())
+        output.say(text)
+    if step is not None:
+        output.suggest(*step)
 
 
 def _facts(entry: Entry, now: float) -> dict[str, Any]:
@@ -118,6 +148,8 @@ def _show_stray(letter: Letter, now: float, output: Output) -> None:
         "why": letter.error_message,
     }
     output.row("dead_letter", **facts)
-    output.table(
-        "In the dead-letter queue, unknown to the ledger: nothing was sent", ["", ""], list(facts.items())
+    output.facts("In the dead-letter queue, unknown to the ledger: nothing was sent", facts.items())
+    output.suggest(
+        f"docs/runbook.md, {letter.error_code}. What replaying it would do:",
+        f"refundctl dlq replay --id {letter.message_id}",
     )

@@ -17,6 +17,7 @@ import pytest
 
 from local.stack import Stack
 from refundctl.__main__ import run
+from tests.integration.ops.terminal import Terminal
 
 _PROGRAM = (sys.executable, "-m", "refundctl")
 _MEASURED = (sys.executable, str(Path(__file__).with_name("measured.py")))
@@ -47,10 +48,14 @@ class Shell:
         """A terminal that talks to ``stack``."""
         return cls(stack.directory / "stack.json")
 
-    def with_outputs(self, folder: Path, outputs: Mapping[str, str]) -> Shell:
-        """A terminal for which some of the stack's outputs are others."""
+    def elsewhere(
+        self, folder: Path, *, outputs: Mapping[str, str] | None = None, endpoint_url: str | None = None
+    ) -> Shell:
+        """A terminal for which some of the stack's outputs, or its address, are others."""
         described = json.loads(self.stack_file.read_text(encoding="utf-8"))
-        described["outputs"].update(outputs)
+        described["outputs"].update(outputs or {})
+        described["endpoint_url"] = endpoint_url or described["endpoint_url"]
+        folder.mkdir(exist_ok=True)
         path = folder / "stack.json"
         path.write_text(json.dumps(described), encoding="utf-8")
         return Shell(path)
@@ -59,7 +64,7 @@ class Shell:
         """Start refundctl and return at once."""
         return subprocess.Popen(
             [*program, *arguments, "--local"],
-            env=os.environ | {"REFUNDCTL_LOCAL_STACK": str(self.stack_file), "COLUMNS": "200"},
+            env=os.environ | {"REFUNDCTL_LOCAL_STACK": str(self.stack_file)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,17 +72,34 @@ class Shell:
 
     def run(self, *arguments: str, code: int = 0) -> Ended:
         """Run refundctl with --json to its end, which must have this exit code."""
+        ended, stdout, stderr = self._in_process(*arguments, "--json")
+        found = Ended(ended, _json_lines(stdout), stdout, stderr)
+        assert found.code == code, (found.code, found.stdout[-2000:], found.stderr[-2000:])
+        return found
+
+    def shown(self, *arguments: str, code: int = 0) -> str:
+        """What refundctl shows people in a pipe; it must end with this exit code."""
+        ended, stdout, stderr = self._in_process(*arguments)
+        assert ended == code, (ended, stdout[-2000:], stderr[-2000:])
+        return stdout + stderr
+
+    def at_terminal(self, *arguments: str) -> Terminal:
+        """Start refundctl where a person sees it."""
+        environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+        return Terminal(
+            [*_PROGRAM, *arguments, "--local"],
+            environment | {"REFUNDCTL_LOCAL_STACK": str(self.stack_file)},
+        )
+
+    def _in_process(self, *arguments: str) -> tuple[int, str, str]:
         stdout, stderr = io.StringIO(), io.StringIO()
         with ExitStack() as stack:
             stack.enter_context(redirect_stdout(stdout))
             stack.enter_context(redirect_stderr(stderr))
             environment = stack.enter_context(pytest.MonkeyPatch.context())
             environment.setenv("REFUNDCTL_LOCAL_STACK", str(self.stack_file))
-            environment.setenv("COLUMNS", "200")
-            ended = run([*arguments, "--local", "--json"])
-        found = _read(ended, stdout.getvalue(), stderr.getvalue())
-        assert found.code == code, (found.code, found.stdout[-2000:], found.stderr[-2000:])
-        return found
+            ended = run([*arguments, "--local"])
+        return ended, stdout.getvalue(), stderr.getvalue()
 
     def measured(self, *arguments: str) -> tuple[Ended, int]:
         """Run refundctl with --json in a process of its own; also its largest resident size in bytes."""
@@ -86,11 +108,13 @@ class Shell:
         return ended, int(ended.stderr.split()[-1])
 
     def ended(self, process: subprocess.Popen[bytes]) -> Ended:
-        """Wait for a run."""
+        """Wait for a run with --json."""
         stdout, stderr = process.communicate()
-        return _read(process.returncode, stdout.decode(), stderr.decode())
+        return Ended(process.returncode, _json_lines(stdout.decode()), stdout.decode(), stderr.decode())
 
 
-def _read(code: int, stdout: str, stderr: str) -> Ended:
-    rows = [json.loads(line) for line in stdout.splitlines() if line.startswith('{"type"')]
-    return Ended(code, rows, stdout, stderr)
+def _json_lines(stdout: str) -> list[dict[str, Any]]:
+    """Every line of standard output, which must be an object that names its type."""
+    rows = [json.loads(line) for line in stdout.splitlines()]
+    assert all(isinstance(row["type"], str) for row in rows)
+    return rows

@@ -23,6 +23,7 @@ class Parked:
     order_cancelled: Case
     order_untouched: Case
     order_disputed: Case
+    order_contested: Case
     refunded: Case
     swept: Case
     misjudged: Case
@@ -40,6 +41,7 @@ def lose_answers(stack: Stack, simulator: SimulatorControl) -> Parked:
         order_cancelled=_order(cases, FaultKind.DROP_AFTER_COMMIT),
         order_untouched=_order(cases, FaultKind.DROP_BEFORE_COMMIT),
         order_disputed=_order(cases, FaultKind.DROP_AFTER_COMMIT),
+        order_contested=_order(cases, FaultKind.DROP_BEFORE_COMMIT, part=False),
         refunded=_refund(cases, FaultKind.DROP_AFTER_COMMIT),
         swept=_refund(cases, FaultKind.DROP_AFTER_COMMIT),
         misjudged=_refund(cases, FaultKind.DROP_BEFORE_COMMIT),
@@ -67,9 +69,9 @@ def ask_freely(simulator: SimulatorControl, case: Case) -> None:
     simulator.clear_faults(case.subject)
 
 
-def _order(cases: Cases, kind: FaultKind) -> Case:
-    """A part of an order: EBP cannot be asked about it, so it is parked at once."""
-    case = cases.order(part=True)
+def _order(cases: Cases, kind: FaultKind, *, part: bool = True) -> Case:
+    """A part of an order cannot be asked about, and is parked at once; a whole one is asked about first."""
+    case = cases.order(part=part)
     cases.simulator.add_faults(Fault(kind, subject=case.subject, operation=Operation.CANCEL))
     return case
 

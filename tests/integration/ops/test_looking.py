@@ -11,11 +11,13 @@ import pytest
 
 from local.demo.play import pascal
 from local.simulator.control import SimulatorControl
+from local.simulator.movements import MovementKind
 from local.stack import OutcomeLog, Stack
 from refunds.cancel_types import cancel_type
 from refunds.reading import read_body
 from tests.integration.ops.cases import ACCOUNT, DETAIL_TYPES, HOLDER, PHONE, Case, Cases
 from tests.integration.ops.operator_shell import Shell
+from tests.integration.ops.parked import Parked
 
 _SECRETS = (ACCOUNT, HOLDER, PHONE)
 
@@ -78,6 +80,32 @@ def test_a_message_is_shown_masked_with_its_verdict(shell: Shell, undelivered: d
         (row,) = shown.of("message")
         assert case.subject in row["body"]
         assert not any(secret in shown.stdout + shown.stderr for secret in _SECRETS)
+
+
+def test_verdicts_tell_what_has_changed_and_what_nobody_knows(
+    stack: Stack, simulator: SimulatorControl, outcomes: OutcomeLog, shell: Shell, parked: Parked
+) -> None:
+    """A number paid to meanwhile is stale, and left alone unless asked for; a lost answer is unknown."""
+    stale = Cases(simulator).vbank()
+    _put(stack, "vbank_revoke", stale.detail(), {"error_code": "PROVIDER_UNAVAILABLE"})
+    simulator.somebody_else(stale.subject, "deposit")
+    one = ("dlq", "replay", "--id", stale.cancel_request_id)
+    told = shell.run(*one, "--id", parked.order_disputed.cancel_request_id)
+    whys = {row["cancel_request_id"]: (row["verdict"], row["verdict_why"]) for row in told.of("message")}
+    verdict, why = whys[stale.cancel_request_id]
+    assert verdict == "stale"
+    assert "It would fail as ALREADY_PAID" in why
+    verdict, why = whys[parked.order_disputed.cancel_request_id]
+    assert verdict == "unknown"
+    assert "Nobody can tell" in why
+
+    order = (*one, "--yes", "--reason", "so that accounting learns that it failed")
+    assert [row["replayed"] for row in shell.run(*order).of("message")] == [False]
+    assert [row["replayed"] for row in shell.run(*order, "--verdict", "stale").of("message")] == [True]
+    outcomes.wait_for_requests([stale.cancel_request_id], 30.0)
+    (outcome,) = outcomes.of(stale.cancel_request_id)
+    assert (outcome["outcome"], outcome["error"]["code"]) == ("failed", "ALREADY_PAID")
+    assert [movement.kind for movement in simulator.ledger(stale.subject)] == [MovementKind.DEPOSIT]
 
 
 def test_status_finds_a_request_by_any_of_its_names(

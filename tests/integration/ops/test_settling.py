@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from local.simulator.control import SimulatorControl
+from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import OutcomeLog, Stack
 from tests.integration.ops.cases import PART, Case
+from tests.integration.ops.conftest import Eventually
 from tests.integration.ops.operator_shell import Ended, Shell
 from tests.integration.ops.parked import (
     Parked,
@@ -111,8 +115,35 @@ def test_of_two_operators_one_wins(outcomes: OutcomeLog, shell: Shell, rested: P
     ended = [shell.ended(process) for process in both]
     assert sorted(one.code for one in ended) == [0, 1]
     winner = next(one for one in ended if one.code == 0).of("resolution")[0]["state"].lower()
+    loser = next(one for one in ended if one.code == 1)
+    assert any(text in refusal(loser) for text in ("changed while you looked at it", "stays so"))
     outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) >= 2, 10.0)
     assert [one["outcome"] for one in outcomes.of(case.cancel_request_id)] == ["parked", winner]
+
+
+def test_of_an_operator_and_a_running_function_one_wins(
+    stack: Stack, simulator: SimulatorControl, shell: Shell, rested: Parked, eventually: Eventually
+) -> None:
+    """While a function asks, nobody settles; who looked before it began is told that all has changed."""
+    case = rested.order_contested
+    looked = ("resolve", case.cancel_request_id, "--as", "failed", *_BY_HAND)
+    with shell.at_terminal(*looked) as early:
+        early.wait_for("to go on", 30.0)
+        slow = Fault(FaultKind.SLOW, subject=case.subject, operation=Operation.DETAIL, seconds=1.5)
+        simulator.add_faults(slow)
+        stack.aws.sqs.send_message(
+            QueueUrl=stack.outputs["OrderCancelQueueUrl"], MessageBody=json.dumps(case.detail())
+        )
+        eventually(lambda: ledger_item(stack, case)["state"]["S"] == "STARTED", 30.0)
+        late = shell.run(*by_hand(case, "succeeded"), code=1)
+        assert "A worker has" in refusal(late)
+        eventually(lambda: ledger_item(stack, case)["state"]["S"] == "PARKED", 30.0)
+        early.type(case.cancel_request_id)
+        assert early.end() == 1
+        assert "changed while you looked at it" in " ".join(early.shown.split())
+    story = [line["S"] for line in ledger_item(stack, case)["timeline"]["L"]]
+    assert not any("settled by hand" in line for line in story)
+    assert simulator.ledger(case.subject) == []
 
 
 def test_the_message_of_a_settled_request_only_publishes_again(

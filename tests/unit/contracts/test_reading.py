@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
@@ -8,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refunds.cancel_types import cancel_type
+from refunds.errors import InvalidRequest
 from refunds.reading import read_body, read_event
-from tests.unit.contracts.details import CANCEL_TYPES, asking, detail
+from tests.unit.contracts.details import CANCEL_TYPES, asking, detail, refunding
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -57,3 +60,16 @@ def test_who_is_meant(name: str) -> None:
         assert read_body(policy, json.dumps(content)).cancel_request_id == "cr-20261121-0001"
         assert read_event(policy, enveloped(name, content)).cancel_request_id == "cr-20261121-0001"
     assert read_body(policy, "not json").cancel_request_id is None
+
+
+def test_a_refused_message_is_forgotten() -> None:
+    """What a refused message leaves in memory is freed: its error and all that hangs on it."""
+
+    def refused() -> weakref.ref[InvalidRequest]:
+        reading = read_body(cancel_type("payment_cancel").policy, json.dumps(refunding()))
+        assert reading.error is not None
+        return weakref.ref(reading.error)
+
+    error = refused()
+    gc.collect()
+    assert error() is None

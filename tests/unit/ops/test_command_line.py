@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Self
 
 import pytest
@@ -12,6 +16,7 @@ from refundctl.output import age_of
 from refundctl.parameters import Filters, duration, moment
 from refundctl.spool import Spool
 from refunds.errors import ConfigurationError
+from refunds.operators.dead_letters import Selection
 from refunds.operators.functions import ReplayFunction, offset
 from refunds.operators.lanes import chosen, lanes_of_json, lanes_of_outputs
 from tests.unit.ops.requests import letter
@@ -58,6 +63,14 @@ def test_filters_choose_by_everything_at_once() -> None:
         Filters(error_codes=["NOT_FOUND"], ids=["cr-2"]),
     ):
         assert not filters.selection().takes(one, now)
+
+
+def test_a_name_is_that_of_a_message_a_request_or_an_order() -> None:
+    """What a person has at hand finds the message, whichever of its names it is."""
+    one = letter(Wanted(key="cr-1").body)
+    for name in (one.message_id, "cr-1", "ORD-1"):
+        assert Selection(names=frozenset({name})).takes(one, one.sent_at)
+    assert not Selection(names=frozenset({"ORD-2"})).takes(one, one.sent_at)
 
 
 def test_rows_come_back_in_the_order_of_their_age() -> None:
@@ -113,7 +126,38 @@ def test_without_a_deployment_nothing_is_touched(capsys: pytest.CaptureFixture[s
     """The operator is asked which one he means; both at once are refused as well."""
     assert run(["dlq", "list"]) == 1
     assert run(["dlq", "list", "--stack", "refunds-prod", "--local"]) == 1
-    assert capsys.readouterr().err.count("say which deployment you mean") == 2
+    shown = capsys.readouterr().err
+    assert shown.count("say which deployment you mean") == 2
+    assert "REFUNDCTL_STACK" in shown
+
+
+_IN_SEOUL = {"AWS_REGION": "ap-northeast-2"}
+_KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "advice"),
+    [
+        ({}, "name one: --region"),
+        (_IN_SEOUL, "aws sso login"),
+        (_IN_SEOUL | _KEYS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "is the network up?"),
+    ],
+)
+def test_who_cannot_reach_aws_is_told_what_to_do(
+    variables: dict[str, str], advice: str, tmp_path: Path
+) -> None:
+    """No region, no credentials, no network: a line of advice and no traceback."""
+    nobody = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "refundctl", "dlq", "list", "--stack", "refunds-prod"],
+        env=nobody | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert advice in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(

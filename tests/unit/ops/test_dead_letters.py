@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from refunds.cancel_types import cancel_type
-from refunds.operators.dead_letters import DeadLetters, Look, Selection
+from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
 from refunds.operators.lanes import Lane
 from tests.unit.ops.sqs import Queue
 
@@ -104,3 +104,19 @@ def test_a_replayed_message_keeps_its_body_and_loses_the_dead_letter_queues_attr
     bodies = ["x" * 200_000, "y" * 200_000, "짧다", "z"]
     assert dead_letters.send(LANE, bodies) == [None] * 4
     assert queue.sent == bodies
+
+
+def test_attributes_that_anybody_may_have_written_are_cleaned() -> None:
+    """Neither a phone number nor a sequence that steers a terminal comes out of them."""
+    attributes = {"error_code": "CALL 01098765432", "error_message": "of kim@example.com \x1b[2J now"}
+    one = Letter(LANE, "m", "r", "{}", 0.0, attributes)
+    assert (one.error_code, one.error_message) == ("CALL ***", "of *** [2J now")
+
+
+def test_a_message_is_meant_or_not_however_long_the_look_takes(queue: Queue) -> None:
+    """Ages are those when the look began: nothing grows too old for --younger-than on the way."""
+    queue.tick = 10.0
+    with look(queue, size=5) as letters:
+        young = Selection(younger_than=70.0)
+        found = [one.message_id for receive in letters for one in letters.meant(receive, young)]
+    assert sorted(found) == sorted(f"m{number}" for number in range(11))

@@ -126,3 +126,19 @@ def test_a_silent_subject_does_not_silence_its_provider(rig: Rig, desk: Desk) ->
     )
     found = sweep(desk)
     assert (found.resolved["payment_cancel"], found.unanswered) == (3, 1)
+
+
+def test_those_that_are_never_answered_do_not_hide_the_others_for_ever(rig: Rig, desk: Desk) -> None:
+    """As many silent ones as end a run, and parked first: the last one is settled within a few runs."""
+    for number in range(4):
+        doubtful(rig, number)
+    for number in range(3):
+        rig.world.add_fault(
+            Fault(
+                FaultKind.HTTP_5XX_BEFORE_COMMIT,
+                subject=f"imp_{number}",
+                operation=Operation.LOOKUP,
+                times=None,
+            )
+        )
+    assert sum(sweep(desk, seed=seed).resolved["payment_cancel"] for seed in range(10)) == 1

@@ -6,6 +6,7 @@ arrives, and then kept for the life of the process.
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import ssl
@@ -69,6 +70,7 @@ class LambdaFunction:
     def __init__(self, name: str, environment: Mapping[str, str] = os.environ) -> None:
         # Now, so that its modules are loaded while Lambda initialises, with a whole processor.
         self._kind = cancel_type(name)
+        _before_snapshot(_import_botocore)
         self._environment = environment
         self._intake: Intake[Any] | None = None
 
@@ -81,6 +83,19 @@ class LambdaFunction:
             settings = Settings.from_environment(self._environment)
             self._intake = build_intake(self._kind, settings, warm_up.start)
             return _handle(self._intake, event, deadline)
+
+
+def _before_snapshot(prepare: Callable[[], None]) -> None:
+    """Have Lambda call it before it takes SnapStart's snapshot; its runtime alone has the hook."""
+    with suppress(ImportError):
+        from snapshot_restore_py import register_before_snapshot  # noqa: PLC0415 - Lambda's own
+
+        register_before_snapshot(prepare)
+
+
+def _import_botocore() -> None:
+    """Restored environments have their keys where only botocore looks: see ``refund_clients``."""
+    importlib.import_module("refunds.aws.sdk")
 
 
 def _handle(intake: Intake[Any], event: object, deadline: Deadline) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _DAY: Final = 86_400
 _BATCH_GET_LIMIT: Final = 100  # keys in one BatchGetItem (AWS limit)
+
+_EXACT: Final = json.JSONDecoder(parse_float=Decimal)
 
 #: ``open_state`` of a terminal item whose outcome is still to be published.
 UNPUBLISHED: Final = "UNPUBLISHED"
@@ -119,6 +121,10 @@ class AlreadyClaimed(LedgerError):
         self.entry = entry
 
 
+def _fenced(found: Entry) -> Fenced:
+    return Fenced(f"{found.key} was taken over (now {found.state}): this worker's result is not recorded")
+
+
 class Ledger:
     """The DynamoDB table.
 
@@ -148,11 +154,12 @@ class Ledger:
         Raises:
             AlreadyClaimed: the request has an item that is not ours.
         """
-        entry = self._stamped(entry, f"{entry.state} attempt {entry.attempt}")
+        now = self._clock()
+        entry = _stamped(entry, now, f"{entry.state} attempt {entry.attempt}")
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=self._encode(entry),
+                Item=self._encode(entry, now),
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -166,14 +173,15 @@ class Ledger:
         Raises:
             AlreadyClaimed: somebody else was faster; carries what they made of it.
         """
-        entry = replace(
+        return self._change(
             old,
+            f"STARTED attempt {old.attempt + 1} (taken over)",
+            AlreadyClaimed,
             state=State.STARTED,
             owner=owner,
             lease_until=lease_until,
             attempt=old.attempt + 1,
         )
-        return self._replace(entry, old, f"STARTED attempt {entry.attempt} (taken over)", AlreadyClaimed)
 
     def renew(self, entry: Entry, *, before: Before, lease_until: float) -> Entry:
         """Keep the item for another send, with a fresh yardstick.
@@ -181,15 +189,15 @@ class Ledger:
         Raises:
             Fenced: it was taken over.
         """
-        renewed = replace(
+        return self._change(
             entry,
+            "STARTED sends",
             before=before,
             payment_ref=before.subject,
             lease_until=lease_until,
             in_doubt=True,
             admitted=True,
         )
-        return self._replace(renewed, entry, "STARTED sends", _fenced)
 
     def learn(self, entry: Entry, *, before: Before) -> Entry:
         """Keep what was found out without an end: the next to ask uses this yardstick.
@@ -197,7 +205,7 @@ class Ledger:
         Raises:
             Fenced: it was taken over.
         """
-        return self._replace(replace(entry, before=before), entry, "STARTED in doubt", _fenced)
+        return self._change(entry, "STARTED in doubt", before=before)
 
     def release(self, entry: Entry, *, in_doubt: bool) -> None:
         """Give the item back: this worker provably sent nothing, so the next may start at once.
@@ -207,8 +215,7 @@ class Ledger:
         Raises:
             Fenced: it was taken over.
         """
-        released = replace(entry, lease_until=0.0, in_doubt=in_doubt)
-        self._replace(released, entry, "STARTED released", _fenced)
+        self._change(entry, "STARTED released", lease_until=0.0, in_doubt=in_doubt)
 
     def record(
         self,
@@ -227,18 +234,17 @@ class Ledger:
         Raises:
             Fenced: it was taken over: this result must not be published.
         """
-        lease = entry.lease_until if in_doubt else 0.0
-        recorded = replace(
+        code = f" {outcome.error.code}" if outcome.error else ""
+        return self._change(
             entry,
+            f"{state}{code}: {proof}",
             state=state,
             outcome=outcome,
             proof=proof,
             in_doubt=in_doubt,
-            lease_until=lease,
+            lease_until=entry.lease_until if in_doubt else 0.0,
             unpublished=unpublished,
         )
-        code = f" {outcome.error.code}" if outcome.error else ""
-        return self._replace(recorded, entry, f"{state}{code}: {proof}", _fenced)
 
     def published(self, entry: Entry) -> Entry:
         """Note that the outcome of an entry that was ``unpublished`` is on the accounting bus.
@@ -246,7 +252,7 @@ class Ledger:
         Raises:
             Fenced: the item is not as ``entry`` saw it.
         """
-        return self._replace(replace(entry, unpublished=False), entry, f"{entry.state} published", _fenced)
+        return self._change(entry, f"{entry.state} published", unpublished=False)
 
     def admit(self, entry: Entry, by: str) -> Entry:
         """Let a request pass that the guard rails keep back; ``by`` is who decided so, and why.
@@ -254,7 +260,7 @@ class Ledger:
         Raises:
             Fenced: the item is not as ``entry`` saw it.
         """
-        return self._replace(replace(entry, admitted=True), entry, f"{entry.state} admitted by {by}", _fenced)
+        return self._change(entry, f"{entry.state} admitted by {by}", admitted=True)
 
     def siblings(self, entry: Entry) -> Siblings:
         """Other cancellations of the same payment.
@@ -305,19 +311,25 @@ class Ledger:
             pending += list(left["Keys"]) if left else []
         return found
 
-    def _replace(
-        self, entry: Entry, seen: Entry, event: str, refuse: Callable[[Entry], LedgerError]
+    def _change(
+        self,
+        seen: Entry,
+        event: str,
+        refuse: Callable[[Entry], LedgerError] = _fenced,
+        **changes: Any,
     ) -> Entry:
         """Change the item if it is still exactly in the hands in which ``seen`` saw it.
 
         An update and not a put: attributes written by a newer version of this code survive.
         """
-        entry = self._stamped(entry, event)
+        now = self._clock()
+        entry = _stamped(seen, now, event, **changes)
+        progress = {**self._progress(entry, now), "updated_at": {"S": _iso(now)}}
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=_pk(str(entry.key)),
-                **_changes(self._encode(seen), self._encode(entry)),
+                **_update(self._progress(seen, now), progress, event=entry.timeline[-1]),
                 ConditionExpression="#owner = :seen_owner AND #version = :seen_version",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -338,12 +350,8 @@ class Ledger:
             raise Fenced(f"{key} has vanished from the ledger: do not replay it before finding out why")
         return entry
 
-    def _stamped(self, entry: Entry, event: str) -> Entry:
-        return replace(entry, timeline=(*entry.timeline, f"{_iso(self._clock())} {event}"))
-
-    def _encode(self, entry: Entry) -> dict[str, Any]:
-        now = self._clock()
-        item: dict[str, Any] = {
+    def _encode(self, entry: Entry, now: float) -> dict[str, Any]:
+        return {
             "pk": {"S": str(entry.key)},
             "cancel_type": {"S": entry.key.cancel_type},
             "cancel_request_id": {"S": entry.key.cancel_request_id},
@@ -352,15 +360,21 @@ class Ledger:
             "requested_by": {"S": entry.requested_by},
             "requested_at": {"S": entry.requested_at},
             "request": {"S": strict_json.dumps(entry.request)},
+            **self._progress(entry, now),
+            "updated_at": {"S": _iso(now)},
+            "timeline": {"L": [{"S": event} for event in entry.timeline]},
+        }
+
+    def _progress(self, entry: Entry, now: float) -> dict[str, Any]:
+        """The attributes that may change after the claim, besides ``updated_at`` and ``timeline``."""
+        item: dict[str, Any] = {
             "state": {"S": entry.state.value},
             "owner": {"S": entry.owner},
             "lease_until": {"N": _number(entry.lease_until)},
             "attempt": {"N": str(entry.attempt)},
             "in_doubt": {"BOOL": entry.in_doubt},
             "admitted": {"BOOL": entry.admitted},
-            "updated_at": {"S": _iso(now)},
             "version": {"N": str(len(entry.timeline))},
-            "timeline": {"L": [{"S": event} for event in entry.timeline]},
         }
         if entry.payment_ref is not None:
             item["payment_ref"] = {"S": entry.payment_ref}
@@ -377,11 +391,14 @@ class Ledger:
         return item
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The update expression that turns one encoded item into the other, and the fence's values."""
-    changed = {k: v for k, v in new.items() if old.get(k) != v and k != "timeline"}
+def _stamped(entry: Entry, now: float, event: str, **changes: Any) -> Entry:
+    return replace(entry, **changes, timeline=(*entry.timeline, f"{_iso(now)} {event}"))
+
+
+def _update(old: Mapping[str, Any], new: Mapping[str, Any], *, event: str) -> dict[str, Any]:
+    """The update expression that turns one progress into the other, and the fence's values."""
+    changed = {k: v for k, v in new.items() if old.get(k) != v}
     gone = [k for k in old if k not in new]
-    event = new["timeline"]["L"][-1]
     sets = [f"#{name} = :{name}" for name in changed]
     sets.append("#timeline = list_append(#timeline, :event)")
     removes = f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
@@ -391,15 +408,11 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         "ExpressionAttributeNames": {f"#{name}": name for name in names},
         "ExpressionAttributeValues": {
             **{f":{name}": value for name, value in changed.items()},
-            ":event": {"L": [event]},
+            ":event": {"L": [{"S": event}]},
             ":seen_owner": old["owner"],
             ":seen_version": old["version"],
         },
     }
-
-
-def _fenced(found: Entry) -> Fenced:
-    return Fenced(f"{found.key} was taken over (now {found.state}): this worker's result is not recorded")
 
 
 def decode(item: Mapping[str, Any]) -> Entry:
@@ -412,7 +425,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
         order_id=item["order_id"]["S"],
         requested_by=item["requested_by"]["S"],
         requested_at=item["requested_at"]["S"],
-        request=json.loads(item["request"]["S"], parse_float=Decimal),
+        request=_EXACT.decode(item["request"]["S"]),
         payment_ref=item["payment_ref"]["S"] if "payment_ref" in item else None,
         state=State(item["state"]["S"]),
         owner=item["owner"]["S"],
@@ -430,7 +443,8 @@ def decode(item: Mapping[str, Any]) -> Entry:
 
 def _encode_before(before: Before) -> str:
     """Without what says nothing; ``cancellation_ids`` says something even if it is empty."""
-    shown = {k: v for k, v in asdict(before).items() if v is not None}
+    # Not `asdict`: it copies deeply, and what is in there cannot change.
+    shown = {k: v for k, v in vars(before).items() if v is not None}
     if not before.suspects:
         del shown["suspects"]
     return strict_json.dumps(shown)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from refunds.contracts.outbound import SOURCE, Outcome
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _MAX_ENTRIES: Final = 10  # entries in one PutEvents (AWS limit)
 _MAX_BYTES: Final = 256 * 1024  # all entries of one PutEvents together (AWS limit)
 _ROUNDS: Final = 2
+
+#: Entries of one call, each with its ``outcome_id``.
+_Chunk: TypeAlias = "list[tuple[str, PutEventsRequestEntryTypeDef]]"
 
 
 class Publisher:
@@ -29,23 +32,23 @@ class Publisher:
         PutEvents fails entry by entry; failed entries are offered once more. An error of a whole call
         counts as failure of its entries, so that the outcomes of other calls still count.
         """
-        waiting = {outcome.outcome_id: outcome for outcome in outcomes}
+        waiting = {outcome.outcome_id: self._entry(outcome) for outcome in outcomes}
         for _ in range(_ROUNDS):
             if not waiting:
                 break
-            rejected = [o for chunk in _chunks(waiting.values()) for o in self._put(chunk)]
-            waiting = {outcome.outcome_id: outcome for outcome in rejected}
+            waiting = dict(entry for chunk in _chunks(waiting) for entry in self._put(chunk))
         return frozenset(waiting)
 
-    def _put(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    def _put(self, chunk: _Chunk) -> _Chunk:
+        """Returns what was not taken."""
         try:
-            answer = self._client.put_events(Entries=[self._entry(outcome) for outcome in outcomes])
+            answer = self._client.put_events(Entries=[entry for _outcome_id, entry in chunk])
         except Exception:  # noqa: BLE001 - an error answer, or none: whichever client it is, nothing is known to be taken
-            return outcomes
+            return chunk
         results = answer.get("Entries", [])
         accepted = [bool(result.get("EventId")) for result in results]
-        accepted += [False] * (len(outcomes) - len(accepted))
-        return [outcome for outcome, taken in zip(outcomes, accepted, strict=False) if not taken]
+        accepted += [False] * (len(chunk) - len(accepted))
+        return [offered for offered, taken in zip(chunk, accepted, strict=False) if not taken]
 
     def _entry(self, outcome: Outcome) -> PutEventsRequestEntryTypeDef:
         return {
@@ -56,20 +59,20 @@ class Publisher:
         }
 
 
-def _chunks(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
-    chunk: list[Outcome] = []
+def _chunks(entries: Mapping[str, PutEventsRequestEntryTypeDef]) -> Iterator[_Chunk]:
+    chunk: _Chunk = []
     size = 0
-    for outcome in outcomes:
-        entry_size = _size(outcome)
+    for outcome_id, entry in entries.items():
+        entry_size = _size(entry)
         if chunk and (len(chunk) == _MAX_ENTRIES or size + entry_size > _MAX_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(outcome)
+        chunk.append((outcome_id, entry))
         size += entry_size
     if chunk:
         yield chunk
 
 
-def _size(outcome: Outcome) -> int:
+def _size(entry: PutEventsRequestEntryTypeDef) -> int:
     """Bytes as EventBridge counts them: source, detail-type and detail in UTF-8."""
-    return len(SOURCE) + len(outcome.outcome.detail_type) + len(outcome.model_dump_json().encode())
+    return len(entry["Source"]) + len(entry["DetailType"]) + len(entry["Detail"].encode())

@@ -21,9 +21,7 @@ def loads(text: str | bytes) -> object:
             nesting beyond what can be handled. The message never contains the text.
     """
     try:
-        return json.loads(
-            text, parse_float=_fraction, parse_constant=_refuse_constant, object_pairs_hook=_unique
-        )
+        return _DECODER.decode(_as_text(text))
     except NotStrictJson:
         raise
     except UnicodeDecodeError:
@@ -34,6 +32,11 @@ def loads(text: str | bytes) -> object:
         raise NotStrictJson("nested too deeply") from None
     except (ArithmeticError, ValueError):
         raise NotStrictJson("a number has too many digits") from None
+
+
+def _as_text(text: str | bytes) -> str:
+    """As ``json.loads`` reads bytes: UTF-8, 16 or 32, by their look."""
+    return text if isinstance(text, str) else text.decode(json.detect_encoding(text), "surrogatepass")
 
 
 def _fraction(text: str) -> Decimal:
@@ -59,19 +62,23 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def dumps(value: object) -> str:
     """Canonical JSON: sorted keys, no spaces, whole ``Decimal`` as integers, others in plain notation."""
-    return json.dumps(
-        _plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    return _ENCODER.encode(value)
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        whole = int(value)
-        if whole != value:
-            raise ValueError("only whole amounts are written as JSON")
-        return whole
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+def _whole(value: object) -> int:
+    """What the encoder does not know itself."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"a {type(value).__name__} is not written as JSON")
+    whole = int(value)
+    if whole != value:
+        raise ValueError("only whole amounts are written as JSON")
+    return whole
+
+
+# Made once: the functions of ``json`` make a new one for every text that needs options.
+_DECODER: Final = json.JSONDecoder(
+    parse_float=_fraction, parse_constant=_refuse_constant, object_pairs_hook=_unique
+)
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_whole
+)

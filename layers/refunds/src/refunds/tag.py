@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 _ANY_TAG: Final = re.compile(r"\[rf:[a-z2-7]{10}\]")
@@ -12,6 +13,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _MAX_REASON: Final = 256  # characters; document 001, reason String(256)
 
 
+@lru_cache(maxsize=1024)
 def tag_of(cancel_type: str, cancel_request_id: str) -> str:
     """A short mark of the idempotency key, e.g. ``[rf:k5ndwq3hfa]``: 50 bits of its hash."""
     digest = hashlib.sha256(f"{cancel_type}#{cancel_request_id}".encode()).digest()

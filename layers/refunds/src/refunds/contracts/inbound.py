@@ -54,7 +54,8 @@ class ProviderRequest(ContractModel):
 
     def personal(self) -> dict[str, object]:
         """Only the personal data."""
-        return self.model_dump(include=set(self.personal_fields), exclude_none=True)
+        given = self.personal_fields & self.model_fields_set
+        return self.model_dump(include=set(given), exclude_none=True) if given else {}
 
     def personal_values(self) -> tuple[str, ...]:
         """Every personal text, for redacting what a provider's message may repeat."""
@@ -127,9 +128,12 @@ def parse_cancellation(model: type[Cancellation[RequestT]], detail: object) -> C
     try:
         return model.model_validate(detail)
     except ValidationError as error:
-        raise InvalidRequest(_explain(error)) from None
+        problem = _explain(error)
     except RecursionError:
-        raise InvalidRequest("the event detail is nested too deeply") from None
+        problem = "the event detail is nested too deeply"
+    # Raised out here, so that pydantic's error does not hang on it: what that one holds, a validator's
+    # error with its frames and so the message, is hidden from the garbage collector and never freed.
+    raise InvalidRequest(problem)
 
 
 def identify(detail: object) -> Identity | None:

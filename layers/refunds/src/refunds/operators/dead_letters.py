@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from refunds.operators.lanes import Lane
 from refunds.operators.together import together
+from refunds.providers.redaction import redact
 from refunds.reading import Reading, read_body
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ class Letter:
 
     @property
     def error_code(self) -> str:
-        """An ``ErrorCode``, or ``CRASHED``, ``UNDELIVERED`` or ``UNHANDLED``."""
+        """An ``ErrorCode``, or ``CRASHED``, ``UNDELIVERED`` or ``UNHANDLED``; or what somebody else wrote."""
         if "error_code" in self.attributes:
-            return self.attributes["error_code"]
+            return redact(self.attributes["error_code"])
         if "RULE_ARN" in self.attributes:
             return UNDELIVERED
         return UNHANDLED if "RequestID" in self.attributes else CRASHED
@@ -101,19 +102,20 @@ class Letter:
     @property
     def error_message(self) -> str:
         """Why it is here, in words; free of personal data."""
-        return self.attributes.get("error_message") or _EXPLANATIONS.get(self.error_code, "")
+        return redact(self.attributes.get("error_message", "")) or _EXPLANATIONS.get(self.error_code, "")
 
 
 @dataclass(frozen=True)
 class Selection:
     """Which messages are meant; an empty filter lets everything pass. Ages are seconds.
 
-    ``ids`` are ``cancel_request_id``s or SQS message ids.
+    ``ids`` are ``cancel_request_id``s or SQS message ids; ``names`` are those, or ``order_id``s.
     """
 
     error_codes: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     older_than: float | None = None
     younger_than: float | None = None
 
@@ -124,6 +126,10 @@ class Selection:
             (not self.error_codes or letter.error_code in self.error_codes)
             and (not self.orders or letter.order_id in self.orders)
             and (not self.ids or bool(self.ids & {letter.message_id, letter.cancel_request_id}))
+            and (
+                not self.names
+                or bool(self.names & {letter.message_id, letter.cancel_request_id, letter.order_id})
+            )
             and (self.older_than is None or age >= self.older_than)
             and (self.younger_than is None or age <= self.younger_than)
         )
@@ -192,6 +198,10 @@ class Look:
                 yield fresh
                 last_news = self._clock()
             self._put_aside()
+
+    def meant(self, letters: Iterable[Letter], selection: Selection) -> list[Letter]:
+        """Those of ``letters`` that are meant. Ages are those when the look began, however long it takes."""
+        return [letter for letter in letters if selection.takes(letter, self._as_of)]
 
     def remove(self, letters: Sequence[Letter]) -> None:
         """Delete messages of the latest receive."""
@@ -269,12 +279,7 @@ class DeadLetters:
     def _letters(self, lane: Lane, selection: Selection) -> Generator[list[Letter], None, None]:
         with self.look(lane) as look:
             for letters in look:
-                yield self.among(letters, selection)
-
-    def among(self, letters: Iterable[Letter], selection: Selection) -> list[Letter]:
-        """Those of ``letters`` that are meant."""
-        now = self._clock()
-        return [letter for letter in letters if selection.takes(letter, now)]
+                yield look.meant(letters, selection)
 
     def oldest(self, lanes: Iterable[Lane], selection: Selection, limit: int) -> frozenset[str]:
         """Message ids of the ``limit`` oldest messages meant."""

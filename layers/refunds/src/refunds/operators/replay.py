@@ -81,7 +81,7 @@ class Replay:
     def _run(self, lane: Lane, plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
         with self._dead_letters.look(lane, pace.burst(10)) as look:
             for letters in look:
-                meant = self._dead_letters.among(letters, plan.selection)
+                meant = look.meant(letters, plan.selection)
                 yield from self._replay(look, meant, plan, pace)
                 if self._stopped():
                     return
@@ -94,7 +94,7 @@ class Replay:
         selection = Selection(ids=frozenset({letter.message_id}))
         with self._dead_letters.look(letter.lane) as look:
             for letters in look:
-                for found in self._dead_letters.among(letters, selection):
+                for found in look.meant(letters, selection):
                     repaired = dataclasses.replace(found, body=body)
                     (judgement,) = self._judge.judge([repaired])
                     if judgement.verdict is Verdict.INVALID:

@@ -91,7 +91,11 @@ class Sweeper:
         return sweep
 
     def _choose(self, sweep: Sweep) -> Sequence[Entry]:
-        """What to ask about: a fair sample if it is too much. Everything else that is open is counted."""
+        """What to ask about: a fair sample if it is too much. Everything else that is open is counted.
+
+        In an order by chance: the few that a provider never answers, always the first in line, would
+        end every run before the others have had their turn.
+        """
         chosen: list[Entry] = []
         ripe = 0
         for entry in self._books.open_entries():
@@ -107,6 +111,7 @@ class Sweeper:
                 if (place := self._chance.randrange(ripe)) < self._most:
                     left, chosen[place] = chosen[place], entry
             sweep.count(left, self._clock())
+        self._chance.shuffle(chosen)
         return chosen
 
     def _is_ripe(self, entry: Entry) -> bool:

@@ -51,10 +51,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and the facts behind it, for an operator; free of personal data."""
+    """A verdict and the facts behind it, for an operator; free of personal data.
+
+    ``unanswered``: the provider was asked and did not answer, so that the ledger alone was heard.
+    """
 
     verdict: Verdict
     why: str
+    unanswered: bool = False
 
 
 class Judge:
@@ -103,7 +107,7 @@ class Judge:
         except InvalidRequest as error:
             return Judgement(Verdict.INVALID, str(error))
         except _NO_ANSWER as error:
-            return Judgement(Verdict.SAFE, f"{known}. {_unanswered(error)}")
+            return Judgement(Verdict.SAFE, f"{known}. {_unanswered(error)}", unanswered=True)
         if obstacle is not None:
             return Judgement(Verdict.STALE, f"{known}. {obstacle}")
         return Judgement(Verdict.SAFE, known)
@@ -118,7 +122,7 @@ class Judge:
         try:
             answer = self._asking.resolve(entry, cancellation)
         except _NO_ANSWER as error:
-            return Judgement(Verdict.UNKNOWN, f"{known}. {_unanswered(error)}")
+            return Judgement(Verdict.UNKNOWN, f"{known}. {_unanswered(error)}", unanswered=True)
         if isinstance(answer, Rejected) and answer.failure.rules_out_late:
             return Judgement(Verdict.STALE, f"{known}. {_would_fail(answer.failure)}")
         return Judgement(Verdict.UNKNOWN, f"{known}. {in_words(answer)}")

@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 from refunds import strict_json
 from refunds.errors import InvalidRequest
+
+#: Made once: ``json.dumps`` makes a new encoder for every text that needs options.
+_encoded: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def encode(value: object) -> bytes:
@@ -38,14 +42,14 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(_text(element) for element in value) + "]"
     if value is None or isinstance(value, str | int):
-        return json.dumps(value, ensure_ascii=False)
+        return _encoded(value)
     raise TypeError(f"a request body holds a {type(value).__name__}, which is not sent as JSON")
 
 
 def _key(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError("a request body has a key that is not text")
-    return json.dumps(name, ensure_ascii=False)
+    return _encoded(name)
 
 
 def _number(value: Decimal) -> str:

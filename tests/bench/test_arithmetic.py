@@ -1,0 +1,183 @@
+"""What the benchmark computes from what it measures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.cost import Prices, Usage, gb_seconds_per_million
+from bench.deployment import DOCUMENTED, OURS, POOLED
+from bench.figures import Series
+from bench.imports import parse
+from bench.measure import Cold, Warm
+from bench.report import page, summary
+from bench.results import Case, Occasion, Results
+from bench.rows import Limit, rows
+from bench.simulation import Seen
+from bench.throttle import PERIOD, Allowance, share_of
+from bench.world.aws import Aws
+from bench.world.http import Request
+from bench.world.latency import Latency
+from bench.world.units import write_units
+
+PRICES = Path(__file__).parents[2] / "bench" / "prices.json"
+
+
+def warm(wall: float, cpu: float) -> Warm:
+    seen = Seen(
+        {"aws": 0, "provider": 0}, {"aws": {"PutItem": 21}, "provider": {"cancel": 10}}, 10, write_units=20
+    )
+    return Warm([wall, wall * 2, wall], [cpu] * 3, seen=seen, memory=2**26, logged=500.0)
+
+
+@pytest.fixture
+def results() -> Results:
+    """Everything the table of targets needs, the documented way ten times as slow."""
+    rivals = {DOCUMENTED: warm(2.5, 0.025), POOLED: warm(2.4, 0.0065), OURS: warm(0.25, 0.0025)}
+    cold = {DOCUMENTED: Cold([4.0], [2.5], [1.4]), OURS: Cold([0.5], [0.25], [0.3])}
+    return Results(
+        occasions={"warm": Occasion("2026-11-21T12:00+00:00", 60.0, 0.5)},
+        warm=rivals,
+        cases=[Case(512, 0.2, rivals)],
+        cold=cold,
+    )
+
+
+def test_pairs_are_compared_in_turn() -> None:
+    """A ratio is the median of ratios within a turn, not the ratio of two medians."""
+    ratio = Series.of([1.0, 30.0, 3.0]) / Series.of([10.0, 100.0, 10.0])
+    assert ratio.median == pytest.approx(0.3)
+    assert (ratio.low, ratio.high) == pytest.approx((0.1, 0.3))
+
+
+def test_floor_of_the_issue() -> None:
+    """Two ledger writes, the provider and the publication: 225 ms, as the issue has it."""
+    assert Latency().floor == pytest.approx(0.225)
+    assert Latency().floor_with_lookup == pytest.approx(0.425)
+
+
+def test_gb_seconds() -> None:
+    """A million refunds in batches of ten that take a second each at 1 GB are 100,000 GB-seconds."""
+    assert gb_seconds_per_million(1.0, 1024) == pytest.approx(100_000)
+    assert gb_seconds_per_million(0.25, 512) == pytest.approx(12_500)
+
+
+def test_bill() -> None:
+    """Every item of the bill is its use times the price in the list."""
+    usage = Usage(write_units=4.0, events=1.0, logged=500.0)
+    bill = Prices().bill(12_500, "arm64", usage)
+    assert bill.items == pytest.approx(
+        {
+            "Lambda, time": 12_500 * 0.0000133334,
+            "Lambda, requests": 0.02,
+            "SQS": 0.48,
+            "DynamoDB, writes": 2.50,
+            "EventBridge": 1.0,
+            "CloudWatch, logs": 0.25,
+        },
+        rel=1e-3,
+    )
+    assert bill.total == pytest.approx(sum(bill.items.values()))
+
+
+def test_prices_say_where_they_are_from() -> None:
+    """The list of prices names source, region and date; every price in it is positive."""
+    listed = json.loads(PRICES.read_text(encoding="utf-8"))
+    for name in (listed.pop("source"), listed.pop("region"), listed.pop("as_of")):
+        assert name
+    prices = [
+        price
+        for entry in listed.values()
+        for price in (entry.values() if isinstance(entry, dict) else [entry])
+    ]
+    assert all(price > 0 for price in prices)
+
+
+def test_write_units() -> None:
+    """A kilobyte is a unit for the table and for each index the item is in; a changed index key costs two."""
+    item = {"pk": {"S": "a"}, "payment_ref": {"S": "p"}, "order_id": {"S": "o"}}
+    opened = item | {"open_state": {"S": "STARTED"}, "updated_at": {"S": "1"}}
+    later = opened | {"updated_at": {"S": "2"}}
+    large = item | {"outcome": {"S": "x" * 1024}}
+    assert write_units(None, item) == 3
+    assert write_units(None, opened) == 4
+    assert write_units(opened, later) == 1 + 2 + 2
+    assert write_units(opened, item) == 4, "the sparse index loses its entry"
+    assert write_units(item, large) == 3 * 2
+
+
+def test_conditions_of_the_simulated_ledger() -> None:
+    """A second claim of one key is refused with the item that is there."""
+    aws = Aws()
+    body = json.dumps({"TableName": "ledger", "Item": {"pk": {"S": "a"}}}).encode()
+    put = Request("POST", "/", {"x-amz-target": "DynamoDB_20120810.PutItem"}, body)
+    assert aws.answer(put).status == 200
+    refused = aws.answer(put)
+    assert refused.status == 400
+    assert json.loads(refused.body)["Item"] == {"pk": {"S": "a"}}
+
+
+def test_processor_share() -> None:
+    """A function has a whole processor at 1,769 MB, and in proportion below."""
+    assert share_of(256) == pytest.approx(256 / 1769)
+    assert share_of(3008) == 1.0
+
+
+def test_allowance() -> None:
+    """What is not used in a period is lost, what is overdrawn is owed."""
+    allowance = Allowance(0.5, used=0.0, now=0.0)
+    quota = PERIOD * 0.5
+    assert allowance.left(0.0, 0.0) == pytest.approx(quota)
+    assert allowance.left(quota * 3, PERIOD * 0.9) < 0
+    assert allowance.left(quota * 3, PERIOD * 1.5) < 0, "a second period does not pay for two"
+    assert allowance.left(quota * 3, PERIOD * 10.5) == pytest.approx(quota)
+
+
+def test_imports_by_package() -> None:
+    """The interpreter's report is summed up by package, its header left out."""
+    report = (
+        "import time: self [us] | cumulative | imported package\n"
+        "import time:      1000 |       3000 |   json.decoder\n"
+        "import time:      2000 |       2000 | httpx._client\n"
+        "import time:       500 |        500 | httpx\n"
+        "something a module prints\n"
+    )
+    found = parse(report, frozenset({"json"}))
+    assert found["httpx"].modules == 2
+    assert found["httpx"].seconds == pytest.approx(0.0025)
+    assert found["standard library"].seconds == pytest.approx(0.001)
+
+
+def test_limits() -> None:
+    """A limit is kept by the median, from below or from above."""
+    assert Limit(Series.of([0.1, 0.2, 0.9]), 0.2).met
+    assert not Limit(Series.of([0.1, 0.21, 0.9]), 0.2).met
+    assert Limit(Series.of([9.0]), 9.0, at_least=True).met
+    assert not Limit(Series.of([8.9]), 9.0, at_least=True).met
+
+
+def test_rows_of_what_was_measured(results: Results) -> None:
+    """A run of some parts has the rows of these parts, and each says whether its target is met."""
+    found = {row.figure: row.limits for row in rows(results)}
+    documented, pooled, floor = found["wall time of a batch, a whole processor"]
+    assert (documented.met, pooled.met, floor.met) == (True, True, True)
+    assert floor.measured.median == pytest.approx(0.25 / 0.225)
+    assert not any("lookup" in figure or "drained" in figure for figure in found)
+
+
+def test_document(results: Results) -> None:
+    """The document has the command, the targets, and says which parts were not measured."""
+    text = page(results, "make bench")
+    assert "`make bench`" in text
+    assert summary(results) in text
+    assert text.count("Not measured in this run.") >= 3
+
+
+def test_results_are_kept(results: Results, tmp_path: Path) -> None:
+    """What one run measured is read back by the next one as it was."""
+    path = tmp_path / "results.json"
+    results.save(path)
+    assert Results.load(path) == results
+    assert Results.load(tmp_path / "none.json") == Results()
