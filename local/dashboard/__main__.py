@@ -54,16 +54,20 @@ def _picture(stack: Stack, rate: float, seconds: float, screen: Screen) -> str:
     (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
     name = entry["DashboardName"]
     widgets = json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])["widgets"]
-    described = [one for page in cloudwatch.get_paginator("describe_alarms").paginate() for one in page["MetricAlarms"]]
+    described = [
+        one for page in cloudwatch.get_paginator("describe_alarms").paginate() for one in page["MetricAlarms"]
+    ]
     alarms = {one["AlarmArn"]: Alarm.of(one) for one in described}
-    screen.say(f"{len(widgets)} widgets, {len(alarms)} alarms; {rate:g} cancellations a second for {seconds:.0f} s")
+    screen.say(
+        f"{len(widgets)} widgets, {len(alarms)} alarms; {rate:g} cancellations a second for {seconds:.0f} s"
+    )
     with SimulatorControl(stack.simulator_url) as simulator:
         day = play(stack, simulator, rate=rate, seconds=seconds, seed=_SEED)
     clock = Clock(day.begun, day.ended, SPEED)
     subtitle = (
-        f"Local run of {len(day.published)} cancellations on {datetime.now(UTC):%Y-%m-%d}: the providers are down for a"
-        f" while, answers get lost, processes are killed. {SPEED:g} times as fast as production: a minute of the"
-        f" dashboard is {60 / SPEED:g} s of the run."
+        f"Local run of {len(day.published)} cancellations on {datetime.now(UTC):%Y-%m-%d}: the providers are"
+        f" down for a while, answers get lost, processes are killed. {SPEED:g} times as fast as production:"
+        f" a minute of the dashboard is {60 / SPEED:g} s of the run."
     )
     return draw(widgets, alarms, measured(stack, day), clock, f"CloudWatch dashboard {name}", subtitle)
 

@@ -17,6 +17,7 @@ _COLOURS: Final = (
     "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
     "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
 )  # fmt: skip
+_FONT: Final = "Helvetica, Arial, sans-serif"
 _GOOD, _BAD = "#b7dfb0", "#d13212"
 _TILES: Final = 5  # alarms side by side
 _STEPS: Final = 5  # gridlines of a chart
@@ -68,8 +69,7 @@ def draw(
     width = 24 * _COLUMN
     height = _HEAD + max(widget["y"] + widget["height"] for widget in widgets) * _ROW
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-size="13"'
-        ' font-family="Helvetica, Arial, sans-serif" fill="#16191f">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="{_FONT}">',
         f'<rect width="{width}" height="{height}" fill="#f2f3f3"/>',
         _text(_GAP, 28, title, size=20, weight="bold"),
         _text(_GAP, 50, subtitle, colour="#545b64"),

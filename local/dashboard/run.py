@@ -52,7 +52,9 @@ def play(stack: Stack, simulator: SimulatorControl, *, rate: float, seconds: flo
         swept = 0.0
         while (passed := time.time() - day.begun) < seconds:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            due = [replace(one, requested_at=now) for one in requests[len(day.published) : int(passed * rate)]]
+            due = [
+                replace(one, requested_at=now) for one in requests[len(day.published) : int(passed * rate)]
+            ]
             send_events(stack, due)
             day.published |= {request.cancel_request_id: time.time() for request in due}
             for moment in [moment for moment in events if passed >= moment * seconds]:
@@ -87,7 +89,12 @@ def _add_invocation(found: Measured, function: str, lines: Sequence[tuple[float,
     at = lines[-1][0]
     for text in (text for _, text in lines if _DURATION.search(text)):
         duration = float(text.partition("\tDuration: ")[2].partition(" ms")[0])
-        values = {"Duration": duration, "Invocations": 1.0, "Errors": 0.0 if embedded else 1.0, "Throttles": 0.0}
+        values = {
+            "Duration": duration,
+            "Invocations": 1.0,
+            "Errors": 0.0 if embedded else 1.0,
+            "Throttles": 0.0,
+        }
         for name, value in values.items():
             found.add(key("AWS/Lambda", name, {"FunctionName": function}), at, value)
 
@@ -152,7 +159,9 @@ def _log(stack: Stack, day: Day) -> Iterator[tuple[str, list[list[tuple[float, s
     """Function by function, the lines of each of its invocations with their times in UNIX seconds."""
     for name in (*map(pascal, TYPES), "Sweeper", "Reconcile"):
         function = stack.outputs[f"{name}FunctionName"]
-        group = stack.aws.functions.get_function_configuration(FunctionName=function)["LoggingConfig"]["LogGroup"]
+        group = stack.aws.functions.get_function_configuration(FunctionName=function)["LoggingConfig"][
+            "LogGroup"
+        ]
         pages = stack.aws.logs.get_paginator("filter_log_events").paginate(
             logGroupName=group, startTime=int(day.begun * 1000), endTime=int(day.ended * 1000)
         )
@@ -181,4 +190,3 @@ def _add_queues(
 
 def _queue_name(url: str) -> str:
     return url.rpartition("/")[2]
-

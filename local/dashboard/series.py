@@ -43,7 +43,7 @@ class Measured:
 
 
 def statistic(name: str, values: Sequence[float]) -> float | None:
-    """``Sum``, ``Average``, ``Minimum``, ``Maximum`` or a percentile such as ``p99``; ``None`` without values."""
+    """``Sum``, ``Average``, ``Minimum``, ``Maximum`` or a percentile (``p99``); ``None`` without values."""
     if not values:
         return None
     if name.startswith("p"):
@@ -54,7 +54,9 @@ def statistic(name: str, values: Sequence[float]) -> float | None:
 
 
 def ages(waiting: Iterable[tuple[float, float]], moments: Iterable[float]) -> list[tuple[float, float]]:
-    """Age of the oldest that waits at each moment, from when each began and ended to wait; no age, no value."""
+    """Age of the oldest that waits at each moment, from when each began and ended to; no age, no value."""
     spans = list(waiting)
-    oldest = ((moment, [moment - begun for begun, ended in spans if begun <= moment < ended]) for moment in moments)
+    oldest = (
+        (moment, [moment - begun for begun, ended in spans if begun <= moment < ended]) for moment in moments
+    )
     return [(moment, max(found)) for moment, found in oldest if found]

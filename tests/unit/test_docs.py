@@ -15,7 +15,8 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 def files() -> Iterator[Path]:
     """Everything under version control that is text of ours."""
-    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     paths = (PROJECT / name for name in listed.stdout.splitlines())
     return (path for path in paths if path.suffix in _CODE and path.is_file())
 
@@ -50,7 +51,11 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_documents_that_the_code_names_exist() -> None:
     """A comment that sends its reader to docs/ does not send him into the void."""
-    named = {(path, name) for path, text in TEXTS.items() for name in re.findall(r"docs/[\w/.-]+\.(?:md|svg|png)", text)}
+    named = {
+        (path, name)
+        for path, text in TEXTS.items()
+        for name in re.findall(r"docs/[\w/.-]+\.(?:md|svg|png)", text)
+    }
     assert len(named) > 10
     assert [(str(path), name) for path, name in named if not (PROJECT / name).exists()] == []
 

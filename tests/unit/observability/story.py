@@ -117,7 +117,7 @@ def _detail(rig: Rig, name: str, subject: str, story: str) -> dict[str, Any]:
     return detail(name, cancel_request_id=f"cr-{name}-{story}", order_id=f"ORD-{subject}", request=fields)
 
 
-def _payment(rig: Rig, subject: str, story: str) -> dict[str, Any]:
+def _payment(rig: Rig, subject: str, _story: str) -> dict[str, Any]:
     rig.world.seed_payment({"imp_uid": subject, "merchant_uid": f"M-{subject}", "amount": PAID})
     return {"imp_uid": subject, "amount": 1_000, "checksum": PAID}
 

@@ -166,7 +166,7 @@ def test_the_document_names_every_key_of_a_line(written: Written) -> None:
 
 
 def test_every_line_of_a_record_says_whose_it_is(written: Written) -> None:
-    """In every function and whatever happens: request, order, type and correlation; message and attempt for SQS."""
+    """In every function, whatever happens: request, order, type, correlation; for SQS message and attempt."""
     lines = [line for line in written.lines if line["service"] not in {"sweeper", "reconcile"}]
     alone = [line for line in lines if "cancel_type" not in line]
     assert {line["message"] for line in alone} <= {"provider call POST /users/getToken"}
