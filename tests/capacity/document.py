@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from refunds.cancel_types import MODULES
-from tests.capacity.plan import RATES, gigabytes, items, minutes_to_grow, needs
+from tests.capacity.plan import PARTITION, RATES, SHARDS, gigabytes, items, minutes_to_grow, needs
 from tests.capacity.weights import Weight, weigh
 from tests.unit.rig import running_rig
 
@@ -33,7 +33,7 @@ def _weights(weights: dict[str, Weight]) -> str:
         "item claimed",
         "item ended",
         "write units",
-        "of these `by_state` = STARTED",
+        "of these `by_state`",
         "bites at",
     )
     rows = [
@@ -43,7 +43,7 @@ def _weights(weights: dict[str, Weight]) -> str:
             f"{one.ended / 1024:.1f} KB",
             str(one.units),
             str(one.by_state),
-            f"{1000 // one.by_state:,}/s",
+            f"{PARTITION * SHARDS // one.by_state:,}/s",
         )
         for name, one in weights.items()
     ]

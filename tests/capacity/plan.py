@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from refunds.entry import State, open_states
 from tests.capacity.weights import Weight
 
 RATES: Final = (10, 1_000, 10_000)
@@ -26,6 +27,7 @@ SECRETS: Final = 10_000  # GetSecretValue a second
 IN_FLIGHT: Final = 120_000  # messages of a queue received and not deleted
 
 # The deployment's own.
+SHARDS: Final = len(open_states(State.STARTED)) - 1  # one more is read for versions before there were any
 LARGEST_PARAMETER: Final = 100  # the most <Type>MaximumConcurrency can be
 TTL_DAYS: Final = 400
 SCANNED: Final = 1_000_000  # items the daily comparison reads in a minute (ADR 22)
@@ -58,7 +60,7 @@ def needs(weight: Weight) -> Iterator[Need]:
     yield Need("events to targets: queue, one accounting rule", INVOCATIONS, lambda rate: 2 * rate)
     yield Need("events to targets, order service sends to the queue", INVOCATIONS, lambda rate: rate)
     yield Need("write units, table", TABLE, lambda rate: rate * weight.table)
-    yield Need("write units, `by_state` = STARTED", PARTITION, lambda rate: rate * weight.by_state)
+    yield Need("write units, `by_state`", PARTITION * SHARDS, lambda rate: rate * weight.by_state)
     yield Need("write units, hourly counter (if limited)", PARTITION, lambda rate: rate)
     yield Need("messages in flight", IN_FLIGHT, lambda rate: rate * ANSWER, "")
     yield Need(

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from bench.world.units import INDEXES, Item, index_units, size, write_units
+from refunds.entry import State, open_states
 from tests.unit.rig import EVENTS, Rig
 
 BY_STATE = INDEXES[2]
@@ -23,7 +24,7 @@ class Weight:
         ended: bytes of the item afterwards.
         units: write units of the table and all its indexes together.
         table: of these, the table's own.
-        by_state: of these, the ones of the index's key ``STARTED``.
+        by_state: of these, the ones of ``by_state`` for what is under way, spread over its shards.
     """
 
     claimed: int
@@ -62,6 +63,6 @@ def weigh(rig: Rig, cancel_type: str) -> Weight:
 
 
 def _of_key(old: Item | None, new: Item) -> int:
-    started: dict[str, Any] = {"S": "STARTED"}
-    meant = any(one and one.get("open_state") == started for one in (old, new))
+    states: list[Any] = [one.get("open_state", {"S": ""})["S"] for one in (old, new) if one]
+    meant = any(state in open_states(State.STARTED) for state in states)
     return index_units(BY_STATE, old, new) if meant else 0

@@ -10,8 +10,9 @@ from typing_extensions import override
 
 from refunds.aws.errors import NoAnswer
 from refunds.contracts.outbound import MoneyMoved, Outcome, ProviderRefs
+from refunds.entry import Entry, State
 from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.ledger import AlreadyClaimed, Entry, Ledger, State
+from refunds.ledger import AlreadyClaimed, Ledger
 from refunds.operation import (
     Applied,
     Before,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from refunds.entry import Entry, Key
 from refunds.errors import ConfigurationError, LookupFailed, NotSent
-from refunds.ledger import Entry, Key
 from refunds.operators.asking import Asking
 from refunds.operators.settlement import Settlement, SettlementRefused
 from tests.simulation.table import TERMINAL, state_of

@@ -94,7 +94,10 @@ class Tables:
             return []
         condition = request.get("KeyConditionExpression") or request["FilterExpression"]
         items = self.items[request["TableName"]].values()
-        return [item for item in items if holds(condition, item, request)]
+        chosen = [item for item in items if holds(condition, item, request)]
+        if request.get("IndexName") == "by_state":
+            chosen.sort(key=lambda item: str(item["updated_at"]["S"]))
+        return chosen
 
     def _batch_get(self, request: Mapping[str, Any]) -> dict[str, list[Item]]:
         return {

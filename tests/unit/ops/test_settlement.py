@@ -6,7 +6,7 @@ import pytest
 
 from local.simulator.faults import FaultKind
 from refunds.contracts.outbound import Outcome
-from refunds.ledger import Entry, Key, State
+from refunds.entry import Entry, Key, State
 from refunds.operators.audit import Actor
 from refunds.operators.desk import Desk
 from refunds.operators.settlement import Finding, SettlementRefused

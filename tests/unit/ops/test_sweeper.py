@@ -5,7 +5,7 @@ import time
 
 from local.simulator.faults import Fault, FaultKind, Operation
 from refunds.deadline import Deadline
-from refunds.ledger import State
+from refunds.entry import State
 from refunds.operators.desk import Desk
 from refunds.operators.sweeper import Sweep, Sweeper
 from tests.unit.aws.endpoint import AwsError

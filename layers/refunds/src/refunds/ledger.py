@@ -13,25 +13,17 @@ decides by what it says, and an owner who wakes up in between may have made it s
 
 ``in_doubt`` is true from the claim until it is proven that nothing was sent: a crash in between
 leaves it true, and whoever comes next asks the provider before sending.
-
-Only terminal items carry ``expires_at``: DynamoDB never deletes one whose outcome is open.
-
-The index ``by_state`` holds what still needs somebody: open items, and outcomes that were found
-without their message (``refunds.inquiry``) until these have been published.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from refunds import strict_json
 from refunds.contracts.outbound import Outcome
+from refunds.entry import Entry, Key, State, decode, encode, iso, progress
 from refunds.errors import Fenced, LedgerError
 from refunds.operation import Before, Siblings
 
@@ -40,77 +32,6 @@ if TYPE_CHECKING:
 
 _DAY: Final = 86_400
 _BATCH_GET_LIMIT: Final = 100  # keys in one BatchGetItem (AWS limit)
-
-_EXACT: Final = json.JSONDecoder(parse_float=Decimal)
-
-#: ``open_state`` of a terminal item whose outcome is still to be published.
-UNPUBLISHED: Final = "UNPUBLISHED"
-
-
-class State(StrEnum):
-    """Where a cancellation stands."""
-
-    STARTED = "STARTED"
-    PARKED = "PARKED"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-
-    @property
-    def terminal(self) -> bool:
-        """Whether the outcome is final."""
-        return self in (State.SUCCEEDED, State.FAILED)
-
-
-@dataclass(frozen=True)
-class Key:
-    """Partition key: the idempotency key within its cancel type."""
-
-    cancel_type: str
-    cancel_request_id: str
-
-    def __str__(self) -> str:
-        return f"{self.cancel_type}#{self.cancel_request_id}"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One ledger item. Times are UNIX seconds; ``request`` is free of personal data.
-
-    ``payment_ref`` is the payment, receipt or order this cancels, once it is known. ``admitted`` says
-    that it passed the guard rails (``refunds.guard``), or that a person let it pass: it is never
-    counted again.
-    """
-
-    key: Key
-    fingerprint: str
-    order_id: str
-    requested_by: str
-    requested_at: str
-    request: Mapping[str, object]
-    payment_ref: str | None = None
-    state: State = State.STARTED
-    owner: str = ""
-    lease_until: float = 0.0
-    attempt: int = 1
-    in_doubt: bool = False
-    admitted: bool = False
-    before: Before | None = None
-    outcome: Outcome | None = None
-    proof: str | None = None
-    timeline: tuple[str, ...] = ()
-    unpublished: bool = False
-    """Ended without its message at hand: nobody publishes the outcome by redelivery."""
-
-    @property
-    def begun_at(self) -> float:
-        """UNIX seconds of the first claim: nothing of this request was sent before it. 0 before that."""
-        if not self.timeline:
-            return 0.0
-        return datetime.fromisoformat(self.timeline[0].partition(" ")[0]).timestamp()
-
-    def leased(self, now: float) -> bool:
-        """Whether a worker, or what it sent, may still be under way."""
-        return not self.state.terminal and now < self.lease_until
 
 
 class AlreadyClaimed(LedgerError):
@@ -159,7 +80,7 @@ class Ledger:
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=self._encode(entry, now),
+                Item=encode(entry, now=now, ttl=self._ttl),
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -324,12 +245,13 @@ class Ledger:
         """
         now = self._clock()
         entry = _stamped(seen, now, event, **changes)
-        progress = {**self._progress(entry, now), "updated_at": {"S": _iso(now)}}
+        old = progress(seen, now=now, ttl=self._ttl)
+        new = {**progress(entry, now=now, ttl=self._ttl), "updated_at": {"S": iso(now)}}
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=_pk(str(entry.key)),
-                **_update(self._progress(seen, now), progress, event=entry.timeline[-1]),
+                **_update(old, new, event=entry.timeline[-1]),
                 ConditionExpression="#owner = :seen_owner AND #version = :seen_version",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -350,49 +272,9 @@ class Ledger:
             raise Fenced(f"{key} has vanished from the ledger: do not replay it before finding out why")
         return entry
 
-    def _encode(self, entry: Entry, now: float) -> dict[str, Any]:
-        return {
-            "pk": {"S": str(entry.key)},
-            "cancel_type": {"S": entry.key.cancel_type},
-            "cancel_request_id": {"S": entry.key.cancel_request_id},
-            "fingerprint": {"S": entry.fingerprint},
-            "order_id": {"S": entry.order_id},
-            "requested_by": {"S": entry.requested_by},
-            "requested_at": {"S": entry.requested_at},
-            "request": {"S": strict_json.dumps(entry.request)},
-            **self._progress(entry, now),
-            "updated_at": {"S": _iso(now)},
-            "timeline": {"L": [{"S": event} for event in entry.timeline]},
-        }
-
-    def _progress(self, entry: Entry, now: float) -> dict[str, Any]:
-        """The attributes that may change after the claim, besides ``updated_at`` and ``timeline``."""
-        item: dict[str, Any] = {
-            "state": {"S": entry.state.value},
-            "owner": {"S": entry.owner},
-            "lease_until": {"N": _number(entry.lease_until)},
-            "attempt": {"N": str(entry.attempt)},
-            "in_doubt": {"BOOL": entry.in_doubt},
-            "admitted": {"BOOL": entry.admitted},
-            "version": {"N": str(len(entry.timeline))},
-        }
-        if entry.payment_ref is not None:
-            item["payment_ref"] = {"S": entry.payment_ref}
-        if entry.before is not None:
-            item["before"] = {"S": _encode_before(entry.before)}
-        if entry.outcome is not None:
-            item["outcome"] = {"S": entry.outcome.model_dump_json()}
-        if entry.proof is not None:
-            item["proof"] = {"S": entry.proof}
-        if entry.state.terminal:
-            item["expires_at"] = {"N": str(int(now) + self._ttl)}
-        if entry.unpublished or not entry.state.terminal:
-            item["open_state"] = {"S": UNPUBLISHED if entry.unpublished else entry.state.value}
-        return item
-
 
 def _stamped(entry: Entry, now: float, event: str, **changes: Any) -> Entry:
-    return replace(entry, **changes, timeline=(*entry.timeline, f"{_iso(now)} {event}"))
+    return replace(entry, **changes, timeline=(*entry.timeline, f"{iso(now)} {event}"))
 
 
 def _update(old: Mapping[str, Any], new: Mapping[str, Any], *, event: str) -> dict[str, Any]:
@@ -415,50 +297,6 @@ def _update(old: Mapping[str, Any], new: Mapping[str, Any], *, event: str) -> di
     }
 
 
-def decode(item: Mapping[str, Any]) -> Entry:
-    """An entry from its DynamoDB item."""
-    outcome = item.get("outcome")
-    before = item.get("before")
-    return Entry(
-        key=Key(item["cancel_type"]["S"], item["cancel_request_id"]["S"]),
-        fingerprint=item["fingerprint"]["S"],
-        order_id=item["order_id"]["S"],
-        requested_by=item["requested_by"]["S"],
-        requested_at=item["requested_at"]["S"],
-        request=_EXACT.decode(item["request"]["S"]),
-        payment_ref=item["payment_ref"]["S"] if "payment_ref" in item else None,
-        state=State(item["state"]["S"]),
-        owner=item["owner"]["S"],
-        lease_until=float(item["lease_until"]["N"]),
-        attempt=int(item["attempt"]["N"]),
-        in_doubt=item["in_doubt"]["BOOL"],
-        admitted=item.get("admitted", {"BOOL": False})["BOOL"],
-        before=_decode_before(before["S"]) if before else None,
-        outcome=Outcome.model_validate_json(outcome["S"]) if outcome else None,
-        proof=item["proof"]["S"] if "proof" in item else None,
-        timeline=tuple(event["S"] for event in item["timeline"]["L"]),
-        unpublished=item.get("open_state") == {"S": UNPUBLISHED},
-    )
-
-
-def _encode_before(before: Before) -> str:
-    """Without what says nothing; ``cancellation_ids`` says something even if it is empty."""
-    # Not `asdict`: it copies deeply, and what is in there cannot change.
-    shown = {k: v for k, v in vars(before).items() if v is not None}
-    if not before.suspects:
-        del shown["suspects"]
-    return strict_json.dumps(shown)
-
-
-def _decode_before(text: str) -> Before:
-    known = {k: v for k, v in json.loads(text).items() if k in Before.__dataclass_fields__}
-    if "cancellable" in known:
-        known["cancellable"] = Decimal(known["cancellable"])
-    for name in known.keys() & {"cancellation_ids", "suspects"}:
-        known[name] = tuple(known[name])
-    return Before(**known)
-
-
 def _amount(entry: Entry) -> Decimal | None:
     amount = entry.request.get("amount")
     return Decimal(str(amount)) if amount is not None else None
@@ -466,11 +304,3 @@ def _amount(entry: Entry) -> Decimal | None:
 
 def _pk(key: str) -> dict[str, Any]:
     return {"pk": {"S": key}}
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}"
-
-
-def _iso(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

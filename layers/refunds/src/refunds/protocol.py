@@ -24,6 +24,7 @@ from typing import Final, Generic, TypeVar
 from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Identity, ProviderRequest, format_timestamp
 from refunds.disposition import Disposition, Publish, Reason, Redeliver, RetryClass, Source
+from refunds.entry import Entry, Key, State
 from refunds.errors import (
     ConfigurationError,
     DuplicateKey,
@@ -38,7 +39,7 @@ from refunds.errors import (
     ResponseMismatch,
 )
 from refunds.guard import Guard
-from refunds.ledger import AlreadyClaimed, Entry, Key, Ledger, State
+from refunds.ledger import AlreadyClaimed, Ledger
 from refunds.operation import (
     Applied,
     Before,

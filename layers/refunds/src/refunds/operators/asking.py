@@ -11,7 +11,8 @@ from refunds.cancel_types import cancel_type
 from refunds.contracts.inbound import Cancellation, ProviderRequest, parse_cancellation
 from refunds.contracts.outbound import SCHEMA_VERSION
 from refunds.deadline import Deadline
-from refunds.ledger import Entry, Ledger
+from refunds.entry import Entry
+from refunds.ledger import Ledger
 from refunds.operation import Case, Doubt, Operation, Verdict
 from refunds.tag import tag_of
 

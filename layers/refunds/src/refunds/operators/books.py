@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from heapq import merge
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.cancel_types import MODULES
-from refunds.ledger import UNPUBLISHED, Entry, Key, State, decode
+from refunds.entry import UNPUBLISHED, Entry, Key, State, decode, iso, open_states
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -61,7 +61,8 @@ class Books:
     def open_entries(self, states: Sequence[str] = OPEN_STATES) -> Iterator[Entry]:
         """What still needs somebody, state by state, the longest untouched first."""
         for state in states:
-            yield from self._query("by_state", "open_state", state)
+            shards = (self._items("by_state", "open_state", shard) for shard in open_states(state))
+            yield from map(decode, merge(*shards, key=lambda item: item["updated_at"]["S"]))
 
     def ended_between(
         self, since: float, until: float, *, cancel_types: Sequence[str] = (), states: Sequence[State]
@@ -70,7 +71,7 @@ class Books:
 
         A terminal entry is last written when its outcome is recorded. In no particular order.
         """
-        condition = _Condition().between("updated_at", _iso(since), _iso(until))
+        condition = _Condition().between("updated_at", iso(since), iso(until))
         condition.one_of("state", [state.value for state in states])
         if cancel_types:
             condition.one_of("cancel_type", cancel_types)
@@ -89,6 +90,9 @@ class Books:
         return (page.get("Items", []) for page in pages)
 
     def _query(self, index: str, attribute: str, value: str) -> Iterator[Entry]:
+        return map(decode, self._items(index, attribute, value))
+
+    def _items(self, index: str, attribute: str, value: str) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=index,
@@ -96,7 +100,7 @@ class Books:
             ExpressionAttributeNames={"#a": attribute},
             ExpressionAttributeValues={":v": {"S": value}},
         )
-        return (decode(item) for page in pages for item in page.get("Items", []))
+        return (item for page in pages for item in page.get("Items", []))
 
 
 class _Condition:
@@ -125,8 +129,3 @@ class _Condition:
             "ExpressionAttributeNames": self._names,
             "ExpressionAttributeValues": self._values,
         }
-
-
-def _iso(moment: float) -> str:
-    """As the ledger writes ``updated_at``, so that text order is time order."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -20,8 +20,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from refunds.deadline import Deadline
+from refunds.entry import Entry, Key, State
 from refunds.errors import LookupFailed
-from refunds.ledger import Entry, Key, State
 from refunds.operators.books import Books
 from refunds.providers.portone.models import Cancellation, Payment
 from refunds.tag import tag_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from refunds.contracts.outbound import Outcome
-from refunds.ledger import State
+from refunds.entry import State
 from refunds.operators.books import Books
 from refunds.operators.pace import Pace
 from refunds.publisher import Publisher

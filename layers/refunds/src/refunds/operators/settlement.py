@@ -18,8 +18,9 @@ from typing import Final
 from refunds.cancel_types import cancel_type
 from refunds.contracts.inbound import Identity, RequestedBy, format_timestamp
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, Outcome, ProviderRefs
+from refunds.entry import Entry, State
 from refunds.errors import ErrorCode, Fenced, RefundsError
-from refunds.ledger import Entry, Ledger, State
+from refunds.ledger import Ledger
 from refunds.operation import Applied, Effect, Failure, Rejected
 from refunds.operators.asking import Asking, recall
 from refunds.operators.audit import Actor

@@ -14,8 +14,8 @@ from typing import Final
 
 from refunds.cancel_types import MODULES, cancel_type
 from refunds.deadline import Deadline
+from refunds.entry import Entry
 from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
-from refunds.ledger import Entry
 from refunds.operators.books import Books
 from refunds.operators.settlement import Settlement, SettlementRefused
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Cancellation
+from refunds.entry import Entry, Key
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
-from refunds.ledger import Entry, Key
 from refunds.operation import (
     Applied,
     Case,
