@@ -15,7 +15,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test ops-scale chaos simulate bench up down check check-python check-template \
+.PHONY: help env demo test ops-scale chaos simulate dashboard capacity bench up down check check-python check-template \
   check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
 
 help: ## list the targets
@@ -90,6 +90,12 @@ chaos: $(ENVIRONMENTS) ## REQUESTS cancellations on a stack of its own, everythi
 HISTORIES ?= 10000
 simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES=1 tells one call by call
 	@$(RUN) -m tests.simulation --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
+
+dashboard: $(ENVIRONMENTS) ## draw docs/images/dashboard.svg with the data of a run of four minutes
+	@$(RUN) -m local.dashboard docs/images/dashboard.svg
+
+capacity: $(ENVIRONMENTS) ## compute the tables of docs/capacity.md from what the functions write
+	@$(RUN) -m tests.capacity
 
 # An environment of its own: the functions it measures run with nothing else but their layer.
 QUICK ?=

@@ -20,10 +20,10 @@ _OVERHEAD = 3  # bytes of a list or map, and one more for each of its elements
 def write_units(old: Item | None, new: Item) -> int:
     """Write units for putting ``new`` in the place of ``old``."""
     table = max(_units(new), _units(old) if old else 0)
-    return table + sum(_index_units(keys, old, new) for keys in INDEXES)
+    return table + sum(index_units(keys, old, new) for keys in INDEXES)
 
 
-def _index_units(keys: tuple[str, ...], old: Item | None, new: Item) -> int:
+def index_units(keys: tuple[str, ...], old: Item | None, new: Item) -> int:
     """One write if the entry appears, goes or changes; two if its key changes."""
     before = _entry(keys, old)
     after = _entry(keys, new)
@@ -39,10 +39,11 @@ def _entry(keys: tuple[str, ...], item: Item | None) -> Item | None:
 
 
 def _units(item: Item) -> int:
-    return max(math.ceil(_size(item) / _UNIT), 1)
+    return max(math.ceil(size(item) / _UNIT), 1)
 
 
-def _size(item: Item) -> int:
+def size(item: Item) -> int:
+    """Bytes of an item as DynamoDB counts them: names and values."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
@@ -56,5 +57,5 @@ def _value_size(typed: dict[str, Any]) -> int:
         case "L":
             return _OVERHEAD + sum(1 + _value_size(element) for element in value)
         case "M":
-            return _OVERHEAD + len(value) + _size(value)
+            return _OVERHEAD + len(value) + size(value)
     return 1

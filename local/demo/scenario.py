@@ -23,6 +23,7 @@ class Request:
     request: Mapping[str, Any]
     requested_by: str = "customer"
     reason: str = "고객 변심"
+    requested_at: str = "2026-11-21T05:00:00Z"
 
     def detail(self) -> dict[str, Any]:
         """The EventBridge detail."""
@@ -30,7 +31,7 @@ class Request:
             "schema_version": "1.0",
             "cancel_request_id": self.cancel_request_id,
             "order_id": self.order_id,
-            "requested_at": "2026-11-21T05:00:00Z",
+            "requested_at": self.requested_at,
             "requested_by": self.requested_by,
             "reason": self.reason,
             "request": dict(self.request),

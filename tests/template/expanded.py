@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,4 @@ class Expanded:
         return self.template["Mappings"][name][str(key)][attribute]
 
     def _substitute(self, text: str) -> str:
-        for name in self.parameters:
-            text = text.replace(f"${{{name}}}", str(self._ref(name)))
-        return text.replace("${", "<").replace("}", ">")
+        return re.sub(r"\$\{([^}]+)\}", lambda found: str(self._ref(found[1])), text)

@@ -66,12 +66,14 @@ class Redeliver:
 class Hold:
     """Put a fresh copy of the message into its queue, then acknowledge: nothing was done with it.
 
-    ``seconds``: the copy's delay. ``since``: UNIX seconds of the first time it was held.
+    ``seconds``: the copy's delay. ``since``: UNIX seconds of the first time it was held. ``waited``:
+    seconds from then until now.
     """
 
     reason: Reason
     seconds: int
     since: float
+    waited: float
 
 
 @dataclass(frozen=True)

@@ -60,15 +60,16 @@ class Holding:
         """
         now = self._clock()
         since = now if held_since is None else held_since
+        waited = max(now - since, 0.0)
         if self._paused:
-            return Hold(_PAUSED, self._spread(_PAUSE_SECONDS), since)
+            return Hold(_PAUSED, self._spread(_PAUSE_SECONDS), since, waited)
         if self._circuit is None or now - since >= self._longest:
             return None
         wait = self._circuit.wait()
         if wait <= 0:
             return None
         patient = max(wait, min((now - since) / _PATIENCE, _LONGEST_DELAY))
-        return Hold(_DOWN, self._spread(patient), since)
+        return Hold(_DOWN, self._spread(patient), since, waited)
 
     def _spread(self, seconds: float) -> int:
         return int(seconds * (1 + self._chance() / 4)) + 1

@@ -72,6 +72,8 @@ class Telemetry:
             extra={"error_code": hold.reason.code.value, "retry_in": hold.seconds},
         )
         self._count("Held")
+        # The queue's own age of its oldest message starts anew with every copy.
+        self._metrics.add("HeldAge", hold.waited, "Seconds", {"cancel_type": self._cancel_type})
 
     def dead_lettered(self, reason: Reason) -> None:
         """The message waits in the DLQ."""

@@ -1,0 +1,84 @@
+"""The tables in ``docs/capacity.md`` that are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from refunds.cancel_types import MODULES
+from tests.capacity.plan import PARTITION, RATES, SHARDS, gigabytes, items, minutes_to_grow, needs
+from tests.capacity.weights import Weight, weigh
+from tests.unit.rig import running_rig
+
+PATH: Final = Path(__file__).parents[2] / "docs" / "capacity.md"
+_TYPE: Final = "payment_cancel"  # what the plan is made for: the heaviest, and the one that moves money
+
+
+def generated(text: str) -> str:
+    """The document with its tables made anew."""
+    with running_rig() as rig:
+        weights = {name: weigh(rig, name) for name in MODULES}
+    for name, table in (("weights", _weights(weights)), ("plan", _plan(weights[_TYPE]))):
+        begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = f"{before}{begin}{table}{end}{after}"
+    return text
+
+
+def _weights(weights: dict[str, Weight]) -> str:
+    heads = (
+        "cancel type",
+        "item claimed",
+        "item ended",
+        "write units",
+        "of these `by_state`",
+        "bites at",
+    )
+    rows = [
+        (
+            f"`{name}`",
+            f"{one.claimed / 1024:.1f} KB",
+            f"{one.ended / 1024:.1f} KB",
+            str(one.units),
+            str(one.by_state),
+            f"{PARTITION * SHARDS // one.by_state:,}/s",
+        )
+        for name, one in weights.items()
+    ]
+    return _table(heads, rows)
+
+
+def _plan(weight: Weight) -> str:
+    heads = ("", "quota", *(f"at {rate:,}/s" for rate in RATES), "used up at")
+    rows = []
+    for need in needs(weight):
+        cells = [_cell(need.needed(rate), need.limit, need.unit) for rate in RATES]
+        rows.append((need.what, f"{need.limit:,}{need.unit}", *cells, f"{_round(need.bites_at)}/s"))
+    rows += [
+        (
+            "minutes until a mapping has grown to it",
+            "",
+            *(_round(minutes_to_grow(rate)) for rate in RATES),
+            "",
+        ),
+        ("items of the full ledger, million", "", *(_round(items(rate) / 1e6) for rate in RATES), ""),
+        ("their size with indexes, TB", "", *(_round(gigabytes(rate, weight) / 1e3) for rate in RATES), ""),
+    ]
+    return _table(heads, rows)
+
+
+def _cell(needed: float, limit: float, unit: str) -> str:
+    text = f"{_round(needed)}{unit}"
+    return f"**{text}**" if needed > limit else text
+
+
+def _round(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

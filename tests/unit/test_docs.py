@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+ADRS = PROJECT / "docs" / "adr"
+_CODE = {".py", ".yaml", ".yml", ".toml", ".txt", ".md", ".in", ""}
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def files() -> Iterator[Path]:
+    """Everything under version control that is text of ours."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    paths = (PROJECT / name for name in listed.stdout.splitlines())
+    return (path for path in paths if path.suffix in _CODE and path.is_file())
+
+
+TEXTS = {path: path.read_text(encoding="utf-8") for path in files()}
+DOCUMENTS = sorted(path for path in TEXTS if path.suffix == ".md")
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def prose(text: str) -> str:
+    """Without code, in which brackets are no links."""
+    return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """Every relative link of a document leads to a file or folder, and its fragment to a heading there."""
+    for link in _LINK.findall(prose(TEXTS[document])):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, fragment = link.partition("#")
+        target = (document.parent / name).resolve() if name else document
+        assert target.exists(), link
+        if fragment:
+            assert fragment in anchors(TEXTS[target]), link
+
+
+def test_documents_that_the_code_names_exist() -> None:
+    """A comment that sends its reader to docs/ does not send him into the void."""
+    named = {
+        (path, name)
+        for path, text in TEXTS.items()
+        for name in re.findall(r"docs/[\w/.-]+\.(?:md|svg|png)", text)
+    }
+    assert len(named) > 10
+    assert [(str(path), name) for path, name in named if not (PROJECT / name).exists()] == []
+
+
+def test_decisions_that_are_named_exist() -> None:
+    """ADR 7, or docs/adr/0007, is a file whose title begins with its number."""
+    numbers = {int(path.name[:4]): path for path in ADRS.glob("[0-9]*.md")}
+    for number, path in numbers.items():
+        assert TEXTS[path].startswith(f"# {number}. "), path
+    named = {
+        (path, int(number))
+        for path, text in TEXTS.items()
+        for number in re.findall(r"\bADRs? (\d+)|docs/adr/(\d{4})", text)
+        for number in number
+        if number
+    }
+    assert len(named) > 10
+    assert [(str(path), number) for path, number in named if number not in numbers] == []
+
+
+def test_targets_of_make_exist() -> None:
+    """What a document tells to type is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", TEXTS[PROJECT / "Makefile"], re.MULTILINE))
+    named = {
+        (path, target)
+        for path in DOCUMENTS
+        for target in re.findall(r"(?:`|^(?:\$ )?)(?:[A-Z_]+=\S+ )*make ([a-z]+)", TEXTS[path], re.MULTILINE)
+    }
+    assert len(named) > 5
+    assert [(str(path), target) for path, target in named if target not in targets] == []
