@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,33 @@ def told(talkative: Stack) -> Iterator[OutcomeLog]:
         yield log
 
 
-def test_the_deployed_stack_shows_nothing(talkative: Stack, told: OutcomeLog) -> None:
-    """Logs at DEBUG, ledger, events and attributes of dead letters show nobody's account and no key."""
-    found = outputs(talkative, told, _TYPES)
+@pytest.fixture(scope="module")
+def answers(talkative: Stack, told: OutcomeLog) -> list[str]:
+    """What the operators' functions answer after all that."""
+    assert told.events
+    today = datetime.now(UTC).date().isoformat()
+    events = {
+        "DlqReplay": {"by": CUSTOMER["buyer_email"], "reason": f"called {PERSONAL['refund_tel']}"},
+        "Sweeper": {},
+        "Reconcile": {"date": today},
+    }
+    return [_invoke(talkative, name, event) for name, event in events.items()]
+
+
+def _invoke(stack: Stack, name: str, event: dict[str, str]) -> str:
+    answer = stack.aws.functions.invoke(
+        FunctionName=stack.outputs[f"{name}FunctionName"], Payload=json.dumps(event).encode()
+    )
+    text = answer["Payload"].read().decode()
+    assert answer.get("FunctionError") is None, text
+    return text
+
+
+def test_the_deployed_stack_shows_nothing(talkative: Stack, told: OutcomeLog, answers: list[str]) -> None:
+    """Logs at DEBUG, ledger, events, attributes and the operators' functions show no account and no key."""
+    found = {**outputs(talkative, told, _TYPES), "answers": "\n".join(answers)}
+    for name in ("dead letters", "swept"):
+        assert f'"message":"{name}"' in found["logs"]
     assert '"level":"DEBUG"' in found["logs"]
     assert "REPORT RequestId" in found["logs"]
     assert len(json.loads(found["attributes of dead letters"])) >= 2
