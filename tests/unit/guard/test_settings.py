@@ -59,9 +59,9 @@ def test_keys_travel_encrypted(stage: str, name: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://user:word@provider.invalid",
+        "https://user:word@provider.invalid",  # pragma: allowlist secret
         "https://api.iamport.kr@other.invalid",
-    ],  # pragma: allowlist secret
+    ],
 )
 def test_a_provider_is_named_by_its_host_alone(url: str, name: str) -> None:
     """Names and passwords in an address would replace our own keys; they are refused and not repeated."""
