@@ -6,7 +6,9 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
@@ -17,6 +19,7 @@ from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import Clients, Options, OutcomeLog, Stack, start
+from local.stack.clients import CREDENTIALS
 from local.stack.logs import log_lines
 
 _PATIENCE_SECONDS = 90.0
@@ -60,6 +63,7 @@ def test_functions_may_do_their_work(guarded: Stack) -> None:
     ("function", "event"),
     [
         ("DlqReplay", {"by": "test", "reason": "permissions"}),
+        ("DlqReplay", {"by": "test", "reason": "permissions", "execute": True, "limit": 1, "ask": False}),
         ("Sweeper", {}),
         ("Reconcile", {}),
     ],
@@ -68,14 +72,37 @@ def test_operators_functions_may_do_their_work(
     guarded: Stack, function: str, event: dict[str, object]
 ) -> None:
     """Replay, sweeper and reconciliation need nothing that their roles do not allow."""
-    # Verdicts only: the local AWS wants an action of its own for ChangeMessageVisibilityBatch, which AWS
-    # grants with ChangeMessageVisibility, so that the replaying itself cannot be played with roles enforced.
+    if function == "DlqReplay":
+        _name_batches(guarded, "DlqReplayRole")
     answer = guarded.aws.functions.invoke(
         FunctionName=guarded.outputs[f"{function}FunctionName"], Payload=json.dumps(event).encode()
     )
     payload = answer["Payload"].read().decode()
     assert answer.get("FunctionError") is None, payload
     assert "AccessDenied" not in payload
+
+
+def _name_batches(stack: Stack, logical_id: str) -> None:
+    """AWS allows an operation on a batch with the one on a message, the local AWS by its own name."""
+    service: Any = "iam"
+    iam = boto3.client(
+        service,
+        endpoint_url=stack.endpoint_url,
+        region_name=stack.region,
+        verify=str(stack.ca_bundle),
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )
+    (described,) = stack.aws.cloudformation.describe_stack_resources(
+        StackName="refunds-local", LogicalResourceId=logical_id
+    )["StackResources"]
+    policy = {"RoleName": described["PhysicalResourceId"], "PolicyName": "refunds"}
+    document = iam.get_role_policy(**policy)["PolicyDocument"]
+    for statement in document["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        batches = [f"{action}Batch" for action in actions if action.startswith("sqs:")]
+        statement["Action"] = [*actions, *batches]
+    iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
 
 
 def test_queues_refuse_plain_http(guarded: Stack) -> None:
