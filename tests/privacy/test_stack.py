@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.demo.play import send_events
-from local.demo.privacy import outputs, spellings
+from local.demo.privacy import REFUND_ACCOUNT, leaks, outputs, spellings
 from local.demo.scenario import Request
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
@@ -116,6 +116,19 @@ def test_the_search_is_told_what_to_look_for(talkative: Stack) -> None:
     assert len(hidden) > len(PERSONAL) + len(CUSTOMER)
     for value in hidden:
         assert _seen(talkative, json.dumps({"a": f"before {value} after"})) != []
+
+
+def test_a_leak_is_found(talkative: Stack, told: OutcomeLog) -> None:
+    """What demo and chaos end with names the output that shows something, and what it shows."""
+    table = talkative.outputs["LedgerTableName"]
+    key = {"pk": {"S": "planted"}}
+    note = {"S": f"paid to {REFUND_ACCOUNT['refund_account']}"}
+    talkative.aws.dynamodb.put_item(TableName=table, Item={**key, "note": note})
+    try:
+        assert leaks(talkative, told, _TYPES) == ["ledger items show the refund_account"]
+    finally:
+        talkative.aws.dynamodb.delete_item(TableName=table, Key=key)
+    assert leaks(talkative, told, _TYPES) == []
 
 
 def _requests() -> list[Request]:
