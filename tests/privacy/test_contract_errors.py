@@ -83,6 +83,14 @@ MISPLACED: dict[str, dict[str, Any]] = {
     "holder as tier": {"tier": PERSONAL["refund_holder"]},
     "account as a name": {PERSONAL["refund_account"]: 1},
     "e-mail as order": {"merchant_uid": CUSTOMER["buyer_email"]},
+    "holder in a note": {"memo": f"{PERSONAL['refund_holder']} 님이 {PERSONAL['refund_tel']} 로 문의"},
+    "account of an account": {
+        "refundAccount": {"id": PERSONAL["refund_account"], "amount": PERSONAL["refund_tel"]}
+    },
+    "people without end": {
+        "buyers": [PERSONAL["refund_holder"], *map(str, range(100))],
+        "memo": CUSTOMER["vbank_holder"],
+    },
     "bank of an order": {"refundAccount": {"bankCode": PERSONAL["bankCode"]}},
 }
 

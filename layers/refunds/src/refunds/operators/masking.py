@@ -7,7 +7,8 @@ stands: order services grow fields nobody here knows of.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -20,6 +21,8 @@ _MASK: Final = "***"
 _CHARACTER: Final = re.compile(r"\d|[A-Za-z]")
 _ACCOUNT_LIKE: Final = re.compile(r"(?=.*\d)[\dA-Za-z\s-]+")
 _LONG_NUMBER: Final = 10**6  # seven digits: account, card and phone numbers begin there
+
+_MOST_SAID: Final = 50  # a message that says more of people has its texts masked as a whole
 
 _PERSONAL: Final = re.compile(
     r"account|holder|phone|tel|mobile|fax|e?mail|buyer|birth|addr|postcode|zip|card_?num|refund_?bank"
@@ -61,59 +64,78 @@ def mask_body(body: str) -> str:
 
 def mask(value: object) -> object:
     """A JSON value with everything personal masked."""
-    return _masked(value, "")
+    return _Mask(tuple(dict.fromkeys(_personal_texts(value)))).masked(value, "")
 
 
-def _masked(value: object, name: str) -> object:
+@dataclass(frozen=True)
+class _Mask:
+    """Masks one message; ``said`` is what it says of a person, and may repeat in its other texts."""
+
+    said: tuple[str, ...]
+
+    def masked(self, value: object, name: str) -> object:
+        if isinstance(value, dict):
+            return self._named((key, self._member(key, item, value)) for key, item in value.items())
+        if isinstance(value, list):
+            return [self.masked(item, name) for item in value]
+        return self._scalar(value, name)
+
+    def _member(self, name: str, item: object, parent: dict[str, object]) -> object:
+        if name == "account" and "detail-type" in parent and _is_aws_account(item):
+            return item
+        return self._hidden(item) if _is_personal(name) else self.masked(item, name)
+
+    def _named(self, members: Iterable[tuple[str, object]]) -> dict[str, object]:
+        """An object whose names are masked where they are personal themselves, and stay apart."""
+        shown: dict[str, object] = {}
+        for key, item in members:
+            masked = self._text(key)
+            name = key if key in _PLAIN or _MASK not in masked else masked
+            while name in shown:
+                name += "*"
+            shown[name] = item
+        return shown
+
+    def _scalar(self, value: object, name: str) -> object:
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, (int, Decimal)):
+            return value if name in _PLAIN_NUMBERS or -_LONG_NUMBER < value < _LONG_NUMBER else 0
+        text = str(value)
+        if name not in _PLAIN_TEXTS:
+            return self._text(text)
+        if _PLAIN_TEXT.fullmatch(text):
+            return text
+        return self._text(text) if text.isascii() else _MASK
+
+    def _text(self, text: str) -> str:
+        return redact(text, self.said) if len(self.said) <= _MOST_SAID else _MASK
+
+    def _hidden(self, value: object) -> object:
+        """What is hidden keeps its kind, so that a masked message still fits its contract."""
+        if isinstance(value, dict):
+            return self._named((key, self._hidden(item)) for key, item in value.items())
+        if isinstance(value, list):
+            return [self._hidden(item) for item in value]
+        if isinstance(value, str):
+            return _CHARACTER.sub("0", value) if _ACCOUNT_LIKE.fullmatch(value) else _MASK
+        return value if value is None or isinstance(value, bool) else 0
+
+
+def _personal_texts(value: object, *, personal: bool = False) -> Iterator[str]:
+    """Every text under a name that says it is personal."""
     if isinstance(value, dict):
-        return _named((key, _member(key, item, value)) for key, item in value.items())
-    if isinstance(value, list):
-        return [_masked(item, name) for item in value]
-    return _scalar(value, name)
+        for name, item in value.items():
+            yield from _personal_texts(item, personal=personal or _is_personal(name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _personal_texts(item, personal=personal)
+    elif personal and isinstance(value, str):
+        yield value
 
 
-def _member(name: str, item: object, parent: dict[str, object]) -> object:
-    if name == "account" and "detail-type" in parent and _is_aws_account(item):
-        return item
-    if name not in _PLAIN and _PERSONAL.search(name):
-        return _hidden(item)
-    return _masked(item, name)
-
-
-def _named(members: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """An object whose names are masked where they are numbers themselves, and stay apart."""
-    shown: dict[str, object] = {}
-    for key, item in members:
-        masked = redact(key)
-        name = key if key in _PLAIN or _MASK not in masked else masked
-        while name in shown:
-            name += "*"
-        shown[name] = item
-    return shown
-
-
-def _scalar(value: object, name: str) -> object:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, (int, Decimal)):
-        return value if name in _PLAIN_NUMBERS or -_LONG_NUMBER < value < _LONG_NUMBER else 0
-    text = str(value)
-    if name not in _PLAIN_TEXTS:
-        return redact(text)
-    if _PLAIN_TEXT.fullmatch(text):
-        return text
-    return redact(text) if text.isascii() else _MASK
-
-
-def _hidden(value: object) -> object:
-    """What is hidden keeps its kind, so that a masked message still fits its contract."""
-    if isinstance(value, dict):
-        return _named((key, item if key in _PLAIN else _hidden(item)) for key, item in value.items())
-    if isinstance(value, list):
-        return [_hidden(item) for item in value]
-    if isinstance(value, str):
-        return _CHARACTER.sub("0", value) if _ACCOUNT_LIKE.fullmatch(value) else _MASK
-    return value if value is None or isinstance(value, bool) else 0
+def _is_personal(name: str) -> bool:
+    return name not in _PLAIN and _PERSONAL.search(name) is not None
 
 
 def _is_aws_account(value: object) -> bool:
