@@ -59,7 +59,7 @@ def test_functions_may_do_their_work(guarded: Stack) -> None:
 @pytest.mark.parametrize(
     ("function", "event"),
     [
-        ("DlqReplay", {"by": "test", "reason": "permissions"}),
+        ("DlqReplay", {"by": "test", "reason": "permissions", "cancel_types": ["receipt_revoke"]}),
         ("Sweeper", {}),
         ("Reconcile", {}),
     ],
@@ -68,8 +68,8 @@ def test_operators_functions_may_do_their_work(
     guarded: Stack, function: str, event: dict[str, object]
 ) -> None:
     """Replay, sweeper and reconciliation need nothing that their roles do not allow."""
-    # Verdicts only: the local AWS wants an action of its own for ChangeMessageVisibilityBatch, which AWS
-    # grants with ChangeMessageVisibility, so that the replaying itself cannot be played with roles enforced.
+    # Of a queue without dead letters: the local AWS wants an action of its own for ChangeMessageVisibilityBatch,
+    # which AWS grants with ChangeMessageVisibility, so that showing a message again cannot be played here.
     answer = guarded.aws.functions.invoke(
         FunctionName=guarded.outputs[f"{function}FunctionName"], Payload=json.dumps(event).encode()
     )
