@@ -68,7 +68,7 @@ def test_operators_functions_may_do_their_work(
     guarded: Stack, function: str, event: dict[str, object]
 ) -> None:
     """Replay, sweeper and reconciliation need nothing that their roles do not allow."""
-    # Of a queue without dead letters: the local AWS wants an action of its own for ChangeMessageVisibilityBatch,
+    # A queue without dead letters: the local AWS wants an action of its own for ChangeMessageVisibilityBatch,
     # which AWS grants with ChangeMessageVisibility, so that showing a message again cannot be played here.
     answer = guarded.aws.functions.invoke(
         FunctionName=guarded.outputs[f"{function}FunctionName"], Payload=json.dumps(event).encode()
