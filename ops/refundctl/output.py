@@ -142,6 +142,8 @@ def _wrapped(words: str, room: int) -> Iterator[str]:
 
 
 def _text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
     return "" if cell is None else str(cell)
 
 

@@ -83,6 +83,7 @@ def _read(
                 groups.setdefault((letter.lane.cancel_type, letter.error_code), _Group()).add(letter)
                 spool.add(letter.sent_at, summary(letter))
             progress.advance(task, len(letters))
+        progress.update(task, total=sum(group.count for group in groups.values()))
 
 
 def _tell_groups(groups: dict[tuple[str, str], _Group], output: Output) -> None:

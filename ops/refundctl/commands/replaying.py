@@ -121,6 +121,7 @@ def _forecast(
                 tally.add(one)
                 spool.add(one.letter.sent_at, _told(one))
                 progress.advance(task)
+            progress.update(task, total=tally.verdicts.total())
         for row in spool.oldest_first(None if output.as_json else 0):
             output.row("message", **row)
         rows = [_verdict_cells(row, tally, desk.clock()) for row in spool.oldest_first(show)]

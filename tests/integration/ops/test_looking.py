@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,17 @@ def test_status_finds_a_request_by_any_of_its_names(
         assert row["proof"]
         assert not any(secret in json.dumps(row, ensure_ascii=False) for secret in _SECRETS)
     assert shell.run("status", "cr-nobody", code=1).rows == []
+
+
+def test_status_says_where_the_message_is_and_what_to_do(shell: Shell, parked: Parked) -> None:
+    """Of a request in doubt: what nobody knows, since when its message waits, and the command that asks."""
+    request_id = parked.order_disputed.cancel_request_id
+    shown = shell.shown("status", request_id)
+    assert re.search(r"^may_have_been_applied +yes$", shown, re.MULTILINE)
+    assert re.search(r"^message +in the dead-letter queue since .+ \(OUTCOME_UNKNOWN\)$", shown, re.MULTILINE)
+    assert re.search(r"^\S+Z +PARKED OUTCOME_UNKNOWN: ", shown, re.MULTILINE)
+    assert shown.rstrip().endswith(f"$ refundctl resolve {request_id}")
+    assert not any(secret in shown for secret in _SECRETS)
 
 
 def test_masked_exports_are_of_the_same_shape_and_show_nobody(
