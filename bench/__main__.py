@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import signal
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from local.stack.toolchain import PROJECT, STATE_DIR, StackError
 
 _DOCUMENT = PROJECT / "docs" / "performance.md"
 _FOLDER = STATE_DIR / "bench"
+_SAVED = _FOLDER / "results.json"
 
 
 def main() -> int:
@@ -30,13 +30,17 @@ def main() -> int:
     effort = QUICK if options.quick else Effort(whole_queue=options.growth)
     output = options.output or (None if options.quick else _DOCUMENT)
     try:
-        results = _measure(effort, parts, keep=bool(options.parts) and not options.quick)
+        if options.report:
+            results = Results.load(_SAVED)
+        else:
+            results = _measure(effort, parts, keep=bool(options.parts) and not options.quick)
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
     print(summary(results))
     if output is not None:
-        output.write_text(page(results, _command()), encoding="utf-8")
+        command = "make bench GROWTH=1" if options.growth else "make bench"
+        output.write_text(page(results, command), encoding="utf-8")
         print(f"written: {output}")
     return 0
 
@@ -55,6 +59,9 @@ def _options() -> argparse.Namespace:
         help=f"measure these only and keep the others' last results: {','.join(PARTS)}",
     )
     parser.add_argument(
+        "--report", action="store_true", help="measure nothing, write the document from the last results"
+    )
+    parser.add_argument(
         "--output", type=Path, help=f"where the document goes ({_DOCUMENT.relative_to(PROJECT)})"
     )
     options = parser.parse_args()
@@ -65,8 +72,7 @@ def _options() -> argparse.Namespace:
 
 def _measure(effort: Effort, parts: tuple[str, ...], *, keep: bool) -> Results:
     _FOLDER.mkdir(parents=True, exist_ok=True)
-    saved = _FOLDER / "results.json"
-    results = Results.load(saved) if keep else Results()
+    results = Results.load(_SAVED) if keep else Results()
     with tempfile.TemporaryDirectory(dir=_FOLDER) as scratch, World(Path(scratch)) as world:
         _say("building the layers")
         names = {DOCUMENTED, POOLED, OURS, *effort.starts}
@@ -77,14 +83,8 @@ def _measure(effort: Effort, parts: tuple[str, ...], *, keep: bool) -> Results:
         bench = Bench(world, deployment.functions, logs)
         measure(Run(bench, deployment, effort, results, _FOLDER, _say), parts)
     if effort is not QUICK:
-        results.save(saved)
+        results.save(_SAVED)
     return results
-
-
-def _command() -> str:
-    arguments = [argument for argument in sys.argv[1:] if argument != "--growth"]
-    growth = " GROWTH=1" if "--growth" in sys.argv else ""
-    return f"make bench{growth}" + (f" BENCH_ARGS='{shlex.join(arguments)}'" if arguments else "")
 
 
 def _say(what: str) -> None:

@@ -257,15 +257,16 @@ def _time(results: Results) -> str:
 def _bill(results: Results) -> str:
     memory = 512
     rivals = results.case(memory, results.latency.provider)
-    if not rivals:
+    if not rivals or not results.warm:
         return _NOTHING
     prices = Prices()
     bills, units = {}, {}
     for name in RIVALS:
-        measured = rivals[name]
-        units[name] = measured.seen.write_units / BATCH
-        usage = Usage(units[name], measured.seen.published / BATCH, measured.logged)
-        bills[name] = prices.bill(gb_seconds_per_million(measured.walls.median, memory), _ARM, usage)
+        # What is called and logged does not depend on the memory.
+        counted = results.warm[name]
+        units[name] = counted.seen.write_units / BATCH
+        usage = Usage(units[name], counted.seen.published / BATCH, counted.logged)
+        bills[name] = prices.bill(gb_seconds_per_million(rivals[name].walls.median, memory), _ARM, usage)
     lines = [[item, *(f"{bills[name].items[item]:.2f}" for name in RIVALS)] for item in bills[OURS].items]
     lines.append(["**together**", *(f"**{bills[name].total:.2f}**" for name in RIVALS)])
     lines.append(["DynamoDB write units a refund", *(f"{units[name]:g}" for name in RIVALS)])

@@ -7,12 +7,32 @@ for global secondary indexes".
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 Item = dict[str, Any]
 
-#: The ledger's indexes in template.yaml, by what their keys are; each projects every attribute.
-INDEXES = (("payment_ref", "pk"), ("order_id", "pk"), ("open_state", "updated_at"))
+
+@dataclass(frozen=True)
+class Index:
+    """A global secondary index: the attributes of its key, and whether it holds whole items or keys only."""
+
+    keys: tuple[str, ...]
+    whole: bool
+
+    def entry(self, item: Item | None) -> Item | None:
+        """What it holds of an item."""
+        if item is None or any(key not in item for key in self.keys):
+            return None
+        return item if self.whole else {name: item[name] for name in sorted({*self.keys, "pk"})}
+
+
+#: The ledger's indexes in template.yaml.
+INDEXES = (
+    Index(("payment_ref", "pk"), whole=False),
+    Index(("order_id", "pk"), whole=False),
+    Index(("open_state", "updated_at"), whole=True),
+)
 _UNIT = 1024
 _OVERHEAD = 3  # bytes of a list or map, and one more for each of its elements
 
@@ -20,22 +40,17 @@ _OVERHEAD = 3  # bytes of a list or map, and one more for each of its elements
 def write_units(old: Item | None, new: Item) -> int:
     """Write units for putting ``new`` in the place of ``old``."""
     table = max(_units(new), _units(old) if old else 0)
-    return table + sum(index_units(keys, old, new) for keys in INDEXES)
+    return table + sum(index_units(index, old, new) for index in INDEXES)
 
 
-def index_units(keys: tuple[str, ...], old: Item | None, new: Item) -> int:
+def index_units(index: Index, old: Item | None, new: Item) -> int:
     """One write if the entry appears, goes or changes; two if its key changes."""
-    before = _entry(keys, old)
-    after = _entry(keys, new)
+    before, after = index.entry(old), index.entry(new)
     if before is None or after is None:
         return _units(after or before or {}) if before or after else 0
-    if any(before[key] != after[key] for key in keys):
+    if any(before[key] != after[key] for key in index.keys):
         return _units(before) + _units(after)
     return max(_units(before), _units(after)) if before != after else 0
-
-
-def _entry(keys: tuple[str, ...], item: Item | None) -> Item | None:
-    return item if item and all(key in item for key in keys) else None
 
 
 def _units(item: Item) -> int:

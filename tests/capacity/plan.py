@@ -22,6 +22,7 @@ CONCURRENCY: Final = 1_000  # environments of an account
 MAPPING: Final = 1_250  # environments of one event source mapping
 GROWTH: Final = 300  # environments a mapping adds in a minute, from 5 on
 PARTITION: Final = 1_000  # write units a second of one partition key
+_INDEX_ENTRY: Final = 200  # bytes of keys, and what DynamoDB adds to each entry of an index
 TABLE: Final = 40_000  # write units a second of a table, and of each index
 SECRETS: Final = 10_000  # GetSecretValue a second
 IN_FLIGHT: Final = 120_000  # messages of a queue received and not deleted
@@ -74,8 +75,9 @@ def items(rate: float) -> float:
 
 
 def gigabytes(rate: float, weight: Weight) -> float:
-    """Their size, with the two indexes that finished items are in."""
-    return items(rate) * round(weight.ended / 1024, 1) * 1024 * 3 / 1e9
+    """Their size, with their entries in the two indexes that finished items are in."""
+    entries = 2 * _INDEX_ENTRY
+    return items(rate) * (round(weight.ended / 1024, 1) * 1024 + entries) / 1e9
 
 
 def minutes_to_grow(rate: float) -> float:

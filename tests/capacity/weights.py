@@ -51,7 +51,7 @@ def weigh(rig: Rig, cancel_type: str) -> Weight:
     versions: list[Item | None] = [state.get(key) for state in states]
     changes = [(old, new) for old, new in pairwise(versions) if new and new != old]
     (_, claimed), (_, ended) = changes
-    indexes = sum(index_units(keys, old, new) for keys in INDEXES for old, new in changes)
+    indexes = sum(index_units(index, old, new) for index in INDEXES for old, new in changes)
     units = sum(write_units(old, new) for old, new in changes)
     return Weight(
         claimed=size(claimed),

@@ -101,7 +101,9 @@ class Table:
         assert request["IndexName"] in ("by_payment", "by_order")
         horizon = self._clock() - self._index_lag
         seen = {item["pk"]["S"]: item for at, item in self._indexed if at <= horizon}
-        found = [item for item in seen.values() if item.get(attribute) == value]
+        found = [
+            {"pk": item["pk"], attribute: value} for item in seen.values() if item.get(attribute) == value
+        ]
         start = int(request.get("ExclusiveStartKey", {"after": {"N": "0"}})["after"]["N"])
         page: dict[str, Any] = {"Items": found[start : start + 1]}
         if start + 1 < len(found):

@@ -253,7 +253,11 @@ def test_ledger_is_one_durable_table(expanded: Expanded) -> None:
         "by_order": ["order_id", "pk"],
         "by_state": ["open_state", "updated_at"],
     }
-    assert {index["Projection"]["ProjectionType"] for index in table["GlobalSecondaryIndexes"]} == {"ALL"}
+    assert {i["IndexName"]: i["Projection"]["ProjectionType"] for i in table["GlobalSecondaryIndexes"]} == {
+        "by_payment": "KEYS_ONLY",
+        "by_order": "KEYS_ONLY",
+        "by_state": "ALL",
+    }
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}

@@ -14,6 +14,8 @@ from tests.unit.aws.expressions import holds
 TARGET = "DynamoDB_20120810"
 Item = dict[str, Any]
 
+#: Indexes of template.yaml that hold keys only.
+_KEYS_ONLY = frozenset({"by_payment", "by_order"})
 _APPEND = re.compile(r"list_append\((\S+), (\S+)\)")
 
 

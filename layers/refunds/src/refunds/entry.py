@@ -52,6 +52,12 @@ class Key:
     cancel_type: str
     cancel_request_id: str
 
+    @classmethod
+    def of(cls, pk: str) -> Key:
+        """Read the attribute; no cancel type has the sign in its name."""
+        cancel_type, _, cancel_request_id = pk.partition("#")
+        return cls(cancel_type, cancel_request_id)
+
     def __str__(self) -> str:
         return f"{self.cancel_type}#{self.cancel_request_id}"
 

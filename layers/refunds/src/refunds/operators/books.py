@@ -49,14 +49,16 @@ class Books:
     def find(self, identifier: str) -> list[Entry]:
         """Every entry meant by a ``cancel_request_id``, an order, a payment or a receipt."""
         direct = self.entries(Key(name, identifier) for name in MODULES)
-        indexed = chain(self._query("by_order", "order_id", identifier), self.of_payment(identifier))
-        # Indexes lag behind by milliseconds: the items themselves are read again.
-        others = self.entries(entry.key for entry in indexed if entry.key not in direct)
+        indexed = chain(
+            self._keys("by_order", "order_id", identifier),
+            self._keys("by_payment", "payment_ref", identifier),
+        )
+        others = self.entries(key for key in indexed if key not in direct)
         return sorted([*direct.values(), *others.values()], key=lambda entry: entry.timeline[:1])
 
     def of_payment(self, payment_ref: str) -> list[Entry]:
         """The cancellations of a payment, receipt or order."""
-        return list(self._query("by_payment", "payment_ref", payment_ref))
+        return list(self.entries(self._keys("by_payment", "payment_ref", payment_ref)).values())
 
     def open_entries(self, states: Sequence[str] = OPEN_STATES) -> Iterator[Entry]:
         """What still needs somebody, state by state, the longest untouched first."""
@@ -89,8 +91,9 @@ class Books:
         )
         return (page.get("Items", []) for page in pages)
 
-    def _query(self, index: str, attribute: str, value: str) -> Iterator[Entry]:
-        return map(decode, self._items(index, attribute, value))
+    def _keys(self, index: str, attribute: str, value: str) -> Iterator[Key]:
+        """What an index has that holds keys only: a copy of the items would be paid for by every write."""
+        return (Key.of(item["pk"]["S"]) for item in self._items(index, attribute, value))
 
     def _items(self, index: str, attribute: str, value: str) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
