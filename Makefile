@@ -117,8 +117,8 @@ check-template: $(ENVIRONMENTS) .venvs/checkov/.ready .venvs/security/.ready
 	.venvs/checkov/bin/checkov --config-file .checkov.yaml
 	$(RUN) -m pytest --quiet -p no:cacheprovider $(HOUSE_RULES)
 
-HOUSE_RULES = tests/template/test_template.py tests/template/test_house_rules.py tests/template/test_versions.py \
-  tests/template/test_configuration.py tests/unit/test_architecture.py
+HOUSE_RULES = $(addprefix tests/template/test_,template.py house_rules.py versions.py deployments.py configuration.py) \
+  tests/unit/test_architecture.py
 
 # What git knows, or would be told of next.
 check-secrets: .venvs/security/.ready

@@ -110,6 +110,10 @@ def _layers(folder: Path, python: Path, wanted: set[str]) -> dict[str, Path]:
     return layers
 
 
+#: As template.yaml has it.
+_OURS = {"PYDANTIC_DISABLE_PLUGINS": "true"}
+
+
 def _function(name: str, packages: Path, python: Path, environment: dict[str, str]) -> Function:
     code = _CODE.get(name, PROJECT / "functions" / "payment_cancel")
     return Function(
@@ -117,7 +121,7 @@ def _function(name: str, packages: Path, python: Path, environment: dict[str, st
         folder=code,
         # The project's root comes last: only the documented way is imported from there.
         layers=(packages, _runtime_client(), *((PROJECT,) if code.is_relative_to(BASELINE) else ())),
-        environment=_SETTINGS | environment,
+        environment={**_SETTINGS, **(_OURS if _LAYER_OF[name] == OURS else {}), **environment},
         python=python,
     )
 

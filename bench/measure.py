@@ -85,10 +85,9 @@ class Bench:
     def warm(
         self, names: list[str], orders: Orders, *, rounds: int, burst: int = 2, cpu_share: float | None = None
     ) -> dict[str, Warm]:
-        """Batches one after another: in each round, ``burst`` of each rival.
+        """Batches one after another: in each round, ``burst`` of each rival and one more that comes first.
 
-        With more than one, another comes first, which opens again what the pause since the round
-        before has closed.
+        The one that comes first opens again what the pause since the round before has closed.
         """
         measured = {name: Warm() for name in names}
         with ExitStack() as stack:
@@ -136,8 +135,7 @@ class Bench:
         return measured
 
     def _burst(self, environment: Environment, measured: Warm, orders: Orders, burst: int) -> None:
-        if burst > 1:
-            measured.after_pause.append(environment.invoke(orders.batch(BATCH)).wall)
+        measured.after_pause.append(environment.invoke(orders.batch(BATCH)).wall)
         for _ in range(burst):
             before = self.world.seen()
             done = environment.invoke(orders.batch(BATCH))

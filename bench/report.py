@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from string import Template
 
 from bench.cost import Prices, Usage, gb_seconds_per_million
-from bench.deployment import DOCUMENTED, OURS
+from bench.deployment import DOCUMENTED, OURS, SDK
 from bench.measure import BATCH, Warm
 from bench.queue import CONCURRENCY
-from bench.results import Results
+from bench.results import Case, Results
 from bench.rows import Row, rows
 from bench.run import RIVALS
 
@@ -106,6 +107,7 @@ def _absolute(results: Results) -> str:
         return [
             name,
             f"{_spread(warm.wall)} ms",
+            f"{_spread(warm.after_pause)} ms",
             f"{warm.walls.median / results.latency.floor:.2f}",
             f"{warm.walls.median / base.walls.median:.3f}",
             f"{warm.cpus.median * 1000:.2f} ms",
@@ -119,6 +121,7 @@ def _absolute(results: Results) -> str:
     head = [
         "",
         "batch",
+        "batch after seconds of idleness",
         "÷ floor",
         "÷ documented",
         "processor a message",
@@ -223,24 +226,31 @@ def _time(results: Results) -> str:
     if not results.cases:
         return _NOTHING
     prices = Prices()
-    lines = []
-    for case in results.cases:
+    names = [*RIVALS, SDK]
+
+    def cells(case: Case, unit: Callable[[float], str]) -> list[str]:
         used = {
             name: gb_seconds_per_million(measured.walls.median, case.memory)
             for name, measured in case.rivals.items()
         }
+        return [unit(used[name]) if name in used else "–" for name in names]
+
+    def price(architecture: str, used: float) -> str:
+        return f"{prices.time(used, architecture):.2f}"
+
+    lines = []
+    for case in results.cases:
+        ratio = case.rivals[OURS].walls.median / case.rivals[DOCUMENTED].walls.median
+        dollars = [" / ".join(cells(case, partial(price, arch))) for arch in prices.architectures]
         lines.append(
             [
                 f"{case.memory} MB, provider {case.provider:g} s",
-                *(f"{used[name]:,.0f}" for name in RIVALS),
-                f"{used[OURS] / used[DOCUMENTED]:.3f}",
-                *(
-                    " / ".join(f"{prices.time(used[name], architecture):.2f}" for name in RIVALS)
-                    for architecture in prices.architectures
-                ),
+                *cells(case, lambda used: f"{used:,.0f}"),
+                f"{ratio:.3f}",
+                *dollars,
             ]
         )
-    head = ["", *(f"GB-s, {name}" for name in RIVALS), "ratio"]
+    head = ["", *(f"GB-s, {name}" for name in names), "this project ÷ documented"]
     return _table([*head, *(f"USD, {architecture}" for architecture in prices.architectures)], lines)
 
 

@@ -40,7 +40,7 @@ class Effort:
 
     rounds: int = 5
     burst: int = 2
-    throttled_rounds: int = 4
+    throttled_rounds: int = 3
     cold_rounds: int = 5
     cold_throttled_rounds: int = 3
     drains: tuple[int, ...] = (10, 100, 1_000)
@@ -49,7 +49,7 @@ class Effort:
     whole_queue: bool = False
 
 
-QUICK = Effort(rounds=1, cold_rounds=1, drains=(), more=(10, 100), starts=(DOCUMENTED, OURS))
+QUICK = Effort(rounds=1, burst=1, cold_rounds=1, drains=(), more=(10, 100), starts=(DOCUMENTED, OURS))
 
 
 @dataclass
@@ -71,9 +71,8 @@ class Run:
 
     def warm(self) -> None:
         """Batches at a whole processor."""
-        names = [*RIVALS, *(name for name in self.effort.starts if name == SDK)]
         self.results.warm = self.bench.warm(
-            names, self.orders, rounds=self.effort.rounds, burst=self.effort.burst
+            self._names(), self.orders, rounds=self.effort.rounds, burst=self.effort.burst
         )
 
     def lookup(self) -> None:
@@ -86,7 +85,7 @@ class Run:
         for memory in MEMORIES:
             self.say(f"the processor share of {memory} MB")
             rivals = self.bench.warm(
-                RIVALS,
+                self._names(),
                 self.orders,
                 rounds=self.effort.throttled_rounds,
                 burst=1,
@@ -117,7 +116,7 @@ class Run:
     def cold_share(self) -> None:
         """First invocations at the processor share of 256 MB."""
         self.results.cold_throttled = self.bench.cold(
-            RIVALS,
+            self._names(),
             self.orders,
             rounds=self.effort.cold_throttled_rounds,
             cpu_share=share_of(MEMORIES[0]),
@@ -175,6 +174,9 @@ class Run:
         for earlier in _HISTORIES:
             self.say(f"{earlier:,} cancellations on each payment before")
             growth.history[earlier] = self.bench.warm([OURS], Orders(earlier=earlier), rounds=2)[OURS]
+
+    def _names(self) -> list[str]:
+        return [*RIVALS, *(name for name in self.effort.starts if name == SDK)]
 
     def _fleet(self, name: str) -> Fleet:
         return Fleet(lambda: self.bench.environment(name), self.bench.world.pid, self.orders)

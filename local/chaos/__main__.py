@@ -14,6 +14,7 @@ from local.chaos.plan import Plan, draw
 from local.chaos.redrive import redrive
 from local.chaos.verdict import Verdict, is_open, judge, unheard
 from local.demo.play import is_idle, send_events
+from local.demo.privacy import leaks
 from local.demo.scenario import Request
 from local.demo.screen import Screen
 from local.simulator.control import SimulatorControl
@@ -66,7 +67,8 @@ class _Run:
                 self._wait_until_idle(plan, log)
             self._screen.say(f"{killer.kills} processes killed; faults end, the DLQs are replayed")
             replayed = self._replay(plan, simulator, log)
-            verdict = judge(plan, log, simulator.ledger())
+            shown = leaks(self._stack, log, _TYPES)
+            verdict = judge(plan, log, simulator.ledger(), shown)
         return self._report(plan, verdict, kills=killer.kills, replayed=replayed)
 
     def _publish(

@@ -24,8 +24,11 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-def judge(plan: Plan, log: OutcomeLog, movements: Sequence[Movement]) -> Verdict:
-    """Compare the provider's statement with what accounting was told, request by request."""
+def judge(plan: Plan, log: OutcomeLog, movements: Sequence[Movement], leaks: Sequence[str] = ()) -> Verdict:
+    """Compare the provider's statement with what accounting was told, request by request.
+
+    ``leaks``: what the run shows of anybody's account or key; each is a problem.
+    """
     by_subject: dict[str, list[Movement]] = {}
     for movement in movements:
         if movement.who is Actor.API:
@@ -47,7 +50,7 @@ def judge(plan: Plan, log: OutcomeLog, movements: Sequence[Movement]) -> Verdict
         parked=len(parked),
         double=sum("more than once" in problem for problem in problems),
         lost=sum("no outcome" in problem for problem in problems),
-        problems=tuple(problems),
+        problems=(*problems, *leaks),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.demo.play import dead_letters, is_idle, is_settled, kill_after_commit, publish, seed
+from local.demo.privacy import leaks
 from local.demo.scenario import Scenario
 from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
 from local.demo.screen import Screen
@@ -50,7 +51,8 @@ def tell(stack: Stack, screen: Screen) -> bool:
         letters = dead_letters(stack, types)
         verdicts = [judge(scenario, simulator, log, letters) for scenario in scenarios]
         screen.table(verdicts)
-        return screen.verdict(verdicts, published=published, waiting=not is_idle(stack, types))
+        waiting = not is_idle(stack, types)
+        return screen.verdict(verdicts, published, waiting=waiting, leaks=leaks(stack, log, types))
 
 
 def _follow(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from local.demo.privacy import BUYER, ORDER_REFUND_ACCOUNT, REFUND_ACCOUNT
 from local.demo.scenario import Request, Scenario
 from local.simulator.faults import Fault, FaultKind, Operation
 
@@ -13,6 +14,10 @@ _TYPES = {
     "cvs_revoke": "CvsRevokeRequested",
     "receipt_revoke": "ReceiptRevokeRequested",
     "order_cancel": "OrderCancelRequested",
+}
+_ACCOUNTS: dict[str, dict[str, Any]] = {
+    "payment_cancel": REFUND_ACCOUNT,
+    "order_cancel": {"refundAccount": ORDER_REFUND_ACCOUNT},
 }
 _PAID = 10_000
 _PART = 3_000
@@ -33,19 +38,19 @@ class Cast:
         return f"ORD{self._run}{number:02d}"
 
     def request(self, cancel_type: str, number: int, fields: dict[str, Any], suffix: str = "") -> Request:
-        """A cancellation of the order of that number."""
+        """A cancellation of the order of that number, with an account to refund to where there can be one."""
         return Request(
             cancel_type,
             _TYPES[cancel_type],
             f"cr-{self._run}-{number:02d}{suffix}",
             self.order(number),
-            fields,
+            {**_ACCOUNTS.get(cancel_type, {}), **fields},
         )
 
     def paid(self, number: int, **fields: Any) -> dict[str, Any]:
         """A payment of 10,000 won."""
         seed = {"imp_uid": self.payment(number), "merchant_uid": self.order(number), "amount": _PAID}
-        return {**seed, "pay_method": "card", "status": "paid", **fields}
+        return {**seed, "pay_method": "card", "status": "paid", "extra": BUYER, **fields}
 
 
 def every_type(cast: Cast) -> list[Scenario]:

@@ -54,11 +54,14 @@ class Screen:
             )
         self._console.print(table)
 
-    def verdict(self, verdicts: Sequence[Verdict], *, published: int, waiting: bool) -> bool:
+    def verdict(
+        self, verdicts: Sequence[Verdict], published: int, *, waiting: bool, leaks: Sequence[str]
+    ) -> bool:
         """The oracle's last word; whether all is well."""
         problems = [f"{v.scenario.title}: {p}" for v in verdicts for p in v.problems]
         if waiting:
             problems.append("messages are still waiting in a queue")
+        problems += leaks
         requests = sum(len(v.scenario.requests) for v in verdicts)
         moved = sum(v.moved for v in verdicts)
         voided = sum(v.voided for v in verdicts)
@@ -71,7 +74,10 @@ class Screen:
         for problem in problems:
             self._console.print(f"[red]✗ {problem}[/red]")
         if not problems:
-            self._console.print("[green]Nothing refunded twice, nothing lost.[/green]")
+            self._console.print(
+                "[green]Nothing refunded twice, nothing lost, and no bank account, customer or key shown "
+                "anywhere.[/green]"
+            )
         return not problems
 
 

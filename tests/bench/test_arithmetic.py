@@ -29,7 +29,7 @@ def warm(wall: float, cpu: float) -> Warm:
     seen = Seen(
         {"aws": 0, "provider": 0}, {"aws": {"PutItem": 21}, "provider": {"cancel": 10}}, 10, write_units=20
     )
-    return Warm([wall, wall * 2, wall], [cpu] * 3, seen=seen, memory=2**26, logged=500.0)
+    return Warm([wall, wall * 2, wall], [cpu] * 3, [wall], seen=seen, memory=2**26, logged=500.0)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import Clients, Options, OutcomeLog, Stack, start
+from local.stack.logs import log_lines
 
 _PATIENCE_SECONDS = 90.0
 _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
@@ -120,11 +121,4 @@ def _one_after_another(cast: Cast) -> list[Scenario]:
 
 def _log_lines(stack: Stack, *parts: str) -> list[str]:
     """Lines of any function with one of these in it."""
-    logs = stack.aws.logs
-    found: list[str] = []
-    for cancel_type in _TYPES:
-        group = f"/aws/lambda/refunds-local-{cancel_type.replace('_', '-')}"
-        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
-            events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
-            found += [event["message"] for event in events if any(one in event["message"] for one in parts)]
-    return found
+    return [line for line in log_lines(stack) if any(one in line for one in parts)]

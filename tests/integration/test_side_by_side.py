@@ -17,6 +17,7 @@ from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import Options, OutcomeLog, Stack, start, update
+from local.stack.logs import log_lines
 
 _COUNT = 120
 _PATIENCE_SECONDS = 150.0
@@ -104,11 +105,4 @@ def _with_duplicates(requests: list[Request], chance: random.Random) -> list[Req
 
 def _versions_that_ran(stack: Stack) -> set[str]:
     """From Lambda's own lines: ``START RequestId: … Version: 2``."""
-    logs = stack.aws.logs
-    versions: set[str] = set()
-    for stream in logs.describe_log_streams(logGroupName=_LOG_GROUP)["logStreams"]:
-        events = logs.get_log_events(logGroupName=_LOG_GROUP, logStreamName=stream["logStreamName"])["events"]
-        versions |= {
-            event["message"].split()[-1] for event in events if event["message"].startswith("START ")
-        }
-    return versions
+    return {line.split()[-1] for line in log_lines(stack, _LOG_GROUP) if line.startswith("START ")}

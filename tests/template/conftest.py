@@ -36,9 +36,14 @@ def expanded(source: dict[str, Any]) -> Expanded:
     return expand(source)
 
 
-def expand(source: Mapping[str, Any]) -> Expanded:
-    """A template as CloudFormation gets it; what its code is called says only whether it is the same."""
+def expand(source: Mapping[str, Any], **parameters: str) -> Expanded:
+    """A template as CloudFormation gets it; what its code is called says only whether it is the same.
+
+    ``parameters`` take the place of defaults.
+    """
     packaged = copy.deepcopy(dict(source))
+    for name, value in parameters.items():
+        packaged["Parameters"][name]["Default"] = value
     for resource in packaged["Resources"].values():
         for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
             path = resource["Properties"][code]

@@ -17,6 +17,18 @@ Rule = Callable[[Expanded], Iterator[str]]
 MANAGED_POLICY = "iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
 #: X-Ray's actions know no resources.
 WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+WRITING = {
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:TransactWriteItems",
+}
+DELETING = {
+    "dynamodb:DeleteItem",
+    "dynamodb:DeleteTable",
+    "dynamodb:BatchWriteItem",
+    "dynamodb:PartiQLDelete",
+}
 KEPT = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"}
 LONGEST_RETENTION = 1_209_600  # seconds: 14 days, SQS's limit
 DLQ_ROOM = 64 * 1024  # bytes for the reason, which travels in attributes
@@ -156,6 +168,22 @@ def outcomes_come_from_the_handler_only(template: Expanded) -> Iterator[str]:
                 yield f"{name}: may put events that are not outcomes"
 
 
+def ledger_writes_are_confined(template: Expanded) -> Iterator[str]:
+    """Whoever may write to the ledger may do so under keys that are named, and nobody may delete."""
+    for name, role in template.of_type("AWS::IAM::Role").items():
+        for statement in _granted(role):
+            actions = set(_list(statement["Action"]))
+            if {one for one in actions if one.startswith("dynamodb:")} & DELETING:
+                yield f"{name}: takes items out of the ledger"
+            keys = (
+                statement.get("Condition", {})
+                .get("ForAllValues:StringLike", {})
+                .get("dynamodb:LeadingKeys", [])
+            )
+            if actions & WRITING and not (keys and all("#" in key for key in keys)):
+                yield f"{name}: may write anything to the ledger in {statement.get('Sid')}"
+
+
 def state_outlives_the_stack(template: Expanded) -> Iterator[str]:
     """Tables, queues and secrets are retained when the stack goes or they are replaced."""
     for name, resource in template.resources.items():
@@ -251,6 +279,7 @@ RULES: list[Rule] = [
     policies_name_what_they_allow,
     policies_stand_alone,
     outcomes_come_from_the_handler_only,
+    ledger_writes_are_confined,
     state_outlives_the_stack,
     tables_can_be_restored,
     functions_log_where_the_template_says,

@@ -36,6 +36,11 @@ def publishing(resources: Resources) -> Any:
     return statement(resources, ROLE, "PublishOutcomes")["Condition"]["ForAllValues:StringEquals"]
 
 
+def keys_of(resources: Resources, role: str) -> Any:
+    condition = statement(resources, role, "KeepLedger")["Condition"]
+    return condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+
+
 def add(resources: Resources, name: str, type_name: str, **properties: object) -> None:
     resources[name] = {"Type": type_name, "Properties": properties}
 
@@ -105,6 +110,12 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
                 Resource={"Fn::GetAtt": ["OrderBus", "Arn"]}
             ),
         ),
+    ],
+    "ledger_writes_are_confined": [
+        (ROLE, lambda all_: statement(all_, ROLE, "KeepLedger").pop("Condition")),
+        (ROLE, lambda all_: statement(all_, ROLE, "ReadLedger").update(Action="dynamodb:UpdateItem")),
+        (ROLE, lambda all_: statement(all_, ROLE, "ReadLedger").update(Action="dynamodb:DeleteItem")),
+        ("SweeperRole", lambda all_: keys_of(all_, "SweeperRole").append("*")),
     ],
     "state_outlives_the_stack": [
         ("LedgerTable", lambda all_: all_["LedgerTable"].pop("DeletionPolicy")),

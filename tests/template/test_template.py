@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from refunds.hourly import KEY_PREFIX
 from tests.template.cancel_types import CANCEL_TYPES, OPERATORS, CancelType
 from tests.template.expanded import Expanded
 
@@ -159,8 +160,9 @@ def test_every_function_has_its_own_role(expanded: Expanded, cancel_type: Cancel
 def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: CancelType) -> None:
     """A role allows exactly what its function does, on its own queues and the shared resources."""
     (policy,) = expanded.properties(f"{cancel_type.pascal}Role")["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
     granted: dict[str, list[str]] = {}
-    for statement in policy["PolicyDocument"]["Statement"]:
+    for statement in statements:
         for action in as_list(statement["Action"]):
             granted.setdefault(action, []).extend(as_list(statement["Resource"]))
     queue, dlq = [f"<{cancel_type.pascal}Queue.Arn>"], [f"<{cancel_type.pascal}Dlq.Arn>"]
@@ -183,8 +185,14 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
         "xray:PutTraceSegments": ["*"],
         "xray:PutTelemetryRecords": ["*"],
     }
-    (publish,) = (one for one in policy["PolicyDocument"]["Statement"] if one["Action"] == "events:PutEvents")
-    assert publish["Condition"] == {"ForAllValues:StringEquals": {"events:source": "refund-handler"}}
+    conditions = {one["Sid"]: one["Condition"] for one in statements if "Condition" in one}
+    own_items = [f"{cancel_type.name}#*", f"{KEY_PREFIX}{cancel_type.name}#*"]
+    assert conditions == {
+        "PublishOutcomes": {"ForAllValues:StringEquals": {"events:source": "refund-handler"}},
+        "KeepLedger": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": own_items}},
+    }
+    (keep,) = (one for one in statements if one["Sid"] == "KeepLedger")
+    assert keep["Action"] == ["dynamodb:PutItem", "dynamodb:UpdateItem"]
 
 
 @pytest.mark.parametrize("name", OPERATORS)

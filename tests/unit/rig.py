@@ -35,6 +35,7 @@ QUEUE_URL = "https://sqs.invalid/queue"
 DLQ_URL = "https://sqs.invalid/dlq"
 TABLE = "ledger"
 ENVIRONMENT = {
+    "STAGE": "local",
     "LEDGER_TABLE_NAME": TABLE,
     "ACCOUNTING_BUS_NAME": "accounting",
     "PROVIDER_SECRET_ID": "providers",

@@ -10,7 +10,7 @@ REQUIRED = {
     "ACCOUNTING_BUS_NAME": "accounting",
     "PROVIDER_SECRET_ID": "providers",
     "PORTONE_BASE_URL": "https://api.iamport.kr/",
-    "EBP_BASE_URL": "http://127.0.0.1:8099",
+    "EBP_BASE_URL": "https://127.0.0.1:8099",
     "EBP_DIVISION_CODE": "D1",
     "EBP_STORE_ID": "S1",
     "EBP_CHANNEL_CODE": "WEB",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from refundctl.commands import accounting, dlq, sending, settle, status
+from refundctl.commands import accounting, dlq, replaying, sending, settle, status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,6 +12,7 @@ app = typer.Typer(
     help="See, repair, replay and settle refunds. Every command takes --json. Start with `dlq list`.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+dlq.app.command("replay")(replaying.replay)
 app.add_typer(dlq.app, name="dlq")
 app.command("status")(status.status)
 app.command("resolve")(settle.resolve)

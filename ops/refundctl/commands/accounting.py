@@ -89,6 +89,8 @@ def reconcile(  # noqa: PLR0913 - one option each
     ] = None,
 ) -> None:
     """Compare PortOne's cancellations of a day with the ledger. Exit code 3 if they differ, 0 if not."""
+    if output.as_json and csv_path == "-":
+        raise typer.BadParameter("--csv - and --json would mix on standard output: name a file")
     zone = offset(utc_offset)
     yesterday = (datetime.now(UTC).astimezone(zone) - timedelta(days=1)).date()
     first = _date(day) if day else yesterday

@@ -62,11 +62,13 @@ def _whereabouts(entry: Entry, letters: Sequence[Letter], *, looked: bool) -> st
     if letters:
         oldest = min(letters, key=lambda letter: letter.sent_at)
         return f"in the dead-letter queue since {iso(oldest.sent_at)} ({oldest.error_code})"
+    if not looked:
+        return "not looked for (--dlq)"
     if entry.state.terminal:
-        return "acknowledged, or still to be: the outcome stands either way"
+        return "not in the dead-letter queue: acknowledged, or still to be"
     if entry.state is State.STARTED:
         return "in its queue or with a function"
-    return "not in the dead-letter queue: replayed, or expired" if looked else "not looked for (--dlq)"
+    return "not in the dead-letter queue: replayed, or expired"
 
 
 def _next_step(entry: Entry, now: float, *, waits: bool) -> tuple[str, ...] | None:

@@ -22,9 +22,8 @@ _NOBODY = "cr-nobody"
 _NOTHING_THERE = {
     ("dlq", "list"): 0,
     ("dlq", "replay"): 0,
-    ("dlq", "export", "--to", "."): 0,
     ("dlq", "show", _NOBODY): 1,
-    ("status", _NOBODY): 1,
+    ("status", _NOBODY, "--no-dlq"): 1,
     ("resolve", _NOBODY): 1,
     ("admit", _NOBODY, "--by", "kim", "--reason", "none"): 1,
 }

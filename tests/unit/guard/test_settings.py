@@ -15,6 +15,7 @@ UNSAFE = [
     "POWERTOOLS_METRICS_DISABLED",
     "POWERTOOLS_IDEMPOTENCY_DISABLED",
     "POWERTOOLS_CIRCUIT_BREAKER_DISABLED",
+    "POWERTOOLS_TRACE_MIDDLEWARES",
 ]
 
 
@@ -34,6 +35,35 @@ def test_unsafe_switches_are_refused(stage: str, name: str, value: str) -> None:
 def test_harmless_switches_are_not(stage: str, name: str, value: str) -> None:
     """In development, or switched off, they are nobody's business."""
     assert Settings.from_environment({**COMPLETE, "STAGE": stage, name: value}).stage == stage
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_a_stage_without_a_name_is_no_development(name: str) -> None:
+    """Whoever forgets the stage is as safe as in production."""
+    nameless = {key: value for key, value in COMPLETE.items() if key != "STAGE"}
+    with pytest.raises(ConfigurationError, match=name):
+        Settings.from_environment({**nameless, name: "true"})
+
+
+@pytest.mark.parametrize("name", ["PORTONE_BASE_URL", "EBP_BASE_URL"])
+@pytest.mark.parametrize("stage", ["prod", "stage", "canary"])
+def test_keys_travel_encrypted(stage: str, name: str) -> None:
+    """Outside development a provider is spoken to over TLS only: keys and accounts travel in every call."""
+    with pytest.raises(ConfigurationError, match=name):
+        Settings.from_environment({**COMPLETE, "STAGE": stage, name: "http://provider.invalid"})
+    plain = Settings.from_environment({**COMPLETE, "STAGE": "local", name: "http://127.0.0.1:8000"})
+    assert "http://127.0.0.1:8000" in {plain.portone_base_url, plain.ebp_base_url}
+
+
+@pytest.mark.parametrize("name", ["PORTONE_BASE_URL", "EBP_BASE_URL"])
+@pytest.mark.parametrize(
+    "url", ["https://user:word@provider.invalid", "https://api.iamport.kr@other.invalid"]
+)
+def test_a_provider_is_named_by_its_host_alone(url: str, name: str) -> None:
+    """Names and passwords in an address would replace our own keys; they are refused and not repeated."""
+    with pytest.raises(ConfigurationError, match=name) as refused:
+        Settings.from_environment({**COMPLETE, name: url})
+    assert "word" not in str(refused.value)
 
 
 def test_everything_is_off_unless_configured() -> None:

@@ -172,6 +172,9 @@ def test_wrong_usage_ends_with_two() -> None:
     """As every command line tool says it."""
     assert run(["dlq", "replay", "--verdict", "maybe"]) == 2
     assert run(["nothing"]) == 2
+    assert run(["reconcile", "--local", "--json", "--csv", "-"]) == 2
+    assert run(["reconcile", "--local", "--days", "91"]) == 2
+    assert run(["republish", "--local", "--since", "yesterday", "--rate", "0"]) == 2
 
 
 def test_lanes_are_read_from_outputs_and_from_json() -> None:

@@ -162,7 +162,9 @@ class Settings:
             metrics_namespace=env.text("POWERTOOLS_METRICS_NAMESPACE", "Refunds"),
         )
         _refuse_short_memory(settings, env.whole("RETENTION_DAYS_TOTAL", 18))
-        _refuse_unsafe_switches(settings.stage, env)
+        if env.text("STAGE", "unnamed") not in _DEVELOPMENT:
+            _refuse_unsafe_switches(settings.stage, env)
+            _refuse_plain_http(settings)
         return settings
 
 
@@ -183,11 +185,23 @@ def _refuse_unsafe_switches(stage: str, env: _Environment) -> None:
     Raises:
         ConfigurationError: a variable of Powertools does so.
     """
-    if stage in _DEVELOPMENT:
-        return
     for name in _UNSAFE_SWITCHES:
         if env.switch(name):
             raise ConfigurationError(f"{name} is set in stage {stage}: it weakens safety, remove it")
+
+
+def _refuse_plain_http(settings: Settings) -> None:
+    """Outside development keys and bank accounts leave over TLS only.
+
+    Raises:
+        ConfigurationError: a provider's address is not https.
+    """
+    urls = {"PORTONE_BASE_URL": settings.portone_base_url, "EBP_BASE_URL": settings.ebp_base_url}
+    for name, url in urls.items():
+        if urlsplit(url).scheme != "https":
+            raise ConfigurationError(
+                f"{name} is not https in stage {settings.stage}: keys travel in every call"
+            )
 
 
 class _Environment:
@@ -208,7 +222,8 @@ class _Environment:
         value = self.text(name).rstrip("/")
         try:
             url = urlsplit(value)
-            usable = url.scheme in {"http", "https"} and url.hostname and not url.query and not url.fragment
+            usable = url.scheme in {"http", "https"} and url.hostname and not (url.query or url.fragment)
+            usable = usable and "@" not in url.netloc  # they would take the place of our own keys
         except ValueError:
             usable = False
         if not usable:

@@ -33,7 +33,8 @@ class Actor:
     reason: str
 
     def __str__(self) -> str:
-        return f"{redact(self.name)} ({self.principal}): {redact(self.reason)}"
+        who = self.principal if self.name == self.principal else f"{redact(self.name)} ({self.principal})"
+        return f"{who}: {redact(self.reason)}"
 
 
 class AuditTrail:

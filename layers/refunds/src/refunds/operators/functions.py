@@ -31,6 +31,7 @@ from refunds.operators.reconciliation import Kind, Window
 from refunds.operators.replay import USUAL, Judged, Plan
 from refunds.operators.sweeper import Sweeper
 from refunds.operators.verdicts import Verdict
+from refunds.providers.redaction import redact
 from refunds.settings import Settings
 from refunds.telemetry import quiet_libraries
 
@@ -143,7 +144,8 @@ class ReplayFunction(OperatorFunction):
             "replayed": replayed,
             "failed": failed,
         }
-        self.logger().info("dead letters", extra={"by": request.by, "reason": request.reason, **summary})
+        who = {"by": redact(request.by), "reason": redact(request.reason)}
+        self.logger().info("dead letters", extra={**who, **summary})
         return {**summary, "messages": shown}
 
     def _work(

@@ -17,27 +17,36 @@ from refunds.providers import wire
 from refunds.providers.redaction import redact
 
 _MASK: Final = "***"
-_DIGIT: Final = re.compile(r"\d")
+_CHARACTER: Final = re.compile(r"\d|[A-Za-z]")
+_ACCOUNT_LIKE: Final = re.compile(r"(?=.*\d)[\dA-Za-z\s-]+")
 _LONG_NUMBER: Final = 10**6  # seven digits: account, card and phone numbers begin there
 
 _PERSONAL: Final = re.compile(
     r"account|holder|phone|tel|mobile|fax|e?mail|buyer|birth|addr|postcode|zip|card_?num|refund_?bank"
-    r"|vbank_?num|customer|name$|token|secret|password|api_?key",
+    r"|bank_?code|vbank_?num|customer|name$|token|secret|password|api_?key",
     re.IGNORECASE,
 )
 
-#: Identifiers, times, amounts and codes of the contracts and of EventBridge's envelope.
-_PLAIN: Final = frozenset(
+#: Identifiers, times and codes of the contracts and of EventBridge's envelope.
+_PLAIN_TEXTS: Final = frozenset(
     {
         *("cancel_request_id", "order_id", "schema_version", "requested_at", "requested_by", "cancel_type"),
-        *("imp_uid", "merchant_uid", "amount", "tax_free", "vat_amount", "checksum", "tier", "requester"),
-        *("orderNo", "totalCancelAmount", "seq", "itemType", "itemId", "quantity", "taxAmount", "bankCode"),
+        *("imp_uid", "merchant_uid", "tier", "requester", "orderNo", "itemType", "itemId"),
         *("version", "id", "detail-type", "source", "time", "region", "replay-name"),
-        *("requestId", "functionArn", "condition", "approximateInvokeCount", "timestamp"),
+        *("requestId", "functionArn", "condition", "timestamp"),
         *("error_code", "failed_at", "RULE_ARN", "TARGET_ARN", "ERROR_CODE", "RequestID", "ErrorCode"),
         *("EXHAUSTED_RETRY_CONDITION", "RETRY_ATTEMPTS"),
     }
 )
+#: How one is written; in a message that breaks its contract anything may stand in its place.
+_PLAIN_TEXT: Final = re.compile(r"[A-Za-z0-9._:+-]{1,64}|arn:[!-~]{1,300}")
+_PLAIN_NUMBERS: Final = frozenset(
+    {
+        *("amount", "tax_free", "vat_amount", "checksum", "totalCancelAmount", "taxAmount"),
+        *("seq", "quantity", "approximateInvokeCount"),
+    }
+)
+_PLAIN: Final = _PLAIN_TEXTS | _PLAIN_NUMBERS
 #: AWS's own account id in EventBridge's envelope, told from a bank account by its form and place.
 _AWS_ACCOUNT: Final = re.compile(r"\d{12}")
 
@@ -84,21 +93,26 @@ def _named(members: Iterable[tuple[str, object]]) -> dict[str, object]:
 
 
 def _scalar(value: object, name: str) -> object:
-    if name in _PLAIN or value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (int, Decimal)):
-        return value if -_LONG_NUMBER < value < _LONG_NUMBER else 0
-    return redact(str(value))
+        return value if name in _PLAIN_NUMBERS or -_LONG_NUMBER < value < _LONG_NUMBER else 0
+    text = str(value)
+    if name not in _PLAIN_TEXTS:
+        return redact(text)
+    if _PLAIN_TEXT.fullmatch(text):
+        return text
+    return redact(text) if text.isascii() else _MASK
 
 
 def _hidden(value: object) -> object:
-    """Digits become zeros and numbers stay numbers, so that a masked message still fits its contract."""
+    """What is hidden keeps its kind, so that a masked message still fits its contract."""
     if isinstance(value, dict):
         return _named((key, item if key in _PLAIN else _hidden(item)) for key, item in value.items())
     if isinstance(value, list):
         return [_hidden(item) for item in value]
     if isinstance(value, str):
-        return _DIGIT.sub("0", value) if re.sub(r"[\s-]", "", value).isdecimal() else _MASK
+        return _CHARACTER.sub("0", value) if _ACCOUNT_LIKE.fullmatch(value) else _MASK
     return value if value is None or isinstance(value, bool) else 0
 
 

@@ -15,7 +15,10 @@ MAX_LENGTH = 512
 
 _SHORTEST_SECRET = 2
 _MASK = "***"
-_LONG_NUMBER = re.compile(r"\d(?:[- ]?\d){6,}")
+_BETWEEN = r"[\s\-./()_·]"
+"""What people group digits and join names with; dashes of every kind are hyphens by then."""
+
+_LONG_NUMBER = re.compile(rf"\d(?:{_BETWEEN}{{0,2}}\d){{6,}}")
 """Account, card and phone numbers: seven digits or more, grouped or not."""
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
@@ -40,25 +43,27 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 def _visible(text: str) -> str:
     """Compatibility form, so that full-width digits are digits, without characters nobody sees."""
-    normal = unicodedata.normalize("NFKC", text)
-    return "".join(
-        " " if character.isspace() else character
-        for character in normal
-        if character.isspace() or unicodedata.category(character)[0] != "C"
-    )
+    return "".join(map(_seen, unicodedata.normalize("NFKC", text)))
+
+
+def _seen(character: str) -> str:
+    if character.isspace():
+        return " "
+    category = unicodedata.category(character)
+    if category == "Pd":
+        return "-"
+    return "" if category[0] == "C" else character
 
 
 def _patterns(secrets: Iterable[str]) -> list[re.Pattern[str]]:
     """Longest first: a secret that contains another one is masked as a whole."""
-    values = {_visible(secret).strip() for secret in secrets}
+    # Without what may stand between: were it asked for too, a row of dashes could be read in endless ways.
+    values = {re.sub(_BETWEEN, "", _visible(secret)) for secret in secrets}
     return [
         _pattern(value) for value in sorted(values, key=len, reverse=True) if len(value) >= _SHORTEST_SECRET
     ]
 
 
 def _pattern(value: str) -> re.Pattern[str]:
-    """Numbers are grouped with spaces and hyphens, names written with spaces or without."""
-    digits = re.sub(r"[\s-]", "", value)
-    if digits.isdecimal():
-        return re.compile(r"[\s-]*".join(digits))
-    return re.compile(r"\s*".join(map(re.escape, "".join(value.split()))), re.IGNORECASE)
+    """Numbers are grouped and names joined in many ways; neither hides them."""
+    return re.compile(f"{_BETWEEN}*".join(map(re.escape, value)), re.IGNORECASE)

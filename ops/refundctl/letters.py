@@ -1,0 +1,51 @@
+"""Dead letters as rows, and the options that commands about them share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from typing import Annotated, Any
+
+import typer
+
+from refunds.operators.dead_letters import Letter, Selection
+from refunds.operators.desk import Desk
+from refunds.operators.lanes import Lane
+
+Shown = Annotated[int, typer.Option("--show", min=0, help="How many messages to show, the oldest first.")]
+Asking = Annotated[
+    bool, typer.Option("--ask/--no-ask", help="Ask the providers for a verdict, not the ledger alone.")
+]
+
+
+def summary(letter: Letter) -> dict[str, Any]:
+    """What identifies a message and why it is there, without its body."""
+    return {
+        "cancel_type": letter.lane.cancel_type,
+        "error_code": letter.error_code,
+        "cancel_request_id": letter.cancel_request_id,
+        "order_id": letter.order_id,
+        "message_id": letter.message_id,
+        "sent_at": letter.sent_at,
+        "why": letter.error_message,
+    }
+
+
+def find(desk: Desk, lanes: Iterable[Lane], selection: Selection) -> list[Letter]:
+    """The messages meant; they stay where they are."""
+    with closing(desk.dead_letters.letters(lanes, selection)) as receives:
+        return [letter for letters in receives for letter in letters]
+
+
+def pretty(body: str) -> str:
+    """A body in lines, if it is JSON."""
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+    except ValueError:
+        return body
+
+
+def expected(desk: Desk, lanes: Sequence[Lane], selection: Selection) -> int | None:
+    """About how many messages are meant; what is filtered out is not known before it is seen."""
+    return desk.dead_letters.count(lanes) if selection == Selection() else None
