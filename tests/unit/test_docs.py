@@ -78,11 +78,11 @@ def test_decisions_that_are_named_exist() -> None:
 
 def test_targets_of_make_exist() -> None:
     """What a document tells to type is a target of the Makefile."""
-    targets = set(re.findall(r"^([a-z]+):", TEXTS[PROJECT / "Makefile"], re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", TEXTS[PROJECT / "Makefile"], re.MULTILINE))
     named = {
         (path, target)
         for path in DOCUMENTS
-        for target in re.findall(r"(?:`|^(?:\$ )?)(?:[A-Z_]+=\S+ )*make ([a-z]+)", TEXTS[path], re.MULTILINE)
+        for target in re.findall(r"(?:`|^(?:\$ )?)(?:[A-Z_]+=\S+ )*make ([a-z-]+)", TEXTS[path], re.MULTILINE)
     }
     assert len(named) > 5
     assert [(str(path), target) for path, target in named if target not in targets] == []
