@@ -76,6 +76,14 @@ def test_decisions_that_are_named_exist() -> None:
     assert [(str(path), number) for path, number in named if number not in numbers] == []
 
 
+def test_every_decision_is_in_the_list() -> None:
+    """With its number and its title."""
+    listed = re.findall(r"^- \[(\d+)\]\((\S+)\): (.+)$", TEXTS[ADRS / "README.md"], re.MULTILINE)
+    assert {(name, f"# {number}. {title}") for number, name, title in listed} == {
+        (path.name, TEXTS[path].splitlines()[0]) for path in ADRS.glob("[0-9]*.md")
+    }
+
+
 def test_targets_of_make_exist() -> None:
     """What a document tells to type is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", TEXTS[PROJECT / "Makefile"], re.MULTILINE))
