@@ -57,7 +57,11 @@ def test_keys_travel_encrypted(stage: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["PORTONE_BASE_URL", "EBP_BASE_URL"])
 @pytest.mark.parametrize(
-    "url", ["https://user:word@provider.invalid", "https://api.iamport.kr@other.invalid"]
+    "url",
+    [
+        "https://user:word@provider.invalid",  # pragma: allowlist secret
+        "https://api.iamport.kr@other.invalid",
+    ],
 )
 def test_a_provider_is_named_by_its_host_alone(url: str, name: str) -> None:
     """Names and passwords in an address would replace our own keys; they are refused and not repeated."""
