@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,20 @@ def lines_of(stack: Stack, function: str) -> Iterator[dict[str, Any]]:
         for event in page["events"]:
             if event["message"].startswith("{"):
                 yield json.loads(event["message"])
+
+
+def line_of(stack: Stack, function: str, cancel_request_id: str) -> dict[str, Any]:
+    """The one line about a request; a local function's log is there when its invocation has ended."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        found = [
+            line for line in lines_of(stack, function) if line.get("cancel_request_id") == cancel_request_id
+        ]
+        if found:
+            (line,) = found
+            return line
+        time.sleep(0.2)
+    raise TimeoutError(f"nothing was logged of {cancel_request_id}")
 
 
 def watched(stack: Stack) -> set[Key]:
@@ -53,15 +68,15 @@ def test_a_refund_is_seen_by_alarms_and_dashboard(
     send_events(stack, [request])
     outcomes.wait_for_requests([request.cancel_request_id], PATIENCE_SECONDS)
     stack.aws.functions.invoke(FunctionName=stack.outputs["SweeperFunctionName"], Payload=b"{}")
+    settled = line_of(stack, "PaymentCancelFunctionName", request.cancel_request_id)
     measured = Measured()
-    told = [*lines_of(stack, "PaymentCancelFunctionName"), *lines_of(stack, "SweeperFunctionName")]
-    for line in told:
-        if "_aws" in line:
-            measured.add_embedded(line)
+    for function in ("PaymentCancelFunctionName", "SweeperFunctionName"):
+        for line in lines_of(stack, function):
+            if "_aws" in line:
+                measured.add_embedded(line)
     seen = watched(stack) & measured.values.keys()
     names = {name for _, name, _ in seen}
     assert {"Succeeded", "Refunded", "Age", "ProviderLatency", "ProviderFailure", "UnresolvedAge"} <= names
-    (settled,) = (line for line in told if line.get("cancel_request_id") == request.cancel_request_id)
     assert settled["message"] == "cancellation succeeded"
     assert settled.keys() >= {"order_id", "cancel_type", "correlation_id", "message_id", "attempt"}
     assert settled["xray_trace_id"]
