@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +10,16 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 ADRS = PROJECT / "docs" / "adr"
 _CODE = {".py", ".yaml", ".yml", ".toml", ".txt", ".md", ".in", ""}
+_OURS = {".github", ".ci"}
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def files() -> Iterator[Path]:
-    """Everything under version control that is text of ours."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    paths = (PROJECT / name for name in listed.stdout.splitlines())
-    return (path for path in paths if path.suffix in _CODE and path.is_file())
+    """Every text of ours; what is made here lies in folders that begin with a dot."""
+    for folder, folders, names in os.walk(PROJECT):
+        folders[:] = [name for name in folders if not name.startswith((".", "__")) or name in _OURS]
+        paths = (Path(folder) / name for name in names)
+        yield from (path for path in paths if path.suffix in _CODE)
 
 
 TEXTS = {path: path.read_text(encoding="utf-8") for path in files()}
@@ -74,6 +75,14 @@ def test_decisions_that_are_named_exist() -> None:
     }
     assert len(named) > 10
     assert [(str(path), number) for path, number in named if number not in numbers] == []
+
+
+def test_every_decision_is_in_the_list() -> None:
+    """With its number and its title."""
+    listed = re.findall(r"^- \[(\d+)\]\((\S+)\): (.+)$", TEXTS[ADRS / "README.md"], re.MULTILINE)
+    assert {(name, f"# {number}. {title}") for number, name, title in listed} == {
+        (path.name, TEXTS[path].splitlines()[0]) for path in ADRS.glob("[0-9]*.md")
+    }
 
 
 def test_targets_of_make_exist() -> None:

@@ -24,6 +24,7 @@ from refunds.contracts.outbound import (
 )
 from refunds.disposition import Reason, Source
 from refunds.errors import ErrorCode
+from refunds.holding import Holding
 from refunds.metrics import Metrics
 from refunds.telemetry import Telemetry, quiet_libraries
 
@@ -183,6 +184,18 @@ def test_repetitions_are_not_counted_again(log: Log, emf: Callable[[], list[dict
     lines = emf()
     assert values(lines, "Repeated") == [(1, [["cancel_type"]])]
     assert values(lines, "Succeeded") == values(lines, "Refunded") == []
+
+
+def test_held(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
+    """A message that is put back tells for how long it has been: its queue does not know."""
+    holding = Holding(None, paused=True, longest=60.0, clock=lambda: 5_000.0)
+    for since in (None, 4_000.0):
+        held = holding.of(since)
+        assert held is not None
+        log.telemetry.held(held)
+    lines = emf()
+    assert values(lines, "Held") == [(1, [["cancel_type"]])] * 2
+    assert values(lines, "HeldAge") == [(0, [["cancel_type"]]), (1_000, [["cancel_type"]])]
 
 
 def test_flushed_once(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
