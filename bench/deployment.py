@@ -53,7 +53,7 @@ class LayerSize:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The rivals by name, their layers and the sizes of these."""
+    """The rivals by name, their layers, and the size of this project's."""
 
     functions: dict[str, Function]
     layers: dict[str, Path]
@@ -78,7 +78,8 @@ def deploy(folder: Path, environment: dict[str, str], authority: bytes, names: I
     python = _bare_python(folder)
     wanted = set(names)
     layers = _layers(folder, python, wanted)
-    sizes = {name: _size(layer, folder / f"{layer.name}.zip") for name, layer in layers.items()}
+    ours = layers.get(OURS)
+    sizes = {OURS: _size(ours, folder / "ours.zip")} if ours else {}
     for layer in layers.values():
         _trust(layer / "python", authority)
     functions = {

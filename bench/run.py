@@ -196,7 +196,7 @@ PARTS: Mapping[str, Callable[[Run], None]] = {
     "growth": Run.growth,
 }
 
-QUICK_PARTS = ("warm", "lookup", "cold", "imports", "drains")
+QUICK_PARTS = ("warm", "lookup", "cold", "drains")
 
 
 def measure(run: Run, parts: Iterable[str]) -> None:
