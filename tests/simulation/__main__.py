@@ -55,6 +55,8 @@ def _play(first: int, histories: int, processes: int | None) -> int:
             )
     for seed, told in total.failures[:SHOWN_FAILURES]:
         print(f"\n{told}\n\nreplay: make simulate SEED={seed} HISTORIES=1")
+    if total.failures:
+        print("broken seeds:", *sorted(seed for seed, _told in total.failures))
     rate = total.histories / (time.monotonic() - began)
     print(f"seeds {first} to {first + histories - 1}: {total}, {rate:,.0f} histories a second")
     return int(bool(total.failures))

@@ -208,3 +208,21 @@ def test_a_cancellation_older_than_our_first_claim_does_not_prove_us() -> None:
     late = replace(after_silence(), sent_at=10_000.0)
     assert isinstance(find_own(answer, UNASKED, SEARCH, late), Unclear)
     assert isinstance(find_own(answer, looked(), SEARCH, late), Unclear)
+
+
+def test_a_balance_shown_too_high_does_not_hide_our_own_cancellation() -> None:
+    """Nobody looked before: an entry of our amount since our claim is unclear, whatever the balance shows."""
+    for shown in (PAID + 2_000, PAID + ASKED):
+        grown = payment(entry("ours"), paid=shown)
+        result = find_own(grown, UNASKED, SEARCH, after_silence())
+        assert isinstance(result, Unclear), shown
+
+
+def test_what_the_order_service_knew_of_is_not_unclear() -> None:
+    """Nobody looked before: an entry from before our claim, or another request's, leaves us free to send."""
+    silence = replace(after_silence(), sent_at=10_000.0)
+    earlier = payment(entry("earlier", at=100), paid=PAID + ASKED)
+    assert find_own(earlier, UNASKED, SEARCH, silence) is None
+    sibling = payment(entry("sibling", at=10_000), paid=PAID + ASKED)
+    held = replace(after_silence(held=("sibling",)), sent_at=10_000.0)
+    assert find_own(sibling, UNASKED, SEARCH, held) is None

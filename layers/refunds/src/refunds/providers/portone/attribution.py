@@ -134,14 +134,27 @@ def _after_silence(
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
     moved = _moved(payment, before)
-    new = bool(candidates) and before.cancellation_ids is not None
-    if moved == 0 and not new:
+    if before.cancellation_ids is None and moved < search.amount:
+        candidates = _recent(candidates, doubt)
+    if moved == 0 and not candidates:
         return None
     if not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
     if moved < search.amount:
-        return Unclear("the history shows a cancellation that the balance does not show") if new else None
+        message = "the history shows a cancellation that the balance does not show"
+        return Unclear(message) if candidates else None
     return _unclaimed(payment, before, search, doubt, candidates)
+
+
+def _recent(candidates: Sequence[Cancellation], doubt: Doubt) -> list[Cancellation]:
+    """Those that could have been made since our claim, by nobody we know of.
+
+    Where nobody looked first, a balance shown too high is not recognised by itself; what tells our own entry
+    from one that the order service knew of, when it read its checksum, is the time.
+    """
+    recent = [entry for entry in candidates if not _is_older(entry, doubt)]
+    held = doubt.siblings().cancellation_ids if recent else frozenset()
+    return [entry for entry in recent if entry.cancellation_id not in held]
 
 
 def _unclaimed(
