@@ -96,8 +96,8 @@ class Axis:
 
 def _lies_twice(schedule: Schedule, fault: Fault) -> bool:
     """A provider that denies what it has done and hides it from the next look: nobody can survive that."""
-    struck = {fault.name for _index, fault in schedule.steps}
-    return fault is faults.STALE and faults.DENIED.name in struck
+    denied = any(earlier in faults.DENIALS for _index, earlier in schedule.steps)
+    return denied and fault in faults.CONCEALMENTS
 
 
 def digest(simulation: Simulation) -> bytes:

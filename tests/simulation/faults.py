@@ -110,6 +110,11 @@ LATEST: Final = _late("lost, arrives when everything is over", "seconds", _FAR_A
 UNKNOWN_TO_LOOKUP: Final = _provider("404", "lookup_404")
 STALE: Final = _provider("stale", "stale_lookup")
 
+DENIALS: Final = (DENIED,)
+"""The provider refuses what it has done."""
+CONCEALMENTS: Final = (STALE, UNKNOWN_TO_LOOKUP)
+"""A lookup does not show what was done. After a denial, nobody can know that anything was."""
+
 AWS_NOT_SENT: Final = _aws("AWS cannot be reached", "not sent")
 AWS_LOST: Final = _aws("done, AWS's answer lost", "lost")
 AWS_LOST_REPEATED: Final = _aws("done, AWS's answer lost, repeated by the client", "lost, repeated")

@@ -34,15 +34,15 @@ class Dice:
         self.simulation: Simulation
         self._random = random
         self._rate = random.choice(_FAULT_RATES)
-        # A provider that denies what it has done and hides it from the lookup as well cannot be survived.
-        self._spared = random.choice((faults.DENIED, faults.STALE))
+        # Lying twice cannot be survived: a history has the one lie or the other.
+        self._spared = random.choice((faults.DENIALS, faults.CONCEALMENTS))
 
     def choose(self, _index: int, call: Call) -> Fault | None:
         """Roll."""
         if self._random.random() >= self._rate:
             return None
         fault = self._pick(call)
-        return None if fault is self._spared or self._is_undetectable(fault, call) else fault
+        return None if fault in self._spared or self._is_undetectable(fault, call) else fault
 
     def _pick(self, call: Call) -> Fault | None:
         roll = self._random.random()

@@ -48,6 +48,13 @@ def test_a_false_refusal_under_the_events_checksum_is_no_failure() -> None:
     assert state(simulation) != "FAILED"
 
 
+def test_a_payment_that_was_seen_and_then_denied_is_no_failure() -> None:
+    """Seen, carried out, refused, and unknown at the next look: the lookups contradict each other."""
+    simulation = play("part", cancel_1=faults.DENIED, lookup_2=faults.UNKNOWN_TO_LOOKUP)
+    assert refunded(simulation) == 3_000
+    assert state(simulation) != "FAILED"
+
+
 def test_two_equal_refunds_in_one_second_keep_their_own_ids() -> None:
     """The second success names the second cancellation."""
     simulation = play("two equal parts, checksums in order, reasons dropped")
