@@ -19,6 +19,10 @@ from bench.results import Case, Occasion, Results
 from bench.throttle import share_of
 
 RIVALS = [DOCUMENTED, POOLED, OURS]
+
+COLLECTING = "this project, collecting garbage"
+#: As functions/payment_cancel does, the garbage collector at work meanwhile (ADR 35).
+_COLLECTING = "from refunds.application import LambdaFunction; LambdaFunction('payment_cancel')"
 MEMORIES = (256, 512, 1024)
 SLOW = (1.0, 5.0)
 _HISTORIES = (0, 1, 10, 100, 1_000)
@@ -126,7 +130,9 @@ class Run:
         """What a cold start imports."""
         for name in (DOCUMENTED, COMPILED, OURS):
             if name in self.deployment.functions:
-                self.results.imports[name] = imports_of(self.deployment.functions[name], rounds=5)
+                self.results.imports[name] = imports_of(self.deployment.functions[name], rounds=7)
+        ours = self.deployment.functions[OURS]
+        self.results.imports[COLLECTING] = imports_of(ours, rounds=7, loading=_COLLECTING)
 
     def drains(self) -> None:
         """A queue drained by several environments at once."""

@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``cvs_revoke``."""
 
-from refunds.application import LambdaFunction
+from refunds.loading import lambda_function
 
-handler = LambdaFunction("cvs_revoke")
+handler = lambda_function("cvs_revoke")

@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``order_cancel``."""
 
-from refunds.application import LambdaFunction
+from refunds.loading import lambda_function
 
-handler = LambdaFunction("order_cancel")
+handler = lambda_function("order_cancel")

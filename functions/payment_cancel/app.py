@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``payment_cancel``."""
 
-from refunds.application import LambdaFunction
+from refunds.loading import lambda_function
 
-handler = LambdaFunction("payment_cancel")
+handler = lambda_function("payment_cancel")

@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``receipt_revoke``."""
 
-from refunds.application import LambdaFunction
+from refunds.loading import lambda_function
 
-handler = LambdaFunction("receipt_revoke")
+handler = lambda_function("receipt_revoke")

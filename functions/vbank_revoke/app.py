@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``vbank_revoke``."""
 
-from refunds.application import LambdaFunction
+from refunds.loading import lambda_function
 
-handler = LambdaFunction("vbank_revoke")
+handler = lambda_function("vbank_revoke")

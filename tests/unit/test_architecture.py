@@ -23,7 +23,7 @@ LAYERS = (
     {"protocol"},
     {"service"},
     {"batch"},
-    {"cancel_types", "application", "operators"},
+    {"cancel_types", "application", "operators", "loading"},
     {"functions"},
 )
 ADAPTERS = LAYERS[2]
@@ -41,8 +41,8 @@ MAY_IMPORT = {
     "application": AWS | POWERTOOLS | {"snapshot_restore_py"},
     "operators": AWS | POWERTOOLS,
 }
-# One for the cancel types' functions, one for the operators' scheduled ones.
-COMPOSITION_ROOTS = {"refunds.application", "refunds.operators.functions"}
+# One for the cancel types' functions, reached by what loads it, and one for the operators' scheduled ones.
+COMPOSITION_ROOTS = {"refunds.loading", "refunds.operators.functions"}
 # Besides those: what the layer's contracts are written in.
 EVERYWHERE = {"pydantic", "typing_extensions"}
 
