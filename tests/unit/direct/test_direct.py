@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpcore
 import pytest
 from botocore.session import get_session
 
@@ -196,10 +197,12 @@ def test_connections_stay_open() -> None:
     ):
         client = DirectClients(KEYS, REGION, {"AWS_ENDPOINT_URL": endpoint}, connections).make("dynamodb")
 
-        def read() -> set[int]:
+        def read() -> set[httpcore.HTTPConnection]:
+            used = set()
             for _ in range(3):
                 client.get_item(TableName="ledger", Key={"pk": {"S": "other"}})
-            return {id(connection) for connection in connections.own().connections}
+                used.add(connections.own(httpcore.URL(endpoint)))
+            return used
 
         here, there = read(), other_thread.submit(read).result()
     assert len(here) == len(there) == 1

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import httpcore
 
@@ -152,7 +152,7 @@ class Connections:
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
         self._own = threading.local()
-        self._all: list[httpcore.ConnectionPool] = []
+        self._all: list[_Own] = []
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -162,18 +162,29 @@ class Connections:
         """Close them."""
         self.close()
 
-    def own(self) -> httpcore.ConnectionPool:
-        """Those of the thread that asks."""
-        pool: httpcore.ConnectionPool | None = getattr(self._own, "pool", None)
-        if pool is None:
-            pool = self._own.pool = httpcore.ConnectionPool(ssl_context=self._tls)
-            self._all.append(pool)
-        return pool
+    def own(self, url: httpcore.URL) -> httpcore.HTTPConnection:
+        """The one to this host of the thread that asks: idle, or not connected yet."""
+        mine: _Own | None = getattr(self._own, "by_host", None)
+        if mine is None:
+            mine = self._own.by_host = {}
+            self._all.append(mine)
+        host = (url.host, url.port)
+        connection = mine.get(host)
+        if connection is None or not connection.is_available() or connection.has_expired():
+            if connection is not None:
+                connection.close()
+            connection = mine[host] = httpcore.HTTPConnection(url.origin, ssl_context=self._tls)
+        return connection
 
     def close(self) -> None:
         """Close every thread's; functions keep them for the life of their process."""
-        for pool in self._all:
-            pool.close()
+        for mine in self._all:
+            for connection in mine.values():
+                connection.close()
+
+
+#: A thread's connections, by host and port.
+_Own: TypeAlias = dict[tuple[bytes, int | None], httpcore.HTTPConnection]
 
 
 class _Caller:
@@ -219,7 +230,7 @@ class _Caller:
             "x-amz-target": f"{self._service.target}.{operation}",
         }
         try:
-            response = self._connections.own().request(
+            response = self._connections.own(self._url).request(
                 "POST",
                 self._url,
                 headers=list(self._signer.signed(headers, body, time.time()).items()),
