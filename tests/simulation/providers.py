@@ -139,7 +139,7 @@ class ProviderGate:
 
 
 class GatedTransport(httpx.BaseTransport):
-    """The providers behind a real ``httpx.Client``."""
+    """The providers behind a real client."""
 
     def __init__(self, gate: ProviderGate, world: World, elapse: Callable[[float], None]) -> None:
         self._gate = gate
@@ -170,7 +170,7 @@ class PlainResponse:
 
 
 class PlainHttp:
-    """As much of ``httpx.Client`` as an exchange uses; httpx takes a third of a simulation's time."""
+    """As much of a client as an exchange uses; httpx takes a third of a simulation's time."""
 
     def __init__(self, gate: ProviderGate, world: World, elapse: Callable[[float], None]) -> None:
         self._gate = gate
@@ -192,7 +192,7 @@ class PlainHttp:
         request = Request(method, urlsplit(url).path, params or {}, lowered, content or b"")
         return request, timeout.read or 0.0
 
-    def send(self, built: tuple[Request, float], **_options: bool) -> PlainResponse:
+    def send(self, built: tuple[Request, float]) -> PlainResponse:
         """Send one request."""
         request, read_timeout = built
         return self._gate.exchange(request, lambda: self._perform(request, read_timeout))

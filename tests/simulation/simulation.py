@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
 from local.simulator import World
 from local.simulator.movements import Movement
 from refunds.aws.errors import AwsError
 from refunds.deadline import Deadline
+from refunds.providers.plain_http import PlainClient
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
 from tests.simulation.oracle import Books, Sent
@@ -25,6 +24,8 @@ from tests.simulation.table import Item, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import httpx
 
     from tests.simulation.aws import Event
     from tests.simulation.requests import Wanted
@@ -384,9 +385,9 @@ class Simulation:
 
     # --- who listens
 
-    def _real_http(self) -> httpx.Client:
+    def _real_http(self) -> PlainClient:
         transport = GatedTransport(self.providers, self.world, self.clock.advance)
-        return httpx.Client(transport=self.setting.around(transport), trust_env=False)
+        return PlainClient(self.setting.around(transport), headers={})
 
     def _plain_http(self) -> PlainHttp:
         return PlainHttp(self.providers, self.world, self.clock.advance)

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import pytest
 
 from local.simulator import World
@@ -19,6 +18,7 @@ from refunds.errors import CredentialsRejected, ErrorCode, Refused
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.exchange import Exchange, open_http
+from refunds.providers.plain_http import PlainClient
 from refunds.settings import EbpHeaders, Timeouts
 
 TIMEOUTS = Timeouts(connect=1, read=5, lookup=5)
@@ -52,7 +52,7 @@ class Running:
         self.world.seed_order({"orderNo": "ORD-1", "items": [ITEM]})
         source = CredentialSource(lambda: json.dumps(self.secret), refresh_interval=0)
         source.portone()
-        http: httpx.Client = open_http(TIMEOUTS, 1, transport=WorldTransport(self.world))
+        http: PlainClient = open_http(1, transport=WorldTransport(self.world))
         headers = EbpHeaders("D", "S", "C", "KIC", "KR", "KRW")
         exchange = Exchange(http, TIMEOUTS)
         self.clients = ProviderClients(exchange, source, "https://portone.test", "https://ebp.test", headers)

@@ -120,7 +120,7 @@ class ProviderStub:
 
     def exchange(self) -> Exchange:
         """The real exchange on top of this stub."""
-        return Exchange(open_http(TIMEOUTS, 10, transport=httpx.MockTransport(self)), TIMEOUTS)
+        return Exchange(open_http(10, transport=httpx.MockTransport(self)), TIMEOUTS)
 
 
 def credentials(secret: Mapping[str, object] = SECRET) -> CredentialSource:

@@ -24,7 +24,7 @@ def send(handler: Callable[[httpx.Request], httpx.Response], **changes: Any) -> 
     """Send one request with the clock and the time left that a test gives."""
     clock = changes.pop("clock", Clock())
     left = changes.pop("left", 1000.0)
-    http = open_http(TIMEOUTS, 1, transport=httpx.MockTransport(handler))
+    http = open_http(1, transport=httpx.MockTransport(handler))
     request: dict[str, Any] = {
         "method": "GET",
         "url": "https://provider.test/payments/imp_1",

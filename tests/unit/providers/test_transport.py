@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -53,7 +53,7 @@ def exchange() -> Iterator[Opener]:
     with ExitStack() as clients:
 
         def opened(timeouts: Timeouts = PATIENT, *, concurrency: int = 4) -> Exchange:
-            return Exchange(clients.enter_context(open_http(timeouts, concurrency)), timeouts)
+            return Exchange(clients.enter_context(closing(open_http(concurrency))), timeouts)
 
         yield opened
 

@@ -232,7 +232,7 @@ def provider_clients(
         text: str = secrets.get_secret_value(SecretId=settings.provider_secret_id)["SecretString"]
         return text
 
-    http = open_http(settings.timeouts, settings.batch_concurrency, tls=tls)
+    http = open_http(settings.batch_concurrency, tls=tls)
     return ProviderClients(
         exchange=Exchange(http, settings.timeouts, observe=observe),
         credentials=CredentialSource(read_secret),

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
@@ -22,6 +21,7 @@ from refunds.calls import Call, Fault
 from refunds.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
 from refunds.providers import wire
+from refunds.providers.plain_http import PlainClient
 from refunds.providers.transport import BoundedTransport, TimeLimit, time_limit, tls_context
 from refunds.settings import Timeouts
 
@@ -72,7 +72,7 @@ class Exchange:
 
     def __init__(
         self,
-        http: httpx.Client,
+        http: PlainClient,
         timeouts: Timeouts,
         *,
         record_margin: float = RECORD_MARGIN,
@@ -171,7 +171,7 @@ class Exchange:
         )
 
     def _answer(self, request: httpx.Request, over: Deadline) -> Answer:
-        response = self._http.send(request, stream=True, follow_redirects=False)
+        response = self._http.send(request)
         try:
             body = _read(response, over)
         finally:
@@ -218,12 +218,11 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def open_http(
-    timeouts: Timeouts,
     concurrency: int,
     *,
     tls: ssl.SSLContext | None = None,
     transport: httpx.BaseTransport | None = None,
-) -> httpx.Client:
+) -> PlainClient:
     """Make the HTTP client both providers share; call it once per process.
 
     The environment is not trusted: a proxy variable would reroute keys and money, and a
@@ -232,24 +231,19 @@ def open_http(
     logging below ``WARNING``, because they log URLs, and one of ours carries ``pg_api_key``.
 
     Args:
-        timeouts: the client's defaults; ``Exchange`` gives each request its own.
         concurrency: records processed at once; no more connections are ever open.
         tls: whom to trust; the roots that certifi ships unless it is given.
         transport: replaces the network, for tests.
     """
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.Client(
-        transport=transport
+    return PlainClient(
+        transport
         or BoundedTransport(
             ssl_context=tls or tls_context(),
             max_connections=concurrency,
             keepalive_expiry=KEEPALIVE_EXPIRY,
         ),
-        timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect, pool=timeouts.connect),
         # No compression: an answer's size is known while it is read.
-        headers={"Accept-Encoding": "identity", "User-Agent": "refund-handler"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=False,
-        trust_env=False,
+        headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "refund-handler"},
     )
