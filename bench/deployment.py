@@ -18,12 +18,14 @@ COMPILED = "documented, with bytecode"
 POOLED = "pooled"
 OURS = "this project"
 SDK = "this project, through botocore"
+PLAINLY = "this project, loaded plainly"
 
 BASELINE = PROJECT / "bench" / "baseline"
 _CODE = {
     DOCUMENTED: BASELINE / "documented",
     COMPILED: BASELINE / "documented",
     POOLED: BASELINE / "pooled",
+    PLAINLY: PROJECT / "bench" / "plainly",
 }
 
 _SETTINGS = {
@@ -95,7 +97,14 @@ def deploy(folder: Path, environment: dict[str, str], authority: bytes, names: I
 
 
 #: Rivals that differ in code or configuration only share a layer.
-_LAYER_OF = {DOCUMENTED: DOCUMENTED, COMPILED: COMPILED, POOLED: DOCUMENTED, OURS: OURS, SDK: OURS}
+_LAYER_OF = {
+    DOCUMENTED: DOCUMENTED,
+    COMPILED: COMPILED,
+    POOLED: DOCUMENTED,
+    OURS: OURS,
+    SDK: OURS,
+    PLAINLY: OURS,
+}
 
 
 def _layers(folder: Path, python: Path, wanted: set[str]) -> dict[str, Path]:

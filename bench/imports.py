@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Final
 
 from bench.runtime import Function, environment_of
 from local.stack.toolchain import StackError
@@ -41,22 +40,13 @@ class Imports:
         return sum(package.seconds for package in self.packages.values())
 
 
-#: What Lambda does to get the handler.
-_LOADING: Final = "import app"
-
-
-def imports_of(function: Function, rounds: int, loading: str = _LOADING) -> Imports:
+def imports_of(function: Function, rounds: int) -> Imports:
     """Import the function's module in new interpreters; medians.
-
-    Args:
-        function: what is imported.
-        rounds: how often.
-        loading: how.
 
     Raises:
         StackError: it cannot be imported.
     """
-    runs = [parse(_importtime(function, loading)) for _ in range(rounds)]
+    runs = [parse(_importtime(function)) for _ in range(rounds)]
     names = {name for run in runs for name in run}
     medians = {
         name: Package(
@@ -89,9 +79,9 @@ def parse(report: str, standard: frozenset[str] | None = None) -> dict[str, Pack
     return {name: Package(modules[name], seconds[name]) for name in modules}
 
 
-def _importtime(function: Function, loading: str) -> str:
+def _importtime(function: Function) -> str:
     done = subprocess.run(
-        [str(function.python), "-X", "importtime", "-c", loading],
+        [str(function.python), "-X", "importtime", "-c", "import app"],
         cwd=function.folder,
         env=environment_of(function),
         capture_output=True,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.deployment import COMPILED, DOCUMENTED, OURS, POOLED, SDK, Deployment
+from bench.deployment import COMPILED, DOCUMENTED, OURS, PLAINLY, POOLED, SDK, Deployment
 from bench.events import Orders
 from bench.imports import imports_of
 from bench.local_aws import LocalQueue, documented_queue, local_stack, project_queue
@@ -19,10 +19,6 @@ from bench.results import Case, Occasion, Results
 from bench.throttle import share_of
 
 RIVALS = [DOCUMENTED, POOLED, OURS]
-
-COLLECTING = "this project, collecting garbage"
-#: As functions/payment_cancel does, the garbage collector at work meanwhile (ADR 35).
-_COLLECTING = "from refunds.application import LambdaFunction; LambdaFunction('payment_cancel')"
 MEMORIES = (256, 512, 1024)
 SLOW = (1.0, 5.0)
 _HISTORIES = (0, 1, 10, 100, 1_000)
@@ -49,7 +45,7 @@ class Effort:
     cold_throttled_rounds: int = 3
     drains: tuple[int, ...] = (10, 100, 1_000)
     more: tuple[int, ...] = (10_000,)
-    starts: tuple[str, ...] = (DOCUMENTED, COMPILED, OURS, SDK)
+    starts: tuple[str, ...] = (DOCUMENTED, COMPILED, OURS, SDK, PLAINLY)
     whole_queue: bool = False
 
 
@@ -128,11 +124,9 @@ class Run:
 
     def imports(self) -> None:
         """What a cold start imports."""
-        for name in (DOCUMENTED, COMPILED, OURS):
+        for name in (DOCUMENTED, COMPILED, OURS, PLAINLY):
             if name in self.deployment.functions:
                 self.results.imports[name] = imports_of(self.deployment.functions[name], rounds=7)
-        ours = self.deployment.functions[OURS]
-        self.results.imports[COLLECTING] = imports_of(ours, rounds=7, loading=_COLLECTING)
 
     def drains(self) -> None:
         """A queue drained by several environments at once."""
@@ -182,7 +176,7 @@ class Run:
             growth.history[earlier] = self.bench.warm([OURS], Orders(earlier=earlier), rounds=2)[OURS]
 
     def _names(self) -> list[str]:
-        return [*RIVALS, *(name for name in self.effort.starts if name == SDK)]
+        return [*RIVALS, *(name for name in self.effort.starts if name in {SDK, PLAINLY})]
 
     def _fleet(self, name: str) -> Fleet:
         return Fleet(lambda: self.bench.environment(name), self.bench.world.pid, self.orders)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import weakref
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from refunds.loading import collector_at_rest, lambda_function
+from refunds import loading
+from refunds.loading import collector_at_rest, lambda_function, stay_on_one_processor
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 REFUNDS = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
 
 LOADED = """
-import gc, sys
+import gc, os, sys
 
 import refunds.loading
 
@@ -25,6 +27,7 @@ sys.path.insert(0, {folder!r})
 import app
 assert not collections, "garbage was collected while the function was loaded"
 assert gc.isenabled(), "the collector does not work any more"
+assert len(os.sched_getaffinity(0)) == 1, "its threads wake each other across processors"
 assert gc.get_freeze_count() > 10_000, "what was loaded is looked at by every collection"
 """
 
@@ -37,15 +40,17 @@ class Node:
 
 
 @pytest.fixture(autouse=True)
-def _collector() -> Iterator[None]:
+def _as_it_was() -> Iterator[None]:
+    processors = os.sched_getaffinity(0)
     yield
+    os.sched_setaffinity(0, processors)
     gc.unfreeze()
     gc.enable()
 
 
 @pytest.mark.parametrize("name", REFUNDS)
 def test_nothing_is_collected_while_a_function_is_loaded(name: str) -> None:
-    """Loading a function's modules runs no collection, and none looks at them later."""
+    """Loading a function runs no collection, none looks at it later, and it stays on one processor."""
     code = LOADED.format(folder=str(FUNCTIONS / name))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -70,3 +75,21 @@ def test_what_was_made_afterwards_is_still_collected() -> None:
     gc.collect()
     assert gone() is None
     assert kept.itself is kept
+
+
+def test_a_process_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor is read from the kernel's line, whatever the process calls itself."""
+    here = max(os.sched_getaffinity(0))
+    line = tmp_path / "stat"
+    line.write_text(f"7 (my (py) thon) S {' '.join(str(1_000 + n) for n in range(35))} {here} 0 0\n")
+    monkeypatch.setattr(loading, "_OWN_STATUS", str(line))
+    stay_on_one_processor()
+    assert os.sched_getaffinity(0) == {here}
+
+
+def test_elsewhere_a_process_goes_where_it_likes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without Linux's files keeps its processors."""
+    before = os.sched_getaffinity(0)
+    monkeypatch.setattr(loading, "_OWN_STATUS", str(tmp_path / "missing"))
+    stay_on_one_processor()
+    assert os.sched_getaffinity(0) == before

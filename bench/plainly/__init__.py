@@ -1,0 +1,1 @@
+"""This project's function without `refunds.loading`."""
