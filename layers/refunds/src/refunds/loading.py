@@ -34,7 +34,7 @@ def stay_on_one_processor() -> None:
     """Keep this process on the processor it runs on (ADR 36).
 
     The threads of one interpreter take turns. On several processors they wake each other across them
-    for every turn, which takes a fifth of a batch's processor time and makes nothing faster.
+    for every turn, which takes processor time and makes nothing faster.
     Where the system is not Linux, nothing happens.
     """
     with suppress(AttributeError, OSError), open(_OWN_STATUS, encoding="utf-8") as status:  # noqa: PTH123 - pathlib is not loaded yet
