@@ -205,3 +205,23 @@ def test_a_body_beyond_the_size_cap_is_given_up() -> None:
     with pytest.raises(OutcomeUnknown):
         send(reply(200, body=b"x" * (MAX_BODY + 1)))
     assert send(reply(200, body=b" " * (MAX_BODY - 2) + b"{}")).body == {}
+
+
+def test_headers() -> None:
+    """A request's own headers replace the usual ones, however they are written."""
+    seen: list[httpx.Headers] = []
+
+    def provider(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers)
+        return reply(200, body=b"{}")(request)
+
+    send(provider)
+    send(provider, headers={"accept": "application/json", "Authorization": "Bearer the-token"})
+    plain, own = seen
+    assert plain["accept"] == "*/*"
+    assert own.get_list("accept") == ["application/json"]
+    assert own["authorization"] == "Bearer the-token"
+    for headers in seen:
+        assert headers["accept-encoding"] == "identity"
+        assert headers["user-agent"] == "refund-handler"
+        assert "cookie" not in headers
