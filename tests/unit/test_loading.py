@@ -87,9 +87,17 @@ def test_a_process_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert os.sched_getaffinity(0) == {here}
 
 
-def test_elsewhere_a_process_goes_where_it_likes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system without Linux's files keeps its processors."""
+@pytest.mark.parametrize(
+    "line", [None, "", "7 (python) S 1 2", f"7 (python) S {'x ' * 40}", f"7 (p) S {'9999 ' * 40}"]
+)
+def test_elsewhere_a_process_goes_where_it_likes(
+    line: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Linux's files, with odd ones, or without such a processor nothing happens and nothing fails."""
     before = os.sched_getaffinity(0)
-    monkeypatch.setattr(loading, "_OWN_STATUS", str(tmp_path / "missing"))
+    status = tmp_path / "stat"
+    if line is not None:
+        status.write_text(line)
+    monkeypatch.setattr(loading, "_OWN_STATUS", str(status))
     stay_on_one_processor()
     assert os.sched_getaffinity(0) == before

@@ -35,12 +35,14 @@ def stay_on_one_processor() -> None:
 
     The threads of one interpreter take turns. On several processors they wake each other across them
     for every turn, which takes processor time and makes nothing faster.
-    Where the system is not Linux, nothing happens.
+    Where the system does not tell or forbids it, nothing happens.
     """
-    with suppress(AttributeError, OSError), open(_OWN_STATUS, encoding="utf-8") as status:  # noqa: PTH123 - pathlib is not loaded yet
+    # Whatever is odd about the system: a function that cannot stay must work all the same.
+    with suppress(AttributeError, OSError, ValueError, IndexError):
+        with open(_OWN_STATUS, encoding="utf-8") as status:  # noqa: PTH123 - pathlib is not loaded yet
+            fields = status.read().rpartition(")")[2].split()
         # The name in the second field may have blanks; after it come the third and the 37th: the processor.
-        processor = int(status.read().rpartition(")")[2].split()[36])
-        os.sched_setaffinity(0, {processor})
+        os.sched_setaffinity(0, {int(fields[36])})
 
 
 @contextmanager
