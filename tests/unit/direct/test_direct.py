@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ import httpcore
 import pytest
 from botocore.session import get_session
 
-from refunds.aws import refund_clients
+from refunds.aws import direct, refund_clients
 from refunds.aws.direct import SERVICES, Connections, DirectClients
 from refunds.aws.errors import AwsError, ClientError, ConditionalCheckFailedException, NoAnswer
 from refunds.aws.signature import Keys
@@ -207,6 +207,43 @@ def test_connections_stay_open() -> None:
         here, there = read(), other_thread.submit(read).result()
     assert len(here) == len(there) == 1
     assert here != there
+
+
+def test_a_late_answer_is_not_the_next_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives after a call was given up goes down with its connection; the repetition has its own."""
+    monkeypatch.setattr(direct, "_TIMEOUTS", {"connect": 2.0, "read": 0.2, "write": 2.0, "pool": 2.0})
+    over = threading.Event()
+
+    def say(connection: socket.socket, item: object) -> None:
+        connection.sendall(answer(200, {"Item": item}).replace(b"Connection: close\r\n", b""))
+
+    def listen(connection: socket.socket) -> None:
+        heard = b""
+        while not heard.endswith(b"}}}"):
+            heard += connection.recv(65_536)
+
+    def serve(server: socket.socket) -> None:
+        first, _ = server.accept()
+        with first:
+            listen(first)
+            second, _ = server.accept()  # the client has given up
+            with suppress(OSError):
+                say(first, {"late": {"BOOL": True}})
+            with second:
+                for number in ("1", "2"):
+                    listen(second)
+                    say(second, {"n": {"N": number}})
+                over.wait(5)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        with connected(f"http://127.0.0.1:{server.getsockname()[1]}") as clients:
+            client = clients.make("dynamodb")
+            items = [client.get_item(TableName="ledger", Key={"pk": {"S": "a"}})["Item"] for _ in range(2)]
+            over.set()
+        thread.join()
+    assert items == [{"n": {"N": "1"}}, {"n": {"N": "2"}}]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -11,8 +11,8 @@ class PlainClient:
     """Sends requests over a transport as they are.
 
     ``httpx.Client`` follows redirects, keeps cookies, obeys proxy variables and takes credentials from a
-    ``.netrc`` file or the URL. Each of these can be switched off; here none of them exists, which also
-    takes less than half of the processor time.
+    ``.netrc`` file or the URL. Each of these can be switched off; here none of them exists, and none takes
+    processor time.
 
     Args:
         transport: where requests go; its exceptions pass.
