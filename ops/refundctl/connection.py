@@ -25,7 +25,7 @@ from refunds.errors import ConfigurationError
 from refunds.operators.desk import Desk
 from refunds.operators.lanes import lanes_of_outputs, output_name
 from refunds.settings import Settings
-from refunds.telemetry import quiet_libraries
+from refunds.telemetry.logs import quiet_libraries
 
 _STACK_FILE: Final = Path(".local") / "stack.json"
 _CONNECTIONS: Final = 20

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refunds.providers.fields import read_as
+from refunds.providers.http.fields import read_as
 from refunds.providers.portone.answers import read_envelope
 from refunds.providers.portone.models import (
     Cancellation,

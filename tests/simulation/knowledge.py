@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from refunds.tag import is_tagged, reason_with, tag_of
+from refunds.domain.tag import is_tagged, reason_with, tag_of
 from tests.simulation import faults
 from tests.simulation.gate import Call
 from tests.simulation.requests import REASON

@@ -10,10 +10,8 @@ from typing_extensions import override
 
 from refunds.aws.errors import NoAnswer
 from refunds.contracts.outbound import MoneyMoved, Outcome, ProviderRefs
-from refunds.entry import Entry, State
-from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.ledger import AlreadyClaimed, Ledger
-from refunds.operation import (
+from refunds.domain.entry import Entry, State
+from refunds.domain.operation import (
     Applied,
     Before,
     Case,
@@ -25,17 +23,19 @@ from refunds.operation import (
     Siblings,
     Verdict,
 )
-from refunds.providers.exchange import Answer, Exchange
+from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
+from refunds.ledger.claims import AlreadyClaimed, Ledger
+from refunds.messaging.publisher import Publisher
+from refunds.messaging.queue import MessageQueue
+from refunds.providers.http.exchange import Answer, Exchange
 from refunds.providers.portone.number_revoke import NumberRevoke
-from refunds.publisher import Publisher
-from refunds.queue import MessageQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from decimal import Decimal
 
-    from refunds.deadline import Deadline
-    from refunds.disposition import Reason
+    from refunds.domain.deadline import Deadline
+    from refunds.domain.disposition import Reason
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
     from tests.simulation.table import Table

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from refunds.batch import Intake
 from refunds.cancel_types import CancelType, cancel_type
-from refunds.holding import Holding
-from refunds.ledger import Ledger
-from refunds.protocol import Timing
+from refunds.ledger.claims import Ledger
+from refunds.messaging.batch import Intake
+from refunds.messaging.publisher import Publisher
+from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
+from refunds.messaging.requeue import Holding
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Exchange
-from refunds.publisher import Publisher
-from refunds.queue import MessageQueue, RetrySchedule
-from refunds.service import RefundService
-from refunds.settings import Backoff, EbpHeaders, Timeouts
+from refunds.providers.ebp.headers import EbpHeaders
+from refunds.providers.http.exchange import Exchange, Timeouts
+from refunds.service.protocol import Timing
+from refunds.service.refund_service import RefundService
 from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from refunds.calls import Call as ProviderCall
     from refunds.contracts.outbound import Outcome
-    from refunds.disposition import Hold, Reason, Source
-    from refunds.operation import Operation
-    from refunds.policy import Policy
+    from refunds.domain.disposition import Hold, Reason, Source
+    from refunds.domain.operation import Operation
+    from refunds.domain.policy import Policy
+    from refunds.domain.provider_call import Call as ProviderCall
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from local.simulator import World
 from local.simulator.movements import Movement
 from refunds.aws.errors import AwsError
-from refunds.deadline import Deadline
-from refunds.providers.plain_http import PlainClient
+from refunds.domain.deadline import Deadline
+from refunds.providers.http.plain_http import PlainClient
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
 from tests.simulation.oracle import Books, Sent

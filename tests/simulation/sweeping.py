@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from refunds.entry import Entry, Key
+from refunds.domain.entry import Entry, Key
 from refunds.errors import ConfigurationError, LookupFailed, NotSent
 from refunds.operators.asking import Asking
 from refunds.operators.settlement import Settlement, SettlementRefused

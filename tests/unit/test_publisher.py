@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from refunds.contracts.outbound import CancelledItem, Outcome, OutcomeKind, ProviderRefs, outcome_id
-from refunds.publisher import Publisher
+from refunds.messaging.publisher import Publisher
 from tests.unit.aws import messaging
 from tests.unit.aws.endpoint import REGION, Aws, AwsError
 

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refunds.disposition import Reason, RetryClass
+from refunds.domain.disposition import Reason, RetryClass
 from refunds.errors import ErrorCode
-from refunds.queue import MessageQueue, RetrySchedule
-from refunds.settings import Backoff
+from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
 from tests.unit.aws import messaging
 from tests.unit.aws.endpoint import Aws, AwsError
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refunds.tag import is_tagged, reason_with, tag_of
+from refunds.domain.tag import is_tagged, reason_with, tag_of
 
 TAG = tag_of("payment_cancel", "cr-1")
 

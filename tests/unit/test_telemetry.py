@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 
-from refunds.calls import Call
 from refunds.cancel_types import cancel_type
 from refunds.contracts.outbound import (
     MoneyMoved,
@@ -22,11 +21,12 @@ from refunds.contracts.outbound import (
     ProviderRefs,
     outcome_id,
 )
-from refunds.disposition import Reason, Source
+from refunds.domain.disposition import Reason, Source
+from refunds.domain.provider_call import Call
 from refunds.errors import ErrorCode
-from refunds.holding import Holding
-from refunds.metrics import Metrics
-from refunds.telemetry import Telemetry, quiet_libraries
+from refunds.messaging.requeue import Holding
+from refunds.telemetry.logs import Telemetry, quiet_libraries
+from refunds.telemetry.metrics import Metrics
 
 POLICY = cancel_type("payment_cancel").policy
 REASON = Reason(ErrorCode.PROVIDER_UNAVAILABLE, "no connection was made")

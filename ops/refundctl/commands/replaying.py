@@ -19,7 +19,7 @@ from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of
 from refundctl.parameters import Filters
 from refundctl.spool import Spool
-from refunds.operators.audit import Actor
+from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
 from refunds.operators.desk import Desk
 from refunds.operators.lanes import Lane, chosen

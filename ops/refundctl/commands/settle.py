@@ -12,9 +12,9 @@ from refundctl.connection import Target, principal
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
 from refunds.cancel_types import MODULES
-from refunds.entry import Entry, Key, State
+from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode, LookupFailed, NotSent
-from refunds.operators.audit import Actor
+from refunds.ledger.audit import Actor
 from refunds.operators.desk import Desk
 from refunds.operators.settlement import Finding, Resolution, SettlementRefused
 

@@ -12,7 +12,7 @@ import typer
 from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
-from refunds.entry import Entry, Key, State
+from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode
 from refunds.operators.dead_letters import Letter, Selection
 from refunds.operators.desk import Desk

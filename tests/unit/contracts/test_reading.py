@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from refunds.cancel_types import cancel_type
 from refunds.errors import InvalidRequest
-from refunds.reading import read_body, read_event
+from refunds.messaging.message import read_body, read_event
 from tests.unit.contracts.details import CANCEL_TYPES, asking, detail, refunding
 
 JSON = st.recursive(

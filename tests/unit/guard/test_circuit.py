@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from refunds.circuit import Circuit
+from refunds.messaging.circuit_breaker import Circuit
 from tests.unit.aws.endpoint import AwsError
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, record
 

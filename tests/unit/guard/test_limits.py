@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.simulator import Fault, FaultKind, Operation
-from refunds.hourly import KEY_PREFIX
+from refunds.ledger.hourly_count import KEY_PREFIX
 from tests.unit.aws.endpoint import AwsError
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Rig, Wanted, envelope, record
 

@@ -13,13 +13,13 @@ from local.simulator import World
 from local.simulator.ebp import EbpKeys
 from local.simulator.portone import PortOneKeys
 from local.simulator.transport import WorldTransport
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import CredentialsRejected, ErrorCode, Refused
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Exchange, open_http
-from refunds.providers.plain_http import PlainClient
-from refunds.settings import EbpHeaders, Timeouts
+from refunds.providers.ebp.headers import EbpHeaders
+from refunds.providers.http.exchange import Exchange, Timeouts, open_http
+from refunds.providers.http.plain_http import PlainClient
 
 TIMEOUTS = Timeouts(connect=1, read=5, lookup=5)
 ITEM = {"seq": 1, "itemType": "PHYSICAL", "itemId": "P1", "quantity": 1, "amount": 5_000}

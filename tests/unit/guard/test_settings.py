@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from refunds.domain.limits import Limits
 from refunds.errors import ConfigurationError
-from refunds.guard import Limits
 from refunds.settings import Settings
 from tests.unit.rig import ENVIRONMENT
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from refunds.entry import decode, encode
+from refunds.ledger.item import decode, encode
 from refunds.operators.desk import Desk
 from tests.unit.rig import Rig
 

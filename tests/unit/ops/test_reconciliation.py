@@ -8,7 +8,7 @@ import pytest
 
 from local.simulator.faults import FaultKind
 from refunds.errors import LookupFailed
-from refunds.operators.audit import Actor
+from refunds.ledger.audit import Actor
 from refunds.operators.desk import Desk
 from refunds.operators.reconciliation import Difference, Kind, Window
 from refunds.operators.settlement import Finding

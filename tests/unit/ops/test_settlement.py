@@ -6,8 +6,8 @@ import pytest
 
 from local.simulator.faults import FaultKind
 from refunds.contracts.outbound import Outcome
-from refunds.entry import Entry, Key, State
-from refunds.operators.audit import Actor
+from refunds.domain.entry import Entry, Key, State
+from refunds.ledger.audit import Actor
 from refunds.operators.desk import Desk
 from refunds.operators.settlement import Finding, SettlementRefused
 from tests.unit.aws.endpoint import AwsError

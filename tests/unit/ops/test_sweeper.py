@@ -4,8 +4,8 @@ import random
 import time
 
 from local.simulator.faults import Fault, FaultKind, Operation
-from refunds.deadline import Deadline
-from refunds.entry import State
+from refunds.domain.deadline import Deadline
+from refunds.domain.entry import State
 from refunds.operators.desk import Desk
 from refunds.operators.sweeper import Sweep, Sweeper
 from tests.unit.aws.endpoint import AwsError

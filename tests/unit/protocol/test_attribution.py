@@ -4,8 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from refunds.domain.operation import Before, Doubt, Siblings
 from refunds.errors import Refused
-from refunds.operation import Before, Doubt, Siblings
 from refunds.providers.portone.attribution import Own, Search, Unclear, confirm_own, find_own
 from refunds.providers.portone.models import Payment
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from refunds.providers.ebp.models import Envelope, OrderDetail
-from refunds.providers.fields import read_as
+from refunds.providers.http.fields import read_as
 from refunds.providers.portone.models import Payment
 
 PAYMENT = {"imp_uid": "imp_1", "merchant_uid": "ORD1", "amount": 10_000, "cancel_amount": 0}

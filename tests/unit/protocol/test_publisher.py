@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from refunds.contracts.outbound import Outcome, OutcomeKind, ProviderRefs, outcome_id
-from refunds.publisher import Publisher
+from refunds.messaging.publisher import Publisher
 
 NO_ANSWER = ReadTimeoutError(endpoint_url="https://events.invalid")
 NO_CONNECTION = EndpointConnectionError(endpoint_url="https://events.invalid")

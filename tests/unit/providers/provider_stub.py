@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Exchange, open_http
-from refunds.settings import EbpHeaders, Timeouts
+from refunds.providers.ebp.headers import EbpHeaders
+from refunds.providers.http.exchange import Exchange, Timeouts, open_http
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

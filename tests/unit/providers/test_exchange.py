@@ -7,10 +7,9 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown
-from refunds.providers.exchange import MAX_BODY, RECORD_MARGIN, Answer, Exchange, open_http
-from refunds.settings import Timeouts
+from refunds.providers.http.exchange import MAX_BODY, RECORD_MARGIN, Answer, Exchange, Timeouts, open_http
 from tests.unit.providers.provider_stub import Clock, ProviderStub, reply
 
 if TYPE_CHECKING:

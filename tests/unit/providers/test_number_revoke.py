@@ -4,8 +4,8 @@ import pytest
 
 from refunds.contracts.inbound import Cancellation
 from refunds.contracts.number_revoke import NumberRevokeRequest
+from refunds.domain.operation import Before, Case, Doubt, Rejected, Siblings
 from refunds.errors import ErrorCode, OutcomeUnknown
-from refunds.operation import Before, Case, Doubt, Rejected, Siblings
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.number_revoke import vbank_revoke
 from tests.unit.providers.provider_stub import (

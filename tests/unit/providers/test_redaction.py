@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refunds.providers.redaction import MAX_LENGTH, redact
+from refunds.domain.redaction import MAX_LENGTH, redact
 
 WORDS = st.text("abcdefgh가나다라마", min_size=2, max_size=12)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import ConfigurationError, CredentialsRejected, ErrorCode, NotSent
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.portone.token import MARGIN, AccessToken, AccessTokens

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
-from refunds.providers.exchange import Answer, Exchange, open_http
-from refunds.settings import Timeouts
+from refunds.providers.http.exchange import Answer, Exchange, Timeouts, open_http
 from tests.unit.providers.raw_server import (
     RawServer,
     answer,

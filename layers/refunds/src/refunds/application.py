@@ -16,47 +16,35 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Thread
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from aws_lambda_powertools import Logger
 
-from refunds.aws import ClientMaker, refund_clients
-from refunds.batch import Intake
-from refunds.calls import Call
+from refunds.aws import refund_clients
 from refunds.cancel_types import CancelType, cancel_type
-from refunds.circuit import Circuit
-from refunds.contracts.trigger import is_sqs_batch
-from refunds.deadline import Deadline
+from refunds.contracts.trigger import LambdaContext, is_sqs_batch
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import Operation
+from refunds.domain.provider_call import Call
 from refunds.errors import RefundsError
-from refunds.guard import Guard
-from refunds.holding import Holding
-from refunds.hourly import DynamoDbHourlyCounter
-from refunds.ledger import Ledger
-from refunds.metrics import Metrics
-from refunds.operation import Operation
-from refunds.protocol import Timing
-from refunds.providers.clients import ProviderClients
-from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Exchange, open_http
-from refunds.providers.transport import tls_context
-from refunds.publisher import Publisher
-from refunds.queue import MessageQueue, RetrySchedule
-from refunds.service import RefundService
+from refunds.ledger.claims import Ledger
+from refunds.ledger.hourly_count import DynamoDbHourlyCounter
+from refunds.messaging.batch import Intake
+from refunds.messaging.circuit_breaker import Circuit
+from refunds.messaging.publisher import Publisher
+from refunds.messaging.queue import MessageQueue, RetrySchedule
+from refunds.messaging.requeue import Holding
+from refunds.providers.clients import provider_clients
+from refunds.providers.http.transport import tls_context
+from refunds.service.guard import Guard
+from refunds.service.protocol import Timing
+from refunds.service.refund_service import RefundService
 from refunds.settings import Settings
-from refunds.telemetry import Telemetry, quiet_libraries
+from refunds.telemetry.logs import Telemetry, quiet_libraries
+from refunds.telemetry.metrics import Metrics
 
 #: Seconds a send needs beyond its timeouts: the claim before it and the record after it.
 _LEDGER_WRITES: Final = 2.0
-
-
-class LambdaContext(Protocol):
-    """What is used of Lambda's context object."""
-
-    aws_request_id: str
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda stops the invocation."""
-        ...
 
 
 class LambdaFunction:
@@ -217,26 +205,3 @@ def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[Call],
         telemetry.called(call)
 
     return observe
-
-
-def provider_clients(
-    settings: Settings,
-    make_aws_client: ClientMaker,
-    observe: Callable[[Call], None],
-    tls: ssl.SSLContext | None = None,
-) -> ProviderClients:
-    """Clients of both providers with the credentials of the deployment; nothing is read or connected yet."""
-    secrets = make_aws_client("secretsmanager")
-
-    def read_secret() -> str:
-        text: str = secrets.get_secret_value(SecretId=settings.provider_secret_id)["SecretString"]
-        return text
-
-    http = open_http(settings.batch_concurrency, tls=tls)
-    return ProviderClients(
-        exchange=Exchange(http, settings.timeouts, observe=observe),
-        credentials=CredentialSource(read_secret),
-        portone_base_url=settings.portone_base_url,
-        ebp_base_url=settings.ebp_base_url,
-        ebp_headers=settings.ebp_headers,
-    )

@@ -138,7 +138,7 @@ class CredentialsRejected(NotSent):
 
 
 class LimitExceeded(NotSent):
-    """A guard rail (``refunds.guard``) kept the request back: a person decides what becomes of it."""
+    """A guard rail (``refunds.service.guard``) kept the request back: a person decides what becomes of it."""
 
     retryable = False
     code = ErrorCode.LIMIT_EXCEEDED

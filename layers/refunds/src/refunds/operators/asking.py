@@ -10,11 +10,11 @@ from typing import Any
 from refunds.cancel_types import cancel_type
 from refunds.contracts.inbound import Cancellation, ProviderRequest, parse_cancellation
 from refunds.contracts.outbound import SCHEMA_VERSION
-from refunds.deadline import Deadline
-from refunds.entry import Entry
-from refunds.ledger import Ledger
-from refunds.operation import Case, Doubt, Operation, Verdict
-from refunds.tag import tag_of
+from refunds.domain.deadline import Deadline
+from refunds.domain.entry import Entry
+from refunds.domain.operation import Case, Doubt, Operation, Verdict
+from refunds.domain.tag import tag_of
+from refunds.ledger.claims import Ledger
 
 
 @dataclass(frozen=True)

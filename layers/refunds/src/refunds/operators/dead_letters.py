@@ -18,10 +18,10 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
+from refunds.domain.redaction import redact
+from refunds.messaging.message import Reading, read_body
 from refunds.operators.lanes import Lane
 from refunds.operators.together import together
-from refunds.providers.redaction import redact
-from refunds.reading import Reading, read_body
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
-from refunds.application import provider_clients
-from refunds.calls import Call
-from refunds.cancel_types import all_cancel_types
-from refunds.ledger import Ledger
+from refunds.cancel_types import MODULES, all_cancel_types
+from refunds.domain.provider_call import Call
+from refunds.ledger.audit import AuditTrail
+from refunds.ledger.claims import Ledger
+from refunds.ledger.queries import Books
+from refunds.messaging.publisher import Publisher
 from refunds.operators.asking import Asking
-from refunds.operators.audit import AuditTrail
-from refunds.operators.books import Books
 from refunds.operators.dead_letters import DeadLetters
 from refunds.operators.lanes import Lane
 from refunds.operators.reconciliation import Reconciliation
@@ -23,8 +23,7 @@ from refunds.operators.replay import Replay
 from refunds.operators.republication import Republication
 from refunds.operators.settlement import Settlement
 from refunds.operators.verdicts import Judge
-from refunds.providers.clients import ProviderClients
-from refunds.publisher import Publisher
+from refunds.providers.clients import ProviderClients, provider_clients
 from refunds.settings import Settings
 
 
@@ -67,7 +66,7 @@ class Desk:
     @cached_property
     def books(self) -> Books:
         """What the ledger knows."""
-        return Books(self._dynamodb, self.settings.ledger_table)
+        return Books(self._dynamodb, self.settings.ledger_table, MODULES)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

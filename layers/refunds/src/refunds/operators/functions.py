@@ -17,12 +17,12 @@ from typing import Annotated, Any, ClassVar, Final
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from refunds.application import LambdaContext
 from refunds.aws.sdk import SdkClients
-from refunds.deadline import Deadline
+from refunds.contracts.trigger import LambdaContext
+from refunds.domain.deadline import Deadline
+from refunds.domain.redaction import redact
 from refunds.errors import ConfigurationError
-from refunds.metrics import Metrics
-from refunds.operators.audit import Actor
+from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
 from refunds.operators.desk import Desk
 from refunds.operators.lanes import chosen, lanes_of_json
@@ -31,9 +31,9 @@ from refunds.operators.reconciliation import Kind, Window
 from refunds.operators.replay import USUAL, Judged, Plan
 from refunds.operators.sweeper import Sweeper
 from refunds.operators.verdicts import Verdict
-from refunds.providers.redaction import redact
 from refunds.settings import Settings
-from refunds.telemetry import quiet_libraries
+from refunds.telemetry.logs import quiet_libraries
+from refunds.telemetry.metrics import Metrics
 
 _CONNECTIONS: Final = 20
 _FINISH: Final = 10.0  # seconds kept back for showing messages again and for answering

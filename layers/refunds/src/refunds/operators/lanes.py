@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from refunds.cancel_types import MODULES, cancel_type
+from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError
-from refunds.policy import Policy
 
 
 @dataclass(frozen=True)

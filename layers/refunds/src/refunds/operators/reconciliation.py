@@ -19,12 +19,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from refunds.deadline import Deadline
-from refunds.entry import Entry, Key, State
+from refunds.domain.deadline import Deadline
+from refunds.domain.entry import Entry, Key, State
+from refunds.domain.tag import tag_of
 from refunds.errors import LookupFailed
-from refunds.operators.books import Books
+from refunds.ledger.queries import Books
 from refunds.providers.portone.models import Cancellation, Payment
-from refunds.tag import tag_of
 
 if TYPE_CHECKING:
     from refunds.providers.portone.client import PortOneClient

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 from refunds.errors import RefundsError
+from refunds.messaging.message import read_body
 from refunds.operators.dead_letters import Letter
-from refunds.providers import wire
-from refunds.reading import read_body
+from refunds.providers.http import wire
 
 
 class NotRepairable(RefundsError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from refunds.operators.audit import Actor, AuditTrail
+from refunds.ledger.audit import Actor, AuditTrail
 from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
 from refunds.operators.lanes import Lane
 from refunds.operators.pace import Pace

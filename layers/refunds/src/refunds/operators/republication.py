@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from refunds.contracts.outbound import Outcome
-from refunds.entry import State
-from refunds.operators.books import Books
+from refunds.domain.entry import State
+from refunds.ledger.queries import Books
+from refunds.messaging.publisher import Publisher
 from refunds.operators.pace import Pace
-from refunds.publisher import Publisher
 
 _BATCH: Final = 10  # entries in one PutEvents (AWS limit)
 _STATES: Final = (State.SUCCEEDED, State.FAILED, State.PARKED)

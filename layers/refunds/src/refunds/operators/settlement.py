@@ -18,17 +18,17 @@ from typing import Final
 from refunds.cancel_types import cancel_type
 from refunds.contracts.inbound import Identity, RequestedBy, format_timestamp
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, Outcome, ProviderRefs
-from refunds.entry import Entry, State
+from refunds.domain.entry import Entry, State
+from refunds.domain.operation import Applied, Effect, Failure, Rejected
+from refunds.domain.outcomes import OutcomeFactory
+from refunds.domain.policy import Policy
+from refunds.domain.redaction import redact
 from refunds.errors import ErrorCode, Fenced, RefundsError
-from refunds.ledger import Ledger
-from refunds.operation import Applied, Effect, Failure, Rejected
+from refunds.ledger.audit import Actor
+from refunds.ledger.claims import Ledger
+from refunds.messaging.publisher import Publisher
 from refunds.operators.asking import Asking, recall
-from refunds.operators.audit import Actor
 from refunds.operators.verdicts import in_words
-from refunds.outcomes import OutcomeFactory
-from refunds.policy import Policy
-from refunds.providers.redaction import redact
-from refunds.publisher import Publisher
 
 _NOTHING_SENT: Final = (
     "It is proven that nothing was sent, so there is nothing to ask: replay its message, or settle it by hand"

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Final
 
 from refunds.cancel_types import MODULES, cancel_type
-from refunds.deadline import Deadline
-from refunds.entry import Entry
+from refunds.domain.deadline import Deadline
+from refunds.domain.entry import Entry
 from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
-from refunds.operators.books import Books
+from refunds.ledger.queries import Books
 from refunds.operators.settlement import Settlement, SettlementRefused
 
 #: Questions in a row that a provider leaves unanswered before it is left in peace until the next run.

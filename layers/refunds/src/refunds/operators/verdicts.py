@@ -14,9 +14,8 @@ from typing import Any, Final
 
 from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Cancellation
-from refunds.entry import Entry, Key
-from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
-from refunds.operation import (
+from refunds.domain.entry import Entry, Key
+from refunds.domain.operation import (
     Applied,
     Case,
     Doubt,
@@ -27,11 +26,12 @@ from refunds.operation import (
     Unapplied,
     Unproven,
 )
-from refunds.operation import Verdict as Answer
+from refunds.domain.operation import Verdict as Answer
+from refunds.domain.policy import Policy
+from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
+from refunds.ledger.queries import Books
 from refunds.operators.asking import Asking
-from refunds.operators.books import Books
 from refunds.operators.dead_letters import Letter
-from refunds.policy import Policy
 
 
 class Verdict(StrEnum):

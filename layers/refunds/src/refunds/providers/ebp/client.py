@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
+from refunds.domain.redaction import redact
 from refunds.errors import ErrorCode, LookupFailed, OutcomeUnknown, ProviderError, Refused
-from refunds.providers import wire
 from refunds.providers.credentials import CredentialSource, EbpCredentials
+from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.ebp.models import CancelData, Envelope, OrderDetail
 from refunds.providers.ebp.signature import signature
-from refunds.providers.exchange import Answer, Exchange
-from refunds.providers.fields import read_as
-from refunds.providers.redaction import redact
-from refunds.settings import EbpHeaders
+from refunds.providers.http import wire
+from refunds.providers.http.exchange import Answer, Exchange
+from refunds.providers.http.fields import read_as
 
 _CANCEL = "/api/v2/payment/cancel"
 _DETAIL = "/api/v2/payment/detail"

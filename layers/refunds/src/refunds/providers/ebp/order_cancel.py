@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from refunds.contracts.order_cancel import OrderCancelRequest
+from refunds.contracts.order_cancel import OrderCancellation, OrderCancelRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
-from refunds.deadline import Deadline
-from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
-from refunds.operation import (
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import (
     Applied,
     Before,
     Case,
@@ -25,8 +24,20 @@ from refunds.operation import (
     Unproven,
     Verdict,
 )
+from refunds.domain.policy import Policy
+from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
+from refunds.providers.clients import ProviderClients
 from refunds.providers.ebp.client import EbpClient
 from refunds.providers.ebp.models import CancelData, OrderDetail
+
+POLICY: Final = Policy(
+    cancel_type="order_cancel",
+    detail_type="OrderCancelRequested",
+    contract=OrderCancellation,
+    provider="ebp",
+    moves_money=True,
+    resend_unproven=False,
+)
 
 #: The list of statuses is not public; only these spellings are certain (providers.md, "Query").
 _CANCELLED: Final = frozenset({"CANCELLED", "CANCELED"})
@@ -196,3 +207,8 @@ def _effect(
 def _settles(request: OrderCancelRequest) -> Settles:
     """A refund to a bank account is a transfer; everything else is reversed at the PG."""
     return "next_business_day" if request.refund_account is not None else "immediate"
+
+
+def operation(clients: ProviderClients) -> OrderCancel:
+    """Never sent twice while unproven: EBP has neither an idempotency key nor a compare-and-set."""
+    return OrderCancel(clients.ebp())

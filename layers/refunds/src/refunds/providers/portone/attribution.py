@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from refunds.operation import Before, Doubt
+from refunds.domain.operation import Before, Doubt
+from refunds.domain.tag import is_tagged
 from refunds.providers.portone.models import Cancellation, Payment
-from refunds.tag import is_tagged
 
 #: Seconds by which our clock and PortOne's may differ; an entry so little older may be our own.
 _CLOCKS_DIFFER: Final = 600

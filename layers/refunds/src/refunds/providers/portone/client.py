@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import (
     CredentialsRejected,
     ErrorCode,
@@ -24,9 +24,9 @@ from refunds.errors import (
     OutcomeUnknown,
     ProviderError,
 )
-from refunds.providers import wire
 from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Answer, Exchange
+from refunds.providers.http import wire
+from refunds.providers.http.exchange import Answer, Exchange
 from refunds.providers.portone.answers import read_lookup, read_result
 from refunds.providers.portone.models import Payment, PaymentPage, Receipt
 from refunds.providers.portone.token import AccessToken, AccessTokens

@@ -16,7 +16,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from refunds.providers.fields import (
+from refunds.providers.http.fields import (
     Amount,
     Forgiving,
     ForgivingMany,

@@ -12,9 +12,8 @@ from typing import Final, Protocol
 
 from refunds.contracts.number_revoke import NumberRevokeRequest
 from refunds.contracts.outbound import ProviderRefs
-from refunds.deadline import Deadline
-from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.operation import (
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import (
     Applied,
     Before,
     Case,
@@ -26,6 +25,7 @@ from refunds.operation import (
     Unproven,
     Verdict,
 )
+from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.models import Payment
 from refunds.providers.portone.texts import means_later

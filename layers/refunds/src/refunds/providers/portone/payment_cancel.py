@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
-from refunds.contracts.payment_cancel import PaymentCancelRequest
-from refunds.deadline import Deadline
-from refunds.errors import ErrorCode, InvalidRequest, Refused, ResponseMismatch
-from refunds.operation import (
+from refunds.contracts.payment_cancel import PaymentCancellation, PaymentCancelRequest
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import (
     Applied,
     Before,
     Case,
@@ -25,6 +25,10 @@ from refunds.operation import (
     Unproven,
     Verdict,
 )
+from refunds.domain.policy import Policy
+from refunds.domain.tag import reason_with
+from refunds.errors import ErrorCode, InvalidRequest, Refused, ResponseMismatch
+from refunds.providers.clients import ProviderClients
 from refunds.providers.portone.attribution import (
     Own,
     Search,
@@ -35,7 +39,15 @@ from refunds.providers.portone.attribution import (
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.models import Payment
 from refunds.providers.portone.texts import means_later
-from refunds.tag import reason_with
+
+POLICY: Final = Policy(
+    cancel_type="payment_cancel",
+    detail_type="PaymentCancelRequested",
+    contract=PaymentCancellation,
+    provider="portone",
+    moves_money=True,
+    resend_unproven=True,
+)
 
 _PAID = frozenset({"paid", "cancelled"})  # a partly cancelled payment may report either
 _CURRENCY = "KRW"
@@ -307,3 +319,8 @@ def _settles(request: PaymentCancelRequest, payment: Payment) -> Settles:
     """Virtual-account refunds are paid out on the next business day (document 001)."""
     by_transfer = payment.pay_method == "vbank" or request.refund_account is not None
     return "next_business_day" if by_transfer else "immediate"
+
+
+def operation(clients: ProviderClients) -> PaymentCancel:
+    """Made safe to repeat by ``checksum``."""
+    return PaymentCancel(clients.portone())

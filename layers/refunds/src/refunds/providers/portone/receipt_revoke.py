@@ -7,10 +7,9 @@ from decimal import Decimal
 from typing import Final
 
 from refunds.contracts.outbound import ProviderRefs
-from refunds.contracts.receipt_revoke import ReceiptRevokeRequest
-from refunds.deadline import Deadline
-from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.operation import (
+from refunds.contracts.receipt_revoke import ReceiptRevocation, ReceiptRevokeRequest
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import (
     Applied,
     Before,
     Case,
@@ -22,9 +21,21 @@ from refunds.operation import (
     Unproven,
     Verdict,
 )
+from refunds.domain.policy import Policy
+from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
+from refunds.providers.clients import ProviderClients
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.models import Receipt
 from refunds.providers.portone.texts import means_later
+
+POLICY: Final = Policy(
+    cancel_type="receipt_revoke",
+    detail_type="ReceiptRevokeRequested",
+    contract=ReceiptRevocation,
+    provider="portone",
+    moves_money=False,
+    resend_unproven=True,
+)
 
 _NOT_FOUND: Final = 404
 
@@ -114,3 +125,8 @@ def _effect(receipt: Receipt, proof: str) -> Effect:
         ),
         proof=proof,
     )
+
+
+def operation(clients: ProviderClients) -> ReceiptRevoke:
+    """Idempotent by nature."""
+    return ReceiptRevoke(clients.portone())

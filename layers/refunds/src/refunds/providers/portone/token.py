@@ -10,12 +10,12 @@ from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import CredentialsRejected, NotSent, ProviderError, RefundsError
-from refunds.providers import wire
 from refunds.providers.credentials import CredentialSource, PortOneCredentials
-from refunds.providers.exchange import Exchange
-from refunds.providers.fields import read_as
+from refunds.providers.http import wire
+from refunds.providers.http.exchange import Exchange
+from refunds.providers.http.fields import read_as
 from refunds.providers.portone.answers import read_envelope
 from refunds.providers.portone.models import Token
 

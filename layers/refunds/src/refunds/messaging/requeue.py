@@ -11,9 +11,9 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from refunds.circuit import Circuit
-from refunds.disposition import Hold, Reason
+from refunds.domain.disposition import Hold, Reason
 from refunds.errors import ErrorCode
+from refunds.messaging.circuit_breaker import Circuit
 
 _PAUSED: Final = Reason(ErrorCode.PROVIDER_UNAVAILABLE, "sending is paused (parameter Sending)")
 _DOWN: Final = Reason(

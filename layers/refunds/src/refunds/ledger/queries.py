@@ -12,8 +12,8 @@ from heapq import merge
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from refunds.cancel_types import MODULES
-from refunds.entry import UNPUBLISHED, Entry, Key, State, decode, iso, open_states
+from refunds.domain.entry import Entry, Key, State
+from refunds.ledger.item import UNPUBLISHED, decode, iso, open_states
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -26,11 +26,16 @@ OPEN_STATES: Final = (State.STARTED.value, State.PARKED.value, UNPUBLISHED)
 
 
 class Books:
-    """Reads the ledger table and never writes it. Safe for concurrent use."""
+    """Reads the ledger table and never writes it. Safe for concurrent use.
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    Args:
+        cancel_types: all there are; ``find`` looks for an idempotency key in each.
+    """
+
+    def __init__(self, client: DynamoDBClient, table: str, cancel_types: Iterable[str]) -> None:
         self._client = client
         self._table = table
+        self._cancel_types = tuple(cancel_types)
 
     def entries(self, keys: Iterable[Key]) -> dict[Key, Entry]:
         """The entries of these keys, strongly consistent; a key without an item is absent."""
@@ -48,7 +53,7 @@ class Books:
 
     def find(self, identifier: str) -> list[Entry]:
         """Every entry meant by a ``cancel_request_id``, an order, a payment or a receipt."""
-        direct = self.entries(Key(name, identifier) for name in MODULES)
+        direct = self.entries(Key(name, identifier) for name in self._cancel_types)
         indexed = chain(
             self._keys("by_order", "order_id", identifier),
             self._keys("by_payment", "payment_ref", identifier),

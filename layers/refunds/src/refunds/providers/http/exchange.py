@@ -17,13 +17,12 @@ from http import HTTPStatus
 import httpcore
 import httpx
 
-from refunds.calls import Call, Fault
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
+from refunds.domain.provider_call import Call, Fault
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
-from refunds.providers import wire
-from refunds.providers.plain_http import PlainClient
-from refunds.providers.transport import BoundedTransport, TimeLimit, time_limit, tls_context
-from refunds.settings import Timeouts
+from refunds.providers.http import wire
+from refunds.providers.http.plain_http import PlainClient
+from refunds.providers.http.transport import BoundedTransport, TimeLimit, time_limit, tls_context
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of an answer that are read; a page of 1,000 payments takes about 2 MiB."""
@@ -49,6 +48,19 @@ _NEVER_SENT = (
     httpcore.PoolTimeout,
     httpcore.UnsupportedProtocol,
 )
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. ``read`` bounds a call that moves money, ``lookup`` one that only asks.
+
+    PortOne advises to read for at least 60 s and says that disconnecting does not stop the
+    processing (providers.md, "Timing").
+    """
+
+    connect: float
+    read: float
+    lookup: float
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest
-from refunds.deadline import Deadline
-from refunds.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver
+from refunds.domain.deadline import Deadline
+from refunds.domain.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver
+from refunds.domain.limits import Limits
+from refunds.domain.operation import Case, Operation
+from refunds.domain.outcomes import Trouble, identity_of
+from refunds.domain.policy import Policy
+from refunds.domain.tag import tag_of
 from refunds.errors import DuplicateKey, ErrorCode, InvalidRequest, LedgerError
-from refunds.guard import Guard, Limits
-from refunds.ledger import Ledger
-from refunds.operation import Case, Operation
-from refunds.outcomes import Trouble, identity_of
-from refunds.policy import Policy
-from refunds.protocol import Execution, Parts, Timing
-from refunds.tag import tag_of
+from refunds.ledger.claims import Ledger
+from refunds.service.guard import Guard
+from refunds.service.protocol import Execution, Parts, Timing
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from refunds.contracts.number_revoke import CvsRevocation
-from refunds.policy import Policy
+from refunds.domain.policy import Policy
 from refunds.providers.clients import ProviderClients
 from refunds.providers.portone.number_revoke import NumberRevoke, cvs_revoke
 

@@ -24,9 +24,9 @@ import httpcore
 import httpx
 from typing_extensions import override
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 
-_ROOTS: Final = Path(__file__).parents[1] / "roots"
+_ROOTS: Final = Path(__file__).parents[2] / "roots"
 
 
 def tls_context(roots: Path = _ROOTS) -> ssl.SSLContext:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from refunds.providers.redaction import redact
+from refunds.domain.redaction import redact
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -8,15 +8,13 @@ again. A message is acknowledged only after the outcome it led to has been publi
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from refunds.contracts.inbound import ProviderRequest
-from refunds.deadline import Deadline
-from refunds.disposition import (
+from refunds.domain.deadline import Deadline
+from refunds.domain.disposition import (
     Acknowledge,
     DeadLetter,
     Disposition,
@@ -26,15 +24,15 @@ from refunds.disposition import (
     Redeliver,
     Source,
 )
+from refunds.domain.operation import Operation
+from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode, InvalidRequest, NotSettled
-from refunds.holding import Holding
-from refunds.operation import Operation
-from refunds.policy import Policy
-from refunds.publisher import Publisher
-from refunds.queue import HELD_SINCE, MessageQueue, RetrySchedule
-from refunds.reading import Reading, read_body, read_event
-from refunds.service import Delivery, RefundService
-from refunds.telemetry import Telemetry
+from refunds.messaging.message import Message, Reading, read_body, read_event
+from refunds.messaging.publisher import Publisher
+from refunds.messaging.queue import MessageQueue, RetrySchedule
+from refunds.messaging.requeue import Holding
+from refunds.service.refund_service import Delivery, RefundService
+from refunds.telemetry.logs import Telemetry
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
 
@@ -49,29 +47,6 @@ _CRASHED: Final = Reason(
 )
 _UNFINISHED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the invocation's time was used up")
 _NOT_MOVED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the message could not be moved to the DLQ")
-
-
-@dataclass(frozen=True)
-class Message:
-    """One SQS record; ``held_since`` is UNIX seconds, for a copy of one that was held back."""
-
-    message_id: str
-    receipt_handle: str
-    body: str
-    receive_count: int
-    held_since: float | None = None
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Message:
-        """Read what the event source mapping passes on."""
-        attributes = record.get("attributes") or {}
-        return cls(
-            message_id=record["messageId"],
-            receipt_handle=record.get("receiptHandle", ""),
-            body=record.get("body") or "",
-            receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
-            held_since=_held_since(record),
-        )
 
 
 class Intake(Generic[RequestT]):
@@ -300,13 +275,3 @@ def _keys(read: Reading[Any], message: Message | None = None) -> dict[str, objec
     if message is not None:
         keys |= {"message_id": message.message_id, "attempt": message.receive_count}
     return keys
-
-
-def _held_since(record: Mapping[str, Any]) -> float | None:
-    """Anybody may send messages with attributes; one that is no number is not ours."""
-    attributes = record.get("messageAttributes") or {}
-    try:
-        since = float(attributes[HELD_SINCE]["stringValue"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return since if math.isfinite(since) else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from refunds.disposition import Reason, RetryClass
-from refunds.settings import Backoff
+from refunds.domain.disposition import Reason, RetryClass
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -91,6 +91,19 @@ class MessageQueue:
             },
         )
         return True
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Seconds a failed message stays invisible: exponential from ``base`` to ``cap``, jittered.
+
+    ``later`` is the first delay of errors that last (bank maintenance around midnight, a
+    merchant balance that is too small); SQS allows at most 43,200 s of invisibility.
+    """
+
+    base: float
+    cap: float
+    later: float
 
 
 class RetrySchedule:

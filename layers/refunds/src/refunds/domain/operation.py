@@ -16,7 +16,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from refunds.contracts.inbound import Cancellation, ProviderRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import ErrorCode, Refused
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 from refunds.errors import InvalidRequest
 
 #: Made once: ``json.dumps`` makes a new encoder for every text that needs options.

@@ -23,9 +23,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.contracts.outbound import Outcome
-from refunds.entry import Entry, Key, State, decode, encode, iso, progress
+from refunds.domain.entry import Entry, Key, State
+from refunds.domain.operation import Before, Siblings
 from refunds.errors import Fenced, LedgerError
-from refunds.operation import Before, Siblings
+from refunds.ledger.item import decode, encode, iso, progress
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -2,7 +2,7 @@
 
 ::
 
-    look ─▶ claim ─▶ send ─▶ verify ──────────────▶ record ─▶ (publish ─▶ acknowledge: refunds.batch)
+    look ─▶ claim ─▶ send ─▶ verify ──────────────▶ record ─▶ (publish ─▶ acknowledge: refunds.messaging)
               │        │                              ▲
               │        ├─ refused ──┐                 │
               │        └─ unknown ──┤                 │
@@ -23,8 +23,23 @@ from typing import Final, Generic, TypeVar
 
 from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Identity, ProviderRequest, format_timestamp
-from refunds.disposition import Disposition, Publish, Reason, Redeliver, RetryClass, Source
-from refunds.entry import Entry, Key, State
+from refunds.domain.disposition import Disposition, Publish, Reason, Redeliver, RetryClass, Source
+from refunds.domain.entry import Entry, Key, State
+from refunds.domain.operation import (
+    Applied,
+    Before,
+    Case,
+    Doubt,
+    Effect,
+    Failure,
+    Operation,
+    Rejected,
+    Unapplied,
+    Unproven,
+)
+from refunds.domain.outcomes import OutcomeFactory, Trouble, identity_of
+from refunds.domain.policy import Policy
+from refunds.domain.redaction import redact
 from refunds.errors import (
     ConfigurationError,
     DuplicateKey,
@@ -38,23 +53,8 @@ from refunds.errors import (
     Refused,
     ResponseMismatch,
 )
-from refunds.guard import Guard
-from refunds.ledger import AlreadyClaimed, Ledger
-from refunds.operation import (
-    Applied,
-    Before,
-    Case,
-    Doubt,
-    Effect,
-    Failure,
-    Operation,
-    Rejected,
-    Unapplied,
-    Unproven,
-)
-from refunds.outcomes import OutcomeFactory, Trouble, identity_of
-from refunds.policy import Policy
-from refunds.providers.redaction import redact
+from refunds.ledger.claims import AlreadyClaimed, Ledger
+from refunds.service.guard import Guard
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
 T = TypeVar("T")

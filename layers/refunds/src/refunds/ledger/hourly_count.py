@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from refunds.guard import Limits
+from refunds.domain.limits import Limits
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

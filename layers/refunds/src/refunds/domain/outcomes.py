@@ -15,9 +15,9 @@ from refunds.contracts.outbound import (
     ProviderRefs,
     outcome_id,
 )
+from refunds.domain.operation import Before, Effect, Failure
+from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode
-from refunds.operation import Before, Effect, Failure
-from refunds.policy import Policy
 
 
 @dataclass(frozen=True)

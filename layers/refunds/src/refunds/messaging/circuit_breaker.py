@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CircuitSettings:
+    """The circuit breaker: ``failures`` in a row open it, zero leaves it out.
+
+    Seconds: ``cool_down`` between two probes, ``longest_hold`` until a message is tried regardless.
+    """
+
+    failures: int = 0
+    cool_down: float = 60.0
+    longest_hold: float = 21_600.0
 
 
 class Circuit:

@@ -11,11 +11,11 @@ from typing import Final
 
 from aws_lambda_powertools import Logger
 
-from refunds.calls import Call
 from refunds.contracts.outbound import Outcome, OutcomeKind
-from refunds.disposition import Hold, Reason, Source
-from refunds.metrics import Metrics
-from refunds.policy import Policy
+from refunds.domain.disposition import Hold, Reason, Source
+from refunds.domain.policy import Policy
+from refunds.domain.provider_call import Call
+from refunds.telemetry.metrics import Metrics
 
 #: Their records hold URLs with ``pg_api_key``, headers with tokens and bodies with accounts.
 _TALKATIVE: Final = ("httpx", "httpcore", "botocore", "boto3", "urllib3")

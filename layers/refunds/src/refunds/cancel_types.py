@@ -1,6 +1,6 @@
 """The cancel types: each is data plus one provider operation.
 
-A new one needs its own contract, operation and function, a module here with ``POLICY`` and
+A new one needs its own contract and function, a module of its provider with ``POLICY`` and
 ``operation``, and one line in ``MODULES``.
 """
 
@@ -10,17 +10,17 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from refunds.operation import Operation
-from refunds.policy import Policy
+from refunds.domain.operation import Operation
+from refunds.domain.policy import Policy
 from refunds.providers.clients import ProviderClients
 
 #: Imported by name, so that a function loads the contract and client of its own type only.
 MODULES: Final = {
-    "payment_cancel": "refunds.cancel_types.payment_cancel",
-    "vbank_revoke": "refunds.cancel_types.vbank_revoke",
-    "cvs_revoke": "refunds.cancel_types.cvs_revoke",
-    "receipt_revoke": "refunds.cancel_types.receipt_revoke",
-    "order_cancel": "refunds.cancel_types.order_cancel",
+    "payment_cancel": "refunds.providers.portone.payment_cancel",
+    "vbank_revoke": "refunds.providers.portone.vbank_revoke",
+    "cvs_revoke": "refunds.providers.portone.cvs_revoke",
+    "receipt_revoke": "refunds.providers.portone.receipt_revoke",
+    "order_cancel": "refunds.providers.ebp.order_cancel",
 }
 
 

@@ -1,4 +1,4 @@
-"""A ledger entry, and the DynamoDB item it is written as (DESIGN section 5).
+"""The DynamoDB item that a ledger entry is written as (DESIGN section 5).
 
 Only terminal items carry ``expires_at``: DynamoDB never deletes one whose outcome is open.
 
@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Final
 from zlib import crc32
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 from refunds.contracts.outbound import Outcome
-from refunds.operation import Before
+from refunds.domain.entry import Entry, Key, State
+from refunds.domain.operation import Before
 
 _EXACT: Final = json.JSONDecoder(parse_float=Decimal)
 
@@ -29,78 +28,6 @@ _EXACT: Final = json.JSONDecoder(parse_float=Decimal)
 UNPUBLISHED: Final = "UNPUBLISHED"
 
 _SHARDS: Final = 16
-
-
-class State(StrEnum):
-    """Where a cancellation stands."""
-
-    STARTED = "STARTED"
-    PARKED = "PARKED"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-
-    @property
-    def terminal(self) -> bool:
-        """Whether the outcome is final."""
-        return self in (State.SUCCEEDED, State.FAILED)
-
-
-@dataclass(frozen=True)
-class Key:
-    """Partition key: the idempotency key within its cancel type."""
-
-    cancel_type: str
-    cancel_request_id: str
-
-    @classmethod
-    def of(cls, pk: str) -> Key:
-        """Read the attribute; no cancel type has the sign in its name."""
-        cancel_type, _, cancel_request_id = pk.partition("#")
-        return cls(cancel_type, cancel_request_id)
-
-    def __str__(self) -> str:
-        return f"{self.cancel_type}#{self.cancel_request_id}"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One ledger item. Times are UNIX seconds; ``request`` is free of personal data.
-
-    ``payment_ref`` is the payment, receipt or order this cancels, once it is known. ``admitted`` says
-    that it passed the guard rails (``refunds.guard``), or that a person let it pass: it is never
-    counted again.
-    """
-
-    key: Key
-    fingerprint: str
-    order_id: str
-    requested_by: str
-    requested_at: str
-    request: Mapping[str, object]
-    payment_ref: str | None = None
-    state: State = State.STARTED
-    owner: str = ""
-    lease_until: float = 0.0
-    attempt: int = 1
-    in_doubt: bool = False
-    admitted: bool = False
-    before: Before | None = None
-    outcome: Outcome | None = None
-    proof: str | None = None
-    timeline: tuple[str, ...] = ()
-    unpublished: bool = False
-    """Ended without its message at hand: nobody publishes the outcome by redelivery."""
-
-    @property
-    def begun_at(self) -> float:
-        """UNIX seconds of the first claim: nothing of this request was sent before it. 0 before that."""
-        if not self.timeline:
-            return 0.0
-        return datetime.fromisoformat(self.timeline[0].partition(" ")[0]).timestamp()
-
-    def leased(self, now: float) -> bool:
-        """Whether a worker, or what it sent, may still be under way."""
-        return not self.state.terminal and now < self.lease_until
 
 
 def encode(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
