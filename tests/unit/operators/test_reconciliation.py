@@ -12,7 +12,7 @@ from refunds.ledger.audit import Actor
 from refunds.operators.desk import Desk
 from refunds.operators.reconciliation import Difference, Kind, Window
 from refunds.operators.settlement import Finding
-from tests.unit.ops.requests import PAID, park_in_doubt, pay, settle
+from tests.unit.operators.requests import PAID, park_in_doubt, pay, settle
 from tests.unit.rig import Rig, Wanted
 
 KIM = Actor("kim", "arn", "resolve")

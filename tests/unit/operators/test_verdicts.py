@@ -7,7 +7,7 @@ import pytest
 from local.simulator.faults import Fault, FaultKind, Operation
 from refunds.operators.desk import Desk
 from refunds.operators.verdicts import Judgement, Verdict
-from tests.unit.ops.requests import PAID, letter, order_cancel, park_in_doubt, pay, settle
+from tests.unit.operators.requests import PAID, letter, order_cancel, park_in_doubt, pay, settle
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 
 

@@ -11,8 +11,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tests.template.conftest import expand
 from tests.template.expanded import Expanded
-from tests.unit.observability.story import Metric, Written, tell
 from tests.unit.rig import running_rig
+from tests.unit.telemetry.story import Metric, Written, tell
 
 PROJECT = Path(__file__).parents[3]
 TEXT = (PROJECT / "docs" / "observability.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ import pytest
 from refunds.cancel_types import cancel_type
 from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
 from refunds.operators.lanes import Lane
-from tests.unit.ops.sqs import Queue
+from tests.unit.operators.sqs import Queue
 
 LANE = Lane(cancel_type("payment_cancel").policy, "https://sqs.invalid/queue", "https://sqs.invalid/dlq")
 HOLD = 30

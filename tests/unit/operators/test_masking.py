@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from refunds.cancel_types import cancel_type
 from refunds.messaging.message import read_body
 from refunds.operators.masking import mask_body
-from tests.unit.ops.requests import order_cancel
+from tests.unit.operators.requests import order_cancel
 from tests.unit.rig import EVENTS, Rig, Wanted
 
 SECRET = "110-987-654321"

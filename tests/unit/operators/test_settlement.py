@@ -11,7 +11,7 @@ from refunds.ledger.audit import Actor
 from refunds.operators.desk import Desk
 from refunds.operators.settlement import Finding, SettlementRefused
 from tests.unit.aws.endpoint import AwsError
-from tests.unit.ops.requests import PAID, order_cancel, park_in_doubt, pay, settle
+from tests.unit.operators.requests import PAID, order_cancel, park_in_doubt, pay, settle
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record
 
 KIM = Actor("kim", "arn:aws:iam::1:user/kim", "resolve")

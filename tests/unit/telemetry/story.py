@@ -79,7 +79,7 @@ def tell(rig: Rig, namespace: str) -> Written:
     jobs = [job for name in _SENDS for job in _jobs(rig, name)]
     jobs += [("sweeper", {}, {}), ("reconcile", {"date": "2026-01-01"}, {})]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.unit.observability.child"],
+        [sys.executable, "-m", "tests.unit.telemetry.child"],
         input=json.dumps(
             [
                 {"function": name, "event": event, "environment": {"SENDING_PAUSED": "false", **changed}}

@@ -10,7 +10,7 @@ from refunds.operators.desk import Desk
 from tests.unit.rig import Rig
 
 _OLD: Final[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[1] / "guard" / "items_of_version_1.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[1] / "ledger" / "items_of_version_1.json").read_text(encoding="utf-8")
 )["parked_in_doubt"]["item"]
 
 

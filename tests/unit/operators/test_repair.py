@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from refunds.operators.repair import NotRepairable, changes, check, patched
-from tests.unit.ops.requests import letter
+from tests.unit.operators.requests import letter
 from tests.unit.rig import Wanted, envelope
 
 

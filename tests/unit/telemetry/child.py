@@ -1,6 +1,6 @@
 """Functions in a process of their own, as Lambda runs them: what they write to standard output is their log.
 
-python -m tests.unit.observability.child < jobs.json
+python -m tests.unit.telemetry.child < jobs.json
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from refunds.domain.entry import State
 from refunds.operators.desk import Desk
 from refunds.operators.sweeper import Sweep, Sweeper
 from tests.unit.aws.endpoint import AwsError
-from tests.unit.ops.requests import order_cancel, park_in_doubt, pay, settle
+from tests.unit.operators.requests import order_cancel, park_in_doubt, pay, settle
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 
 DAY = 86_400.0
