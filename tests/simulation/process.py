@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from refunds.cancel_types import CancelType, cancel_type
 from refunds.ledger.claims import Ledger
-from refunds.messaging.batch import Intake
+from refunds.messaging.batch import BatchProcessor
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
 from refunds.messaging.requeue import Holding
@@ -203,7 +203,7 @@ class Process:
         self.ledger = self.wiring.ledger(client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
         bus: Any = simulation.bus
         self.publisher = self.wiring.publisher(bus, "accounting")
-        self.intake = self._build()
+        self.processor = self._build()
 
     def survived(self) -> None:
         """The environment waits for the next batch, with its access token."""
@@ -213,14 +213,14 @@ class Process:
         """UNIX seconds, as this process believes."""
         return self.simulation.clock.now + self.skew
 
-    def _build(self) -> Intake[Any]:
+    def _build(self) -> BatchProcessor[Any]:
         simulation, policy, wiring = self.simulation, self.kind.policy, self.wiring
         service: RefundService[Any] = RefundService(
             policy, self.operation, self.ledger, timing=self._timing(), new_owner=self._new_owner
         )
         queue: Any = simulation.queues[policy.cancel_type]
         watcher: Any = self.watcher
-        return Intake(
+        return BatchProcessor(
             policy,
             self.operation,
             service,

@@ -255,7 +255,7 @@ class Simulation:
         """Returns the messages to delete: none if the process died or was stopped for its time."""
         try:
             records = [self.setting.wiring.record(self, message) for message in received]
-            answer = process.intake.batch(records, Deadline(process.end, self.clock))
+            answer = process.processor.batch(records, Deadline(process.end, self.clock))
             self.gate.enter(Call.RETURN)
         except ProcessDied:
             self.gate.note(f"delivery {process.number} dies")

@@ -29,7 +29,7 @@ from refunds.domain.provider_call import Call
 from refunds.errors import RefundsError
 from refunds.ledger.claims import Ledger
 from refunds.ledger.hourly_count import DynamoDbHourlyCounter
-from refunds.messaging.batch import Intake
+from refunds.messaging.batch import BatchProcessor
 from refunds.messaging.circuit_breaker import Circuit
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
@@ -60,17 +60,17 @@ class LambdaFunction:
         self._kind = cancel_type(name)
         _before_snapshot(_import_botocore)
         self._environment = environment
-        self._intake: Intake[Any] | None = None
+        self._processor: BatchProcessor[Any] | None = None
 
     def __call__(self, event: object, context: LambdaContext) -> dict[str, Any]:
-        """Settle what the trigger brings; see ``Intake.batch`` and ``Intake.event``."""
+        """Settle what the trigger brings; see ``BatchProcessor.batch`` and ``BatchProcessor.event``."""
         deadline = Deadline(time.monotonic() + context.get_remaining_time_in_millis() / 1000, time.monotonic)
-        if self._intake is not None:
-            return _handle(self._intake, event, deadline)
+        if self._processor is not None:
+            return _handle(self._processor, event, deadline)
         with _WarmUp(deadline) as warm_up:
             settings = Settings.from_environment(self._environment)
-            self._intake = build_intake(self._kind, settings, warm_up.start)
-            return _handle(self._intake, event, deadline)
+            self._processor = build_processor(self._kind, settings, warm_up.start)
+            return _handle(self._processor, event, deadline)
 
 
 def _before_snapshot(prepare: Callable[[], None]) -> None:
@@ -86,10 +86,10 @@ def _import_botocore() -> None:
     importlib.import_module("refunds.aws.sdk")
 
 
-def _handle(intake: Intake[Any], event: object, deadline: Deadline) -> dict[str, Any]:
+def _handle(processor: BatchProcessor[Any], event: object, deadline: Deadline) -> dict[str, Any]:
     if isinstance(event, dict) and is_sqs_batch(event):
-        return intake.batch(event["Records"], deadline)
-    return intake.event(event, deadline)
+        return processor.batch(event["Records"], deadline)
+    return processor.event(event, deadline)
 
 
 class _WarmUp:
@@ -119,9 +119,9 @@ class _WarmUp:
             operation.warm_up(self._deadline)
 
 
-def build_intake(
+def build_processor(
     kind: CancelType, settings: Settings, warm_up: Callable[[Operation[Any]], None]
-) -> Intake[Any]:
+) -> BatchProcessor[Any]:
     """One function with its real AWS and provider clients.
 
     Args:
@@ -159,7 +159,7 @@ def build_intake(
         new_owner=lambda: uuid.uuid4().hex,
         guard=Guard(settings.limits, counter, dry_run=settings.dry_run),
     )
-    return Intake(
+    return BatchProcessor(
         kind.policy,
         operation,
         service,

@@ -49,7 +49,7 @@ _UNFINISHED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the invocation's time wa
 _NOT_MOVED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the message could not be moved to the DLQ")
 
 
-class Intake(Generic[RequestT]):
+class BatchProcessor(Generic[RequestT]):
     """One function's work.
 
     Args:
