@@ -13,7 +13,7 @@ from refunds.contracts.outbound import MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
 from refunds.domain.operation import (
     Applied,
-    Before,
+    Baseline,
     Case,
     Doubt,
     Effect,
@@ -120,9 +120,9 @@ class _Around:
         """As the operation says."""
         return self.operation.subject(request)
 
-    def amount(self, request: Any, before: Before) -> Decimal:
+    def amount(self, request: Any, baseline: Baseline) -> Decimal:
         """As the operation says."""
-        return self.operation.amount(request, before)
+        return self.operation.amount(request, baseline)
 
     def warm_up(self, deadline: Deadline) -> None:
         """As the operation does."""
@@ -132,22 +132,22 @@ class _Around:
         """As the operation says."""
         return self.operation.looks_first(request)
 
-    def prepare(self, case: Case[Any]) -> Before | Failure:
+    def prepare(self, case: Case[Any]) -> Baseline | Failure:
         """As the operation does."""
         return self.operation.prepare(case)
 
-    def send(self, case: Case[Any], before: Before) -> Effect:
+    def send(self, case: Case[Any], baseline: Baseline) -> Effect:
         """As the operation does."""
-        return self.operation.send(case, before)
+        return self.operation.send(case, baseline)
 
-    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[Any], baseline: Baseline, doubt: Doubt) -> Verdict:
         """As the operation does."""
-        return self.operation.resolve(case, before, doubt)
+        return self.operation.resolve(case, baseline, doubt)
 
-    def believed(self, case: Case[Any], before: Before) -> Effect:
+    def believed(self, case: Case[Any], baseline: Baseline) -> Effect:
         """A success nobody has verified."""
-        amount = self.amount(case.request, before)
-        provider = ProviderRefs(name="portone", imp_uid=before.subject, cancellation_id="believed")
+        amount = self.amount(case.request, baseline)
+        provider = ProviderRefs(name="portone", imp_uid=baseline.subject, cancellation_id="believed")
         return Effect(provider=provider, proof="believed", money=MoneyMoved(cancelled=amount))
 
 
@@ -155,23 +155,23 @@ class TrustsCodeZero(_Around):
     """Takes HTTP 200 with ``code: 0`` for the proof."""
 
     @override
-    def send(self, case: Case[Any], before: Before) -> Effect:
+    def send(self, case: Case[Any], baseline: Baseline) -> Effect:
         try:
-            return super().send(case, before)
+            return super().send(case, baseline)
         except ResponseMismatch:
-            return self.believed(case, before)
+            return self.believed(case, baseline)
 
 
 class TrustsTexts(_Around):
     """Takes "cancelled already" for "our earlier attempt has worked"."""
 
     @override
-    def send(self, case: Case[Any], before: Before) -> Effect:
+    def send(self, case: Case[Any], baseline: Baseline) -> Effect:
         try:
-            return super().send(case, before)
+            return super().send(case, baseline)
         except Refused as refusal:
             if "취소된" in (refusal.provider_message or ""):
-                return self.believed(case, before)
+                return self.believed(case, baseline)
             raise
 
 
@@ -179,9 +179,9 @@ class TrustsRefusals(_Around):
     """Takes a refusal for "not carried out" without asking."""
 
     @override
-    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[Any], baseline: Baseline, doubt: Doubt) -> Verdict:
         if doubt.refusal is None or not doubt.sole:
-            return super().resolve(case, before, doubt)
+            return super().resolve(case, baseline, doubt)
         return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="portone")))
 
 
@@ -189,12 +189,12 @@ class RefundsPaidNumbers(_Around):
     """Helpfully refunds a number that was paid before it could be voided."""
 
     @override
-    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
-        verdict = super().resolve(case, before, doubt)
+    def resolve(self, case: Case[Any], baseline: Baseline, doubt: Doubt) -> Verdict:
+        verdict = super().resolve(case, baseline, doubt)
         if isinstance(verdict, Rejected) and verdict.failure.code is ErrorCode.ALREADY_PAID:
             assert isinstance(self.operation, NumberRevoke)
             body = {
-                "imp_uid": before.subject,
+                "imp_uid": baseline.subject,
                 "refund_holder": "a",
                 "refund_bank": "04",
                 "refund_account": "1",

@@ -127,10 +127,10 @@ def _facts(entry: Entry, now: float) -> dict[str, Any]:
 
 
 def _details(entry: Entry) -> dict[str, Any]:
-    before = entry.before
+    baseline = entry.baseline
     return {
         "request": dict(entry.request),
-        "before": None if before is None else {k: v for k, v in vars(before).items() if v is not None},
+        "before": None if baseline is None else {k: v for k, v in vars(baseline).items() if v is not None},
         "admitted": entry.admitted,
         "unpublished": entry.unpublished,
         "outcome": json.loads(entry.outcome.model_dump_json()) if entry.outcome else None,

@@ -49,12 +49,12 @@ def test_a_request_of_unknown_fate_is_resolved_first(rig: Rig, desk: Desk) -> No
     pay(rig, "imp_2")
     applied = park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT, body=Wanted("imp_1").body)
     lost = park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT, body=Wanted("imp_2").body)
-    before = json.dumps(rig.items, sort_keys=True)
+    baseline = json.dumps(rig.items, sort_keys=True)
     found, missing = verdict(desk, applied), verdict(desk, lost)
     assert (found.verdict, missing.verdict) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
     assert "shows it was carried out" in found.why
     assert "does not show it" in missing.why
-    assert json.dumps(rig.items, sort_keys=True) == before
+    assert json.dumps(rig.items, sort_keys=True) == baseline
 
 
 def test_a_request_that_a_worker_has_is_told_with_its_lease(rig: Rig, desk: Desk) -> None:

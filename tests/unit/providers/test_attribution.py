@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from refunds.domain.operation import Before, Doubt, Siblings
+from refunds.domain.operation import Baseline, Doubt, Siblings
 from refunds.errors import Refused
 from refunds.providers.portone.attribution import Own, Search, Unclear, confirm_own, find_own
 from refunds.providers.portone.models import Payment
@@ -14,12 +14,12 @@ OTHERS_TAG = "[rf:bbbbbbbbbb]"
 PAID = 10_000
 ASKED = 3_000
 SEARCH = Search(Decimal(ASKED), TAG, f"고객 변심 {TAG}")
-UNASKED = Before(subject="imp_1", cancellable=Decimal(PAID))
+UNASKED = Baseline(subject="imp_1", cancellable=Decimal(PAID))
 """Nobody looked: the event brought its own checksum."""
 
 
-def looked(*seen: str, cancellable: int = PAID) -> Before:
-    return Before(subject="imp_1", cancellable=Decimal(cancellable), cancellation_ids=seen)
+def looked(*seen: str, cancellable: int = PAID) -> Baseline:
+    return Baseline(subject="imp_1", cancellable=Decimal(cancellable), cancellation_ids=seen)
 
 
 def entry(name: str | None, amount: int = ASKED, *, reason: str = "", at: int = 100) -> dict[str, Any]:
@@ -66,16 +66,16 @@ def found(result: Own | Unclear | None) -> str | None:
 
 def test_of_two_equal_cancellations_in_one_second_the_later_listed_is_ours() -> None:
     """Two requests must never both claim the first of two equal cancellations made in one second."""
-    before = looked(cancellable=PAID - ASKED)
+    baseline = looked(cancellable=PAID - ASKED)
     answer = payment(entry("theirs"), entry("ours"))
-    own = confirm_own(answer, Before(subject="imp_1", cancellable=before.cancellable), SEARCH)
+    own = confirm_own(answer, Baseline(subject="imp_1", cancellable=baseline.cancellable), SEARCH)
     assert found(own) == "ours"
 
 
 def test_a_success_whose_history_lacks_us_is_not_proven_by_an_older_equal_entry() -> None:
     """Without a look before, an answer proves us only if its history accounts for all that is cancelled."""
     answer = payment(entry("theirs"), cancelled=2 * ASKED)
-    assert confirm_own(answer, Before(subject="imp_1", cancellable=Decimal(PAID - ASKED)), SEARCH) is None
+    assert confirm_own(answer, Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED)), SEARCH) is None
 
 
 # --- our only attempt was refused
@@ -116,8 +116,8 @@ def test_seconds_do_not_tell_an_older_cancellation_from_ours() -> None:
 def test_an_equal_cancellation_from_before_the_checksum_is_not_ours() -> None:
     """The balance has moved by less than our amount since: what is in the history was there already."""
     answer = payment(entry("old"), entry("new", 2_000))
-    before = Before(subject="imp_1", cancellable=Decimal(PAID - ASKED))
-    assert find_own(answer, before, SEARCH, after_refusal()) is None
+    baseline = Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    assert find_own(answer, baseline, SEARCH, after_refusal()) is None
 
 
 def test_a_cancellation_another_request_has_proven_is_not_ours_after_a_refusal() -> None:
@@ -154,16 +154,16 @@ def test_a_full_cancellation_in_doubt_may_have_made_it() -> None:
 
 def test_where_nobody_looked_the_cancellation_that_met_our_checksum_is_ours() -> None:
     """An equal cancellation from before the event is told from ours by the balance it met."""
-    before = Before(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    baseline = Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED))
     answer = payment(entry("old", at=50), entry("new", at=100))
-    assert found(find_own(answer, before, SEARCH, after_silence())) == "new"
+    assert found(find_own(answer, baseline, SEARCH, after_silence())) == "new"
 
 
 def test_where_nobody_looked_an_older_equal_cancellation_is_not_taken_for_ours() -> None:
     """The balance moved by somebody else's 5,000: our amount in the history is from before, and not ours."""
-    before = Before(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    baseline = Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED))
     answer = payment(entry("old", at=50), entry("theirs", 5_000, at=100))
-    assert isinstance(find_own(answer, before, SEARCH, after_silence()), Unclear)
+    assert isinstance(find_own(answer, baseline, SEARCH, after_silence()), Unclear)
 
 
 def test_a_new_cancellation_that_the_balance_does_not_show_is_no_answer() -> None:

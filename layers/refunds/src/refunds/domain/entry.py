@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from refunds.contracts.outbound import Outcome
-from refunds.domain.operation import Before
+from refunds.domain.operation import Baseline
 
 
 class State(StrEnum):
@@ -64,7 +64,7 @@ class Entry:
     attempt: int = 1
     in_doubt: bool = False
     admitted: bool = False
-    before: Before | None = None
+    baseline: Baseline | None = None
     outcome: Outcome | None = None
     proof: str | None = None
     timeline: tuple[str, ...] = ()

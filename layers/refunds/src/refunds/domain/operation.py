@@ -23,7 +23,7 @@ RequestT = TypeVar("RequestT", bound=ProviderRequest)
 
 
 @dataclass(frozen=True)
-class Before:
+class Baseline:
     """What the provider showed before the first send; kept in the ledger as the yardstick.
 
     ``cancellable`` is won. ``cancellation_ids`` is ``None`` when nobody looked, because the event
@@ -91,7 +91,7 @@ class Failure:
     provider_code: str | None = None
     provider_message: str | None = None
     rules_out_late: bool = False
-    before: Before | None = None
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True)
@@ -136,22 +136,22 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Unapplied:
-    """Not carried out so far; sending again with ``before`` cannot double it."""
+    """Not carried out so far; sending again with ``baseline`` cannot double it."""
 
-    before: Before
+    baseline: Baseline
 
 
 @dataclass(frozen=True)
 class Unproven:
     """Nobody can tell. ``hopeless`` means that asking again will not tell either.
 
-    ``before`` is the yardstick to keep from now on, where something was learnt that the next to ask
+    ``baseline`` is the yardstick to keep from now on, where something was learnt that the next to ask
     must know.
     """
 
     message: str
     hopeless: bool = False
-    before: Before | None = None
+    baseline: Baseline | None = None
 
 
 Verdict = Applied | Rejected | Unapplied | Unproven
@@ -164,7 +164,7 @@ class Operation(Protocol[RequestT]):
         """The payment, receipt or order meant, where the request names it unmistakably."""
         ...
 
-    def amount(self, request: RequestT, before: Before) -> Decimal:
+    def amount(self, request: RequestT, baseline: Baseline) -> Decimal:
         """Won that carrying it out would move; zero for what moves no money."""
         ...
 
@@ -180,7 +180,7 @@ class Operation(Protocol[RequestT]):
         """Whether ``prepare`` asks the provider."""
         ...
 
-    def prepare(self, case: Case[RequestT]) -> Before | Failure:
+    def prepare(self, case: Case[RequestT]) -> Baseline | Failure:
         """Look, where the policy asks for it, and decide whether it may be sent at all.
 
         Raises:
@@ -189,7 +189,7 @@ class Operation(Protocol[RequestT]):
         """
         ...
 
-    def send(self, case: Case[RequestT], before: Before) -> Effect:
+    def send(self, case: Case[RequestT], baseline: Baseline) -> Effect:
         """Send once and verify the answer.
 
         Raises:
@@ -197,8 +197,8 @@ class Operation(Protocol[RequestT]):
         """
         ...
 
-    def resolve(self, case: Case[RequestT], before: Before, doubt: Doubt) -> Verdict:
-        """Ask what is true now and compare it with ``before``.
+    def resolve(self, case: Case[RequestT], baseline: Baseline, doubt: Doubt) -> Verdict:
+        """Ask what is true now and compare it with ``baseline``.
 
         Raises:
             LookupFailed, NotSent: the provider gave no usable answer to the question.

@@ -15,7 +15,7 @@ from refunds.contracts.outbound import (
     ProviderRefs,
     outcome_id,
 )
-from refunds.domain.operation import Before, Effect, Failure
+from refunds.domain.operation import Baseline, Effect, Failure
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode
 
@@ -64,7 +64,7 @@ class OutcomeFactory:
         )
         return self._outcome(OutcomeKind.FAILED, attempts, failure.provider, money=failure.money, error=error)
 
-    def parked(self, trouble: Trouble, attempts: int, before: Before | None) -> Outcome:
+    def parked(self, trouble: Trouble, attempts: int, baseline: Baseline | None) -> Outcome:
         """``CancelParked``: the message waits in the DLQ."""
         error = OutcomeError(
             code=trouble.code,
@@ -78,17 +78,17 @@ class OutcomeFactory:
         if self.policy.moves_money:
             money = MoneyMoved(
                 cancelled=None if trouble.may_have_been_applied else Decimal(0),
-                cancellable_before=before.cancellable if before else None,
+                cancellable_before=baseline.cancellable if baseline else None,
             )
-        return self._outcome(OutcomeKind.PARKED, attempts, self._refs(before), money=money, error=error)
+        return self._outcome(OutcomeKind.PARKED, attempts, self._refs(baseline), money=money, error=error)
 
     def _masked(self, text: str | None) -> str | None:
         return None if text is None else self.mask(text)
 
-    def _refs(self, before: Before | None) -> ProviderRefs:
-        if before is None:
+    def _refs(self, baseline: Baseline | None) -> ProviderRefs:
+        if baseline is None:
             return ProviderRefs(name=self.policy.provider)
-        return before.refs(self.policy.provider)
+        return baseline.refs(self.policy.provider)
 
     def _outcome(
         self,

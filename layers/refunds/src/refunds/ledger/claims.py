@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from refunds.contracts.outbound import Outcome
 from refunds.domain.entry import Entry, Key, State
-from refunds.domain.operation import Before, Siblings
+from refunds.domain.operation import Baseline, Siblings
 from refunds.errors import Fenced, LedgerError
 from refunds.ledger.item import decode, encode, iso, progress
 
@@ -105,7 +105,7 @@ class Ledger:
             attempt=old.attempt + 1,
         )
 
-    def renew(self, entry: Entry, *, before: Before, lease_until: float) -> Entry:
+    def renew(self, entry: Entry, *, baseline: Baseline, lease_until: float) -> Entry:
         """Keep the item for another send, with a fresh yardstick.
 
         Raises:
@@ -114,20 +114,20 @@ class Ledger:
         return self._change(
             entry,
             "STARTED sends",
-            before=before,
-            payment_ref=before.subject,
+            baseline=baseline,
+            payment_ref=baseline.subject,
             lease_until=lease_until,
             in_doubt=True,
             admitted=True,
         )
 
-    def learn(self, entry: Entry, *, before: Before) -> Entry:
+    def learn(self, entry: Entry, *, baseline: Baseline) -> Entry:
         """Keep what was found out without an end: the next to ask uses this yardstick.
 
         Raises:
             Fenced: it was taken over.
         """
-        return self._change(entry, "STARTED in doubt", before=before)
+        return self._change(entry, "STARTED in doubt", baseline=baseline)
 
     def release(self, entry: Entry, *, in_doubt: bool) -> None:
         """Give the item back: this worker provably sent nothing, so the next may start at once.

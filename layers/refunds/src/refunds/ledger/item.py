@@ -20,7 +20,7 @@ from zlib import crc32
 from refunds.contracts import strict_json
 from refunds.contracts.outbound import Outcome
 from refunds.domain.entry import Entry, Key, State
-from refunds.domain.operation import Before
+from refunds.domain.operation import Baseline
 
 _EXACT: Final = json.JSONDecoder(parse_float=Decimal)
 
@@ -60,8 +60,8 @@ def progress(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
     }
     if entry.payment_ref is not None:
         item["payment_ref"] = {"S": entry.payment_ref}
-    if entry.before is not None:
-        item["before"] = {"S": _encode_before(entry.before)}
+    if entry.baseline is not None:
+        item["before"] = {"S": _encode_baseline(entry.baseline)}
     if entry.outcome is not None:
         item["outcome"] = {"S": entry.outcome.model_dump_json()}
     if entry.proof is not None:
@@ -86,7 +86,7 @@ def _open_state(entry: Entry) -> str:
 def decode(item: Mapping[str, Any]) -> Entry:
     """An entry from its DynamoDB item."""
     outcome = item.get("outcome")
-    before = item.get("before")
+    baseline = item.get("before")
     return Entry(
         key=Key(item["cancel_type"]["S"], item["cancel_request_id"]["S"]),
         fingerprint=item["fingerprint"]["S"],
@@ -101,7 +101,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
         attempt=int(item["attempt"]["N"]),
         in_doubt=item["in_doubt"]["BOOL"],
         admitted=item.get("admitted", {"BOOL": False})["BOOL"],
-        before=_decode_before(before["S"]) if before else None,
+        baseline=_decode_baseline(baseline["S"]) if baseline else None,
         outcome=Outcome.model_validate_json(outcome["S"]) if outcome else None,
         proof=item["proof"]["S"] if "proof" in item else None,
         timeline=tuple(event["S"] for event in item["timeline"]["L"]),
@@ -109,22 +109,22 @@ def decode(item: Mapping[str, Any]) -> Entry:
     )
 
 
-def _encode_before(before: Before) -> str:
+def _encode_baseline(baseline: Baseline) -> str:
     """Without what says nothing; ``cancellation_ids`` says something even if it is empty."""
     # Not `asdict`: it copies deeply, and what is in there cannot change.
-    shown = {k: v for k, v in vars(before).items() if v is not None}
-    if not before.suspects:
+    shown = {k: v for k, v in vars(baseline).items() if v is not None}
+    if not baseline.suspects:
         del shown["suspects"]
     return strict_json.dumps(shown)
 
 
-def _decode_before(text: str) -> Before:
-    known = {k: v for k, v in json.loads(text).items() if k in Before.__dataclass_fields__}
+def _decode_baseline(text: str) -> Baseline:
+    known = {k: v for k, v in json.loads(text).items() if k in Baseline.__dataclass_fields__}
     if "cancellable" in known:
         known["cancellable"] = Decimal(known["cancellable"])
     for name in known.keys() & {"cancellation_ids", "suspects"}:
         known[name] = tuple(known[name])
-    return Before(**known)
+    return Baseline(**known)
 
 
 def iso(now: float) -> str:

@@ -36,12 +36,12 @@ class Asking:
         return Case(cancellation, tag_of(kind, cancellation.cancel_request_id), deadline)
 
     def resolve(self, entry: Entry, cancellation: Cancellation[ProviderRequest]) -> Verdict:
-        """What the provider shows of a request that may have been sent. ``entry.before`` must be there.
+        """What the provider shows of a request that may have been sent. ``entry.baseline`` must be there.
 
         Raises:
             LookupFailed, NotSent, ConfigurationError: it gave no usable answer.
         """
-        if entry.before is None:
+        if entry.baseline is None:
             raise ValueError(f"{entry.key} has no yardstick to compare an answer with")
         doubt = Doubt(
             refusal=None,
@@ -50,7 +50,7 @@ class Asking:
             sent_at=entry.begun_at,
         )
         case = self.case(entry.key.cancel_type, cancellation)
-        return self.operations[entry.key.cancel_type].resolve(case, entry.before, doubt)
+        return self.operations[entry.key.cancel_type].resolve(case, entry.baseline, doubt)
 
 
 def recall(entry: Entry) -> Cancellation[Any]:

@@ -113,7 +113,7 @@ class Settlement:
             return self._busy(entry)
         if not entry.in_doubt:
             return _NOTHING_SENT
-        if entry.before is None:
+        if entry.baseline is None:
             return "It was claimed without a yardstick to ask by: settle it by hand"
         return None
 
@@ -179,20 +179,20 @@ class Settlement:
         amount = Decimal(finding.amount) if finding.amount is not None else self._asked(entry)
         if not amount:
             raise SettlementRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
-        before = entry.before.cancellable if entry.before else None
+        baseline = entry.baseline.cancellable if entry.baseline else None
         return MoneyMoved(
             cancelled=amount,
-            cancellable_before=before,
-            cancellable_after=None if before is None else before - amount,
+            cancellable_before=baseline,
+            cancellable_after=None if baseline is None else baseline - amount,
         )
 
     def _asked(self, entry: Entry) -> Decimal:
         """Won that the request asks for; zero where only the provider knows what is left."""
-        if entry.before is None:
+        if entry.baseline is None:
             amount = entry.request.get("amount", entry.request.get("totalCancelAmount", 0))
             return Decimal(str(amount))
         operation = self._asking.operations[entry.key.cancel_type]
-        return operation.amount(recall(entry).request, entry.before)
+        return operation.amount(recall(entry).request, entry.baseline)
 
     def _outcomes(self, entry: Entry) -> OutcomeFactory:
         now = datetime.fromtimestamp(self._clock(), UTC)
@@ -213,8 +213,8 @@ def _as_remembered(effect: Effect) -> Effect:
 def _failure(entry: Entry, finding: Finding) -> Failure:
     money = None
     if _policy(entry).moves_money:
-        before = entry.before.cancellable if entry.before else None
-        money = MoneyMoved(cancelled=Decimal(0), cancellable_before=before)
+        baseline = entry.baseline.cancellable if entry.baseline else None
+        money = MoneyMoved(cancelled=Decimal(0), cancellable_before=baseline)
     return Failure(
         code=finding.code,
         message="an operator found that it was not carried out",
@@ -225,7 +225,7 @@ def _failure(entry: Entry, finding: Finding) -> Failure:
 
 def _refs(entry: Entry) -> ProviderRefs:
     policy = _policy(entry)
-    return entry.before.refs(policy.provider) if entry.before else ProviderRefs(name=policy.provider)
+    return entry.baseline.refs(policy.provider) if entry.baseline else ProviderRefs(name=policy.provider)
 
 
 def _policy(entry: Entry) -> Policy:

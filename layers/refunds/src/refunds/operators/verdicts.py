@@ -117,7 +117,7 @@ class Judge:
         if entry.leased(self._clock()):
             wait = int(entry.lease_until - self._clock()) + 1
             return Judgement(Verdict.UNKNOWN, f"{known}. A worker has it for another {wait} s")
-        if self._asking is None or entry.before is None:
+        if self._asking is None or entry.baseline is None:
             return Judgement(Verdict.UNKNOWN, known)
         try:
             answer = self._asking.resolve(entry, cancellation)

@@ -27,7 +27,7 @@ from refunds.domain.disposition import Disposition, Publish, Reason, Redeliver, 
 from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import (
     Applied,
-    Before,
+    Baseline,
     Case,
     Doubt,
     Effect,
@@ -135,7 +135,7 @@ class Execution(Generic[RequestT]):
                 return self._claim_failed(prepared)
             if (kept_back := self._kept_back(prepared)) is not None:
                 return self._park_unclaimed(kept_back, prepared)
-            entry = self._ledger.claim(self._new_entry(before=prepared, in_doubt=True))
+            entry = self._ledger.claim(self._new_entry(baseline=prepared, in_doubt=True))
         except AlreadyClaimed as taken:
             return self._continue(taken.entry)
         except (LookupFailed, NotSent) as error:
@@ -169,15 +169,15 @@ class Execution(Generic[RequestT]):
             return self._park(entry, kept_back, may_have_been_applied=False)
         return self._send(self._renew(entry, prepared), earlier_doubt=False)
 
-    def _kept_back(self, before: Before) -> LimitExceeded | None:
+    def _kept_back(self, baseline: Baseline) -> LimitExceeded | None:
         """Ask the guard rails, once per request, before it is sent for the first time."""
         try:
-            self._guard.admit(self._operation.amount(self._case.request, before))
+            self._guard.admit(self._operation.amount(self._case.request, baseline))
         except LimitExceeded as error:
             return error
         return None
 
-    def _prepare(self) -> Before | Failure:
+    def _prepare(self) -> Baseline | Failure:
         """Refuse to begin what could not be finished and recorded in the time that is left."""
         if self._case.deadline.remaining() < self._timing.send_budget:
             raise NotSent("too little of the invocation was left to start; nothing was sent")
@@ -188,7 +188,7 @@ class Execution(Generic[RequestT]):
         sent_at = self._timing.clock()
         try:
             self._guard.permit_send()
-            effect = _configured(lambda: self._operation.send(self._case, _yardstick(entry)))
+            effect = _configured(lambda: self._operation.send(self._case, _baseline_of(entry)))
         except NotSent as error:
             return self._leave_open(entry, error) if earlier_doubt else self._nothing_sent(entry, error)
         except (Refused, OutcomeUnknown) as answer:
@@ -223,7 +223,7 @@ class Execution(Generic[RequestT]):
             sent_at=sent_at if sole else entry.begun_at,
         )
         try:
-            verdict = _configured(lambda: self._operation.resolve(self._case, _yardstick(entry), doubt))
+            verdict = _configured(lambda: self._operation.resolve(self._case, _baseline_of(entry), doubt))
         except (LookupFailed, NotSent) as error:
             return self._leave_open(entry, answer or error, sent=answer is not None)
         match verdict:
@@ -231,13 +231,13 @@ class Execution(Generic[RequestT]):
                 return self._succeed(entry, effect, source)
             case Rejected(failure, later) if sole or failure.rules_out_late:
                 return self._not_today(entry, failure) if later else self._fail(entry, failure, source)
-            case Unapplied(before) if self._may_send(answer, sole=sole) and sends_left > 0:
-                renewed = self._renew(entry, before)
+            case Unapplied(baseline) if self._may_send(answer, sole=sole) and sends_left > 0:
+                renewed = self._renew(entry, baseline)
                 return self._send(renewed, earlier_doubt=earlier_doubt, sends_left=sends_left)
             case Unproven(message, hopeless=True):
                 return self._park(entry, OutcomeUnknown(message), may_have_been_applied=True)
-            case Unproven(before=Before() as learnt):
-                entry = self._ledger.learn(entry, before=learnt)
+            case Unproven(baseline=Baseline() as learnt):
+                entry = self._ledger.learn(entry, baseline=learnt)
             case Unapplied() if sole:
                 return self._nothing_sent(
                     entry, NotSent("the payment's balance kept moving; nothing was sent")
@@ -263,7 +263,7 @@ class Execution(Generic[RequestT]):
     def _claim_failed(self, failure: Failure) -> Disposition:
         """What the look already rules out needs one write: it ends as it begins."""
         outcome = self._outcomes.failed(failure, 1)
-        entry = self._new_entry(before=failure.before)
+        entry = self._new_entry(baseline=failure.baseline)
         self._ledger.claim(replace(entry, state=State.FAILED, outcome=outcome, proof=failure.message))
         return Publish(outcome)
 
@@ -296,17 +296,17 @@ class Execution(Generic[RequestT]):
 
     def _park(self, entry: Entry, error: ProviderError, *, may_have_been_applied: bool) -> Disposition:
         trouble = _trouble(error, may_have_been_applied=may_have_been_applied)
-        outcome = self._outcomes.parked(trouble, entry.attempt, entry.before)
+        outcome = self._outcomes.parked(trouble, entry.attempt, entry.baseline)
         self._ledger.record(
             entry, State.PARKED, outcome, in_doubt=may_have_been_applied, proof=trouble.message
         )
         return Publish(outcome, dead_letter=Reason(trouble.code, trouble.message))
 
-    def _park_unclaimed(self, error: ProviderError, before: Before | None = None) -> Disposition:
+    def _park_unclaimed(self, error: ProviderError, baseline: Baseline | None = None) -> Disposition:
         trouble = _trouble(error, may_have_been_applied=False)
-        outcome = self._outcomes.parked(trouble, 1, before)
+        outcome = self._outcomes.parked(trouble, 1, baseline)
         entry = replace(
-            self._new_entry(before=before),
+            self._new_entry(baseline=baseline),
             state=State.PARKED,
             outcome=outcome,
             proof=trouble.message,
@@ -325,12 +325,12 @@ class Execution(Generic[RequestT]):
             not_before=entry.lease_until - self._timing.clock(),
         )
 
-    def _renew(self, entry: Entry, before: Before) -> Entry:
-        return self._ledger.renew(entry, before=before, lease_until=self._lease())
+    def _renew(self, entry: Entry, baseline: Baseline) -> Entry:
+        return self._ledger.renew(entry, baseline=baseline, lease_until=self._lease())
 
-    def _new_entry(self, *, before: Before | None = None, in_doubt: bool = False) -> Entry:
+    def _new_entry(self, *, baseline: Baseline | None = None, in_doubt: bool = False) -> Entry:
         cancellation = self._case.cancellation
-        subject = before.subject if before else self._operation.subject(cancellation.request)
+        subject = baseline.subject if baseline else self._operation.subject(cancellation.request)
         return Entry(
             key=self._key,
             fingerprint=self._fingerprint,
@@ -341,7 +341,7 @@ class Execution(Generic[RequestT]):
             payment_ref=subject,
             owner=self._parts.new_owner(),
             lease_until=self._lease(),
-            before=before,
+            baseline=baseline,
             in_doubt=in_doubt,
             admitted=in_doubt,
         )
@@ -400,7 +400,7 @@ def _unproven(verdict: object) -> OutcomeUnknown:
     return OutcomeUnknown(message)
 
 
-def _yardstick(entry: Entry) -> Before:
-    if entry.before is None:
+def _baseline_of(entry: Entry) -> Baseline:
+    if entry.baseline is None:
         raise LedgerError(f"{entry.key} was claimed without a yardstick: settle it by hand")
-    return entry.before
+    return entry.baseline

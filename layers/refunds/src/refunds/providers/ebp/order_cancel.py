@@ -15,7 +15,7 @@ from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, 
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
-    Before,
+    Baseline,
     Case,
     Doubt,
     Effect,
@@ -54,7 +54,7 @@ class OrderCancel:
         """The order."""
         return request.order_no
 
-    def amount(self, request: OrderCancelRequest, _before: Before) -> Decimal:
+    def amount(self, request: OrderCancelRequest, _before: Baseline) -> Decimal:
         """The request always names it."""
         return request.total_cancel_amount
 
@@ -66,19 +66,19 @@ class OrderCancel:
         """Yes: only a change of the order's status can prove a cancellation."""
         return True
 
-    def prepare(self, case: Case[OrderCancelRequest]) -> Before | Failure:
+    def prepare(self, case: Case[OrderCancelRequest]) -> Baseline | Failure:
         """The order's status, where EBP shows it."""
         order_no = case.request.order_no
         detail = self._detail(case)
         if detail is None:
-            return Before(subject=order_no)
-        before = Before(subject=order_no, cancellable=detail.total_amount, status=detail.payment_status)
+            return Baseline(subject=order_no)
+        baseline = Baseline(subject=order_no, cancellable=detail.total_amount, status=detail.payment_status)
         if detail.payment_status in _CANCELLED:
             message = "EBP shows the order as cancelled already; nothing was sent"
-            return _failure(before, ErrorCode.ALREADY_CANCELLED, message)
-        return before
+            return _failure(baseline, ErrorCode.ALREADY_CANCELLED, message)
+        return baseline
 
-    def send(self, case: Case[OrderCancelRequest], before: Before) -> Effect:  # noqa: ARG002 - EBP compares nothing
+    def send(self, case: Case[OrderCancelRequest], baseline: Baseline) -> Effect:  # noqa: ARG002 - EBP compares nothing
         """Cancel, and check order, items and totals of the answer."""
         request = case.request
         data = self.client.cancel(
@@ -95,25 +95,25 @@ class OrderCancel:
         proof = "the answer repeats order, items and total"
         return _effect(request, proof, data.return_request_id, _tax(data))
 
-    def resolve(self, case: Case[OrderCancelRequest], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[OrderCancelRequest], baseline: Baseline, doubt: Doubt) -> Verdict:
         """Proven for a full cancellation of an order that was not cancelled before."""
         detail = self._detail(case)
         cancelled = detail is not None and detail.payment_status in _CANCELLED
-        if doubt.sole and doubt.refusal is not None and (not cancelled or before.status is None):
-            return _refused(before, doubt.refusal, cancelled=cancelled)
+        if doubt.sole and doubt.refusal is not None and (not cancelled or baseline.status is None):
+            return _refused(baseline, doubt.refusal, cancelled=cancelled)
         if detail is None or not cancelled:
-            return self._unproven(case.request, before)
-        if not _is_full(case.request, before) or not detail.pg_cancel_transaction_id:
-            return self._unproven(case.request, before)
+            return self._unproven(case.request, baseline)
+        if not _is_full(case.request, baseline) or not detail.pg_cancel_transaction_id:
+            return self._unproven(case.request, baseline)
         siblings = doubt.siblings()
-        if doubt.sole or before.status is None or siblings.open_amounts or siblings.others_succeeded:
+        if doubt.sole or baseline.status is None or siblings.open_amounts or siblings.others_succeeded:
             return Unproven(
                 "the order is cancelled, but another cancellation may have done it", hopeless=True
             )
         return Applied(_effect(case.request, "EBP shows the whole order cancelled", None, None))
 
-    def _unproven(self, request: OrderCancelRequest, before: Before) -> Unproven:
-        if _is_full(request, before):
+    def _unproven(self, request: OrderCancelRequest, baseline: Baseline) -> Unproven:
+        if _is_full(request, baseline):
             return Unproven("EBP does not show the order as cancelled; it may still become so")
         return Unproven(
             "EBP cannot be asked whether a part of an order was cancelled: look in its console, "
@@ -132,8 +132,8 @@ class OrderCancel:
         return detail
 
 
-def _is_full(request: OrderCancelRequest, before: Before) -> bool:
-    return before.cancellable is not None and before.cancellable == request.total_cancel_amount
+def _is_full(request: OrderCancelRequest, baseline: Baseline) -> bool:
+    return baseline.cancellable is not None and baseline.cancellable == request.total_cancel_amount
 
 
 def _difference(request: OrderCancelRequest, data: CancelData) -> str | None:
@@ -161,17 +161,17 @@ def _tax(data: CancelData) -> Decimal | None:
     return (product or Decimal(0)) + (delivery or Decimal(0))
 
 
-def _refused(before: Before, refusal: Refused, *, cancelled: bool) -> Verdict:
+def _refused(baseline: Baseline, refusal: Refused, *, cancelled: bool) -> Verdict:
     """Wrong keys are ours to mend: such a message waits instead of failing."""
     if cancelled:
         code, message = ErrorCode.ALREADY_CANCELLED, "refused; EBP shows the order as cancelled already"
     else:
         code, message = refusal.code, "EBP refused the cancellation; the order is unchanged"
-    failure = _failure(before, code, message, refusal)
+    failure = _failure(baseline, code, message, refusal)
     return Rejected(failure, later=code is ErrorCode.PROVIDER_AUTH)
 
 
-def _failure(before: Before, code: ErrorCode, message: str, refusal: Refused | None = None) -> Failure:
+def _failure(baseline: Baseline, code: ErrorCode, message: str, refusal: Refused | None = None) -> Failure:
     return Failure(
         code=code,
         message=message,
@@ -179,7 +179,7 @@ def _failure(before: Before, code: ErrorCode, message: str, refusal: Refused | N
         money=MoneyMoved(cancelled=Decimal(0)),
         provider_code=refusal.provider_code if refusal else None,
         provider_message=refusal.provider_message if refusal else None,
-        before=before,
+        baseline=baseline,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from refunds.domain.operation import Before, Doubt
+from refunds.domain.operation import Baseline, Doubt
 from refunds.domain.tag import is_tagged
 from refunds.providers.portone.models import Cancellation, Payment
 
@@ -48,48 +48,48 @@ class Search:
     sent_reason: str
 
 
-def find_own(payment: Payment, before: Before, search: Search, doubt: Doubt) -> Own | Unclear | None:
+def find_own(payment: Payment, baseline: Baseline, search: Search, doubt: Doubt) -> Own | Unclear | None:
     """Our entry, ``None`` if we have none, or ``Unclear``."""
-    fresh = _unseen(payment, before)
+    fresh = _unseen(payment, baseline)
     tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
     if tagged:
         return _tagged(tagged, search)
     candidates = [entry for entry in fresh if entry.amount == search.amount and not is_tagged(entry.reason)]
     if doubt.sole:
-        return _after_refusal(payment, before, search, doubt, candidates)
-    return _after_silence(payment, before, search, doubt, candidates)
+        return _after_refusal(payment, baseline, search, doubt, candidates)
+    return _after_silence(payment, baseline, search, doubt, candidates)
 
 
-def confirm_own(payment: Payment, before: Before, search: Search) -> Own | None:
+def confirm_own(payment: Payment, baseline: Baseline, search: Search) -> Own | None:
     """Our entry in the answer to our own successful send, if the amounts agree with it."""
-    fresh = [entry for entry in _unseen(payment, before) if entry.amount == search.amount]
+    fresh = [entry for entry in _unseen(payment, baseline) if entry.amount == search.amount]
     tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
-    if tagged and _growth_is_explained(payment, before, search, tagged=True):
+    if tagged and _growth_is_explained(payment, baseline, search, tagged=True):
         return Own(_latest(tagged), "the answer lists a new cancellation with our tag and amount")
     untagged = [entry for entry in fresh if not is_tagged(entry.reason)]
-    if untagged and not tagged and _growth_is_explained(payment, before, search, tagged=False):
+    if untagged and not tagged and _growth_is_explained(payment, baseline, search, tagged=False):
         return Own(_latest(untagged), "the answer lists a new cancellation with our amount")
     return None
 
 
-def _growth_is_explained(payment: Payment, before: Before, search: Search, *, tagged: bool) -> bool:
+def _growth_is_explained(payment: Payment, baseline: Baseline, search: Search, *, tagged: bool) -> bool:
     """The cancelled amount grew by exactly ours, or by ours and others that were faster than the answer."""
-    growth = _moved(payment, before)
-    if before.cancellation_ids is None:
+    growth = _moved(payment, baseline)
+    if baseline.cancellation_ids is None:
         return _adds_up(payment) and (growth == search.amount or (tagged and growth > search.amount))
     if growth <= search.amount:
         return growth == search.amount
-    return growth == sum((entry.amount for entry in _unseen(payment, before)), Decimal(0))
+    return growth == sum((entry.amount for entry in _unseen(payment, baseline)), Decimal(0))
 
 
-def _moved(payment: Payment, before: Before) -> Decimal:
+def _moved(payment: Payment, baseline: Baseline) -> Decimal:
     """By how much the balance is smaller than it was, or than the event says it was."""
-    return (before.cancellable or Decimal(0)) - payment.cancellable
+    return (baseline.cancellable or Decimal(0)) - payment.cancellable
 
 
-def _unseen(payment: Payment, before: Before) -> list[Cancellation]:
+def _unseen(payment: Payment, baseline: Baseline) -> list[Cancellation]:
     """An entry without an id, as in documents of 2023, cannot be recognised: it may be new."""
-    seen = frozenset(before.cancellation_ids or ())
+    seen = frozenset(baseline.cancellation_ids or ())
     return [e for e in payment.cancel_history if e.cancellation_id not in seen]
 
 
@@ -100,13 +100,13 @@ def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
 
 
 def _after_refusal(
-    payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Unclear | None:
     """The only attempt was refused, sometimes falsely: "cancelled already" can be our own doing."""
-    moved = _moved(payment, before)
+    moved = _moved(payment, baseline)
     if moved >= search.amount and not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
-    if before.cancellation_ids is None:
+    if baseline.cancellation_ids is None:
         candidates = [] if moved < search.amount else _unexplained(candidates, search, doubt)
     if not candidates:
         return None
@@ -130,11 +130,11 @@ def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doub
 
 
 def _after_silence(
-    payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
-    moved = _moved(payment, before)
-    if before.cancellation_ids is None and moved < search.amount:
+    moved = _moved(payment, baseline)
+    if baseline.cancellation_ids is None and moved < search.amount:
         candidates = _recent(candidates, doubt)
     if moved == 0 and not candidates:
         return None
@@ -143,7 +143,7 @@ def _after_silence(
     if moved < search.amount:
         message = "the history shows a cancellation that the balance does not show"
         return Unclear(message) if candidates else None
-    return _unclaimed(payment, before, search, doubt, candidates)
+    return _unclaimed(payment, baseline, search, doubt, candidates)
 
 
 def _recent(candidates: Sequence[Cancellation], doubt: Doubt) -> list[Cancellation]:
@@ -158,7 +158,7 @@ def _recent(candidates: Sequence[Cancellation], doubt: Doubt) -> list[Cancellati
 
 
 def _unclaimed(
-    payment: Payment, before: Before, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
 ) -> Own | Unclear | None:
     """Ours, if no other request has it or may have it, and nothing speaks against it."""
     siblings = doubt.siblings()
@@ -166,20 +166,20 @@ def _unclaimed(
     if not candidates:
         return None
     rivals = search.amount in siblings.open_amounts or None in siblings.open_amounts
-    own = _likely(payment, before, search, candidates)
-    refuted = (None, *before.suspects)
+    own = _likely(payment, baseline, search, candidates)
+    refuted = (None, *baseline.suspects)
     if rivals or own is None or own.cancellation_id in refuted or _is_older(own, doubt):
         return Unclear("the history shows a new cancellation of our amount that somebody else may have made")
     return Own(own, "the history holds a new cancellation of our amount that no other request made")
 
 
 def _likely(
-    payment: Payment, before: Before, search: Search, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, candidates: Sequence[Cancellation]
 ) -> Cancellation | None:
     """The one candidate that can be ours by its text; where nobody looked, by the balance it met as well."""
     likely = [entry for entry in candidates if _could_be(entry, search)]
-    if before.cancellation_ids is None:
-        likely = [entry for entry in likely if entry == _entry_at(before.cancellable, payment)]
+    if baseline.cancellation_ids is None:
+        likely = [entry for entry in likely if entry == _entry_at(baseline.cancellable, payment)]
     return likely[0] if len(likely) == 1 else None
 
 

@@ -15,7 +15,7 @@ from refunds.contracts.outbound import ProviderRefs
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
-    Before,
+    Baseline,
     Case,
     Doubt,
     Effect,
@@ -53,7 +53,7 @@ class NumberRevoke:
         """The payment the number belongs to."""
         return request.imp_uid
 
-    def amount(self, _request: NumberRevokeRequest, _before: Before) -> Decimal:
+    def amount(self, _request: NumberRevokeRequest, _before: Baseline) -> Decimal:
         """Nothing was paid yet."""
         return Decimal(0)
 
@@ -65,14 +65,14 @@ class NumberRevoke:
         """No: a repeat is harmless."""
         return False
 
-    def prepare(self, case: Case[NumberRevokeRequest]) -> Before | Failure:
+    def prepare(self, case: Case[NumberRevokeRequest]) -> Baseline | Failure:
         """Nothing to look at."""
-        return Before(subject=case.request.imp_uid)
+        return Baseline(subject=case.request.imp_uid)
 
-    def send(self, case: Case[NumberRevokeRequest], before: Before) -> Effect:
+    def send(self, case: Case[NumberRevokeRequest], baseline: Baseline) -> Effect:
         """Void it, and check that the answer shows our payment neither waiting nor paid."""
-        payment = self.revoke(before.subject, tier=case.request.tier, deadline=case.deadline)
-        if payment.imp_uid != before.subject:
+        payment = self.revoke(baseline.subject, tier=case.request.tier, deadline=case.deadline)
+        if payment.imp_uid != baseline.subject:
             raise ResponseMismatch(
                 "PortOne answered success for another payment id: compare both payments in its console"
             )
@@ -80,19 +80,19 @@ class NumberRevoke:
             raise OutcomeUnknown(f"PortOne answered success, but shows the payment as {payment.status}")
         return _effect(payment, "the answer shows the number voided")
 
-    def resolve(self, case: Case[NumberRevokeRequest], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[NumberRevokeRequest], baseline: Baseline, doubt: Doubt) -> Verdict:
         """Voided, paid, or still waiting to be paid."""
-        payment = self.client.payment(before.subject, tier=case.request.tier, deadline=case.deadline)
+        payment = self.client.payment(baseline.subject, tier=case.request.tier, deadline=case.deadline)
         if payment is None:
             return _unknown_number(case.request, doubt)
-        if payment.imp_uid != before.subject:
+        if payment.imp_uid != baseline.subject:
             return Unproven("PortOne shows another payment than the one asked for")
         if _was_paid(payment):
             return Rejected(_paid(payment))
         if _voided(payment):
             return Applied(_effect(payment, "the payment is neither waiting nor paid"))
         if doubt.refusal is None:
-            return Unapplied(before)
+            return Unapplied(baseline)
         return Rejected(
             self._refused(payment, doubt.refusal), later=means_later(doubt.refusal.provider_message)
         )
@@ -134,7 +134,7 @@ def _voided(payment: Payment) -> bool:
 
 def _unknown_number(request: NumberRevokeRequest, doubt: Doubt) -> Verdict:
     if doubt.refusal is None:
-        return Unapplied(Before(subject=request.imp_uid))
+        return Unapplied(Baseline(subject=request.imp_uid))
     return Rejected(
         Failure(
             code=ErrorCode.NOT_FOUND,

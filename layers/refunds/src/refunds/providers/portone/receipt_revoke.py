@@ -11,7 +11,7 @@ from refunds.contracts.receipt_revoke import ReceiptRevocation, ReceiptRevokeReq
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
-    Before,
+    Baseline,
     Case,
     Doubt,
     Effect,
@@ -50,7 +50,7 @@ class ReceiptRevoke:
         """The order number the receipt was issued under."""
         return request.merchant_uid
 
-    def amount(self, _request: ReceiptRevokeRequest, _before: Before) -> Decimal:
+    def amount(self, _request: ReceiptRevokeRequest, _before: Baseline) -> Decimal:
         """A receipt is no money."""
         return Decimal(0)
 
@@ -62,16 +62,16 @@ class ReceiptRevoke:
         """No: a repeat is harmless."""
         return False
 
-    def prepare(self, case: Case[ReceiptRevokeRequest]) -> Before | Failure:
+    def prepare(self, case: Case[ReceiptRevokeRequest]) -> Baseline | Failure:
         """Nothing to look at."""
         uid = case.request.merchant_uid
-        return Before(subject=uid, merchant_uid=uid)
+        return Baseline(subject=uid, merchant_uid=uid)
 
-    def send(self, case: Case[ReceiptRevokeRequest], before: Before) -> Effect:
+    def send(self, case: Case[ReceiptRevokeRequest], baseline: Baseline) -> Effect:
         """Revoke it; an answer that does not say so itself is checked by asking."""
         request = case.request
-        receipt = self.client.revoke_receipt(before.subject, tier=request.tier, deadline=case.deadline)
-        if receipt.merchant_uid != before.subject:
+        receipt = self.client.revoke_receipt(baseline.subject, tier=request.tier, deadline=case.deadline)
+        if receipt.merchant_uid != baseline.subject:
             raise ResponseMismatch(
                 "PortOne answered success for another receipt: compare both receipts in its console"
             )
@@ -79,39 +79,39 @@ class ReceiptRevoke:
             raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
         return _effect(receipt, "the answer shows when the receipt was revoked")
 
-    def resolve(self, case: Case[ReceiptRevokeRequest], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[ReceiptRevokeRequest], baseline: Baseline, doubt: Doubt) -> Verdict:
         """Revoked or not."""
-        receipt = self.client.receipt(before.subject, tier=case.request.tier, deadline=case.deadline)
+        receipt = self.client.receipt(baseline.subject, tier=case.request.tier, deadline=case.deadline)
         if receipt is None:
-            return _no_receipt(before, doubt)
-        if receipt.merchant_uid != before.subject:
+            return _no_receipt(baseline, doubt)
+        if receipt.merchant_uid != baseline.subject:
             return Unproven("PortOne shows another receipt than the one asked for")
         if receipt.cancelled_at:
             return Applied(_effect(receipt, "the receipt shows when it was revoked"))
         if doubt.refusal is None:
-            return Unapplied(before)
+            return Unapplied(baseline)
         code = doubt.refusal.code
         unsupported = code is ErrorCode.UNSUPPORTED_BY_PG  # so is every other attempt
         message = "refused; the receipt is still valid"
-        failure = _failure(before, doubt.refusal, code, message, rules_out_late=unsupported)
+        failure = _failure(baseline, doubt.refusal, code, message, rules_out_late=unsupported)
         return Rejected(failure, later=means_later(doubt.refusal.provider_message))
 
 
-def _no_receipt(before: Before, doubt: Doubt) -> Verdict:
+def _no_receipt(baseline: Baseline, doubt: Doubt) -> Verdict:
     if doubt.refusal is None:
-        return Unapplied(before)
+        return Unapplied(baseline)
     message = "PortOne knows no receipt issued under this merchant_uid"
     never_was = doubt.refusal.status == _NOT_FOUND
-    return Rejected(_failure(before, doubt.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was))
+    return Rejected(_failure(baseline, doubt.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was))
 
 
 def _failure(
-    before: Before, refusal: Refused, code: ErrorCode, message: str, *, rules_out_late: bool = False
+    baseline: Baseline, refusal: Refused, code: ErrorCode, message: str, *, rules_out_late: bool = False
 ) -> Failure:
     return Failure(
         code=code,
         message=message,
-        provider=ProviderRefs(name="portone", merchant_uid=before.subject),
+        provider=ProviderRefs(name="portone", merchant_uid=baseline.subject),
         provider_code=refusal.provider_code,
         provider_message=refusal.provider_message,
         rules_out_late=rules_out_late,
