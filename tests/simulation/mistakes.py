@@ -15,7 +15,7 @@ from refunds.domain.operation import (
     Applied,
     Baseline,
     Case,
-    Doubt,
+    ResolveContext,
     Effect,
     Failure,
     Operation,
@@ -140,9 +140,9 @@ class _Around:
         """As the operation does."""
         return self.operation.send(case, baseline)
 
-    def resolve(self, case: Case[Any], baseline: Baseline, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
         """As the operation does."""
-        return self.operation.resolve(case, baseline, doubt)
+        return self.operation.resolve(case, baseline, context)
 
     def believed(self, case: Case[Any], baseline: Baseline) -> Effect:
         """A success nobody has verified."""
@@ -179,9 +179,9 @@ class TrustsRefusals(_Around):
     """Takes a refusal for "not carried out" without asking."""
 
     @override
-    def resolve(self, case: Case[Any], baseline: Baseline, doubt: Doubt) -> Verdict:
-        if doubt.refusal is None or not doubt.sole:
-            return super().resolve(case, baseline, doubt)
+    def resolve(self, case: Case[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
+        if context.refusal is None or not context.sole:
+            return super().resolve(case, baseline, context)
         return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="portone")))
 
 
@@ -189,8 +189,8 @@ class RefundsPaidNumbers(_Around):
     """Helpfully refunds a number that was paid before it could be voided."""
 
     @override
-    def resolve(self, case: Case[Any], baseline: Baseline, doubt: Doubt) -> Verdict:
-        verdict = super().resolve(case, baseline, doubt)
+    def resolve(self, case: Case[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
+        verdict = super().resolve(case, baseline, context)
         if isinstance(verdict, Rejected) and verdict.failure.code is ErrorCode.ALREADY_PAID:
             assert isinstance(self.operation, NumberRevoke)
             body = {

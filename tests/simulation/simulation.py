@@ -403,8 +403,8 @@ class Simulation:
         self.observer.moved(movement, owner)
 
     def _wrote(self, old: Item | None, new: Item) -> None:
-        doubt = ", in doubt" if new["in_doubt"]["BOOL"] else ""
-        self.gate.note(f"  {new['pk']['S']} {new['state']['S']} attempt {new['attempt']['N']}{doubt}")
+        context = ", in doubt" if new["in_doubt"]["BOOL"] else ""
+        self.gate.note(f"  {new['pk']['S']} {new['state']['S']} attempt {new['attempt']['N']}{context}")
         self.observer.wrote(old, new)
 
     def _published(self, event: Event) -> None:

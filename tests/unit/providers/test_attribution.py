@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from refunds.domain.operation import Baseline, Doubt, Siblings
+from refunds.domain.operation import Baseline, ResolveContext, Siblings
 from refunds.errors import Refused
 from refunds.providers.portone.attribution import Own, Search, Unclear, confirm_own, find_own
 from refunds.providers.portone.models import Payment
@@ -40,14 +40,14 @@ def payment(*history: dict[str, Any], paid: int = PAID, cancelled: int | None = 
     )
 
 
-def after_silence(held: tuple[str, ...] = (), open_amounts: tuple[int | None, ...] = ()) -> Doubt:
+def after_silence(held: tuple[str, ...] = (), open_amounts: tuple[int | None, ...] = ()) -> ResolveContext:
     """Our attempt got no answer."""
-    return Doubt(None, sole=False, siblings=lambda: siblings(held, open_amounts))
+    return ResolveContext(None, sole=False, siblings=lambda: siblings(held, open_amounts))
 
 
-def after_refusal(held: tuple[str, ...] = ()) -> Doubt:
+def after_refusal(held: tuple[str, ...] = ()) -> ResolveContext:
     """Our only attempt was refused."""
-    return Doubt(Refused("refused"), sole=True, siblings=lambda: siblings(held, ()))
+    return ResolveContext(Refused("refused"), sole=True, siblings=lambda: siblings(held, ()))
 
 
 def siblings(held: tuple[str, ...], open_amounts: tuple[int | None, ...]) -> Siblings:

@@ -4,7 +4,7 @@ import pytest
 
 from refunds.contracts.inbound import Cancellation
 from refunds.contracts.number_revoke import NumberRevokeRequest
-from refunds.domain.operation import Baseline, Case, Doubt, Rejected, Siblings
+from refunds.domain.operation import Baseline, Case, ResolveContext, Rejected, Siblings
 from refunds.errors import ErrorCode, OutcomeUnknown
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.number_revoke import vbank_revoke
@@ -35,7 +35,7 @@ CASE = Case(
     plenty(),
 )
 BEFORE = Baseline(subject="imp_1")
-DOUBT = Doubt(None, sole=False, siblings=lambda: Siblings(frozenset(), frozenset()))
+DOUBT = ResolveContext(None, sole=False, siblings=lambda: Siblings(frozenset(), frozenset()))
 
 
 @pytest.mark.parametrize("status", ["paid", "cancelled"])

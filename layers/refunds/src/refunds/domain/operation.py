@@ -105,7 +105,7 @@ class Siblings:
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ResolveContext:
     """What is known when the provider is asked what is true.
 
     ``refusal`` is the answer to the latest send, if it was a refusal. ``sole`` says that no other attempt
@@ -197,7 +197,7 @@ class Operation(Protocol[RequestT]):
         """
         ...
 
-    def resolve(self, case: Case[RequestT], baseline: Baseline, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[RequestT], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Ask what is true now and compare it with ``baseline``.
 
         Raises:

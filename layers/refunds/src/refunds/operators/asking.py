@@ -12,7 +12,7 @@ from refunds.contracts.inbound import Cancellation, ProviderRequest, parse_cance
 from refunds.contracts.outbound import SCHEMA_VERSION
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry
-from refunds.domain.operation import Case, Doubt, Operation, Verdict
+from refunds.domain.operation import Case, ResolveContext, Operation, Verdict
 from refunds.domain.tag import tag_of
 from refunds.ledger.claims import Ledger
 
@@ -43,14 +43,14 @@ class Asking:
         """
         if entry.baseline is None:
             raise ValueError(f"{entry.key} has no yardstick to compare an answer with")
-        doubt = Doubt(
+        context = ResolveContext(
             refusal=None,
             sole=False,
             siblings=lambda: self.ledger.siblings(entry),
             sent_at=entry.begun_at,
         )
         case = self.case(entry.key.cancel_type, cancellation)
-        return self.operations[entry.key.cancel_type].resolve(case, entry.baseline, doubt)
+        return self.operations[entry.key.cancel_type].resolve(case, entry.baseline, context)
 
 
 def recall(entry: Entry) -> Cancellation[Any]:

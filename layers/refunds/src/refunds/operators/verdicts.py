@@ -18,7 +18,7 @@ from refunds.domain.entry import Entry, Key
 from refunds.domain.operation import (
     Applied,
     Case,
-    Doubt,
+    ResolveContext,
     Failure,
     Operation,
     Rejected,
@@ -138,7 +138,7 @@ def _obstacle(policy: Policy, operation: Operation[Any], case: Case[Any]) -> str
         return _would_fail(prepared)
     if operation.looks_first(case.request):
         return None
-    match operation.resolve(case, prepared, Doubt(None, sole=True, siblings=_no_siblings)):
+    match operation.resolve(case, prepared, ResolveContext(None, sole=True, siblings=_no_siblings)):
         case Rejected(failure):
             return _would_fail(failure)
         case Applied() if policy.moves_money:

@@ -29,7 +29,7 @@ from refunds.domain.operation import (
     Applied,
     Baseline,
     Case,
-    Doubt,
+    ResolveContext,
     Effect,
     Failure,
     Operation,
@@ -216,14 +216,14 @@ class Execution(Generic[RequestT]):
         refusal = answer if isinstance(answer, Refused) else None
         sole = refusal is not None and not earlier_doubt
         source = Source.ANSWER if sole else Source.QUESTION
-        doubt = Doubt(
+        context = ResolveContext(
             refusal,
             sole=sole,
             siblings=lambda: self._ledger.siblings(entry),
             sent_at=sent_at if sole else entry.begun_at,
         )
         try:
-            verdict = _configured(lambda: self._operation.resolve(self._case, _baseline_of(entry), doubt))
+            verdict = _configured(lambda: self._operation.resolve(self._case, _baseline_of(entry), context))
         except (LookupFailed, NotSent) as error:
             return self._leave_open(entry, answer or error, sent=answer is not None)
         match verdict:

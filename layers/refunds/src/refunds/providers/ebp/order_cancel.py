@@ -17,7 +17,7 @@ from refunds.domain.operation import (
     Applied,
     Baseline,
     Case,
-    Doubt,
+    ResolveContext,
     Effect,
     Failure,
     Rejected,
@@ -95,18 +95,18 @@ class OrderCancel:
         proof = "the answer repeats order, items and total"
         return _effect(request, proof, data.return_request_id, _tax(data))
 
-    def resolve(self, case: Case[OrderCancelRequest], baseline: Baseline, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[OrderCancelRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Proven for a full cancellation of an order that was not cancelled before."""
         detail = self._detail(case)
         cancelled = detail is not None and detail.payment_status in _CANCELLED
-        if doubt.sole and doubt.refusal is not None and (not cancelled or baseline.status is None):
-            return _refused(baseline, doubt.refusal, cancelled=cancelled)
+        if context.sole and context.refusal is not None and (not cancelled or baseline.status is None):
+            return _refused(baseline, context.refusal, cancelled=cancelled)
         if detail is None or not cancelled:
             return self._unproven(case.request, baseline)
         if not _is_full(case.request, baseline) or not detail.pg_cancel_transaction_id:
             return self._unproven(case.request, baseline)
-        siblings = doubt.siblings()
-        if doubt.sole or baseline.status is None or siblings.open_amounts or siblings.others_succeeded:
+        siblings = context.siblings()
+        if context.sole or baseline.status is None or siblings.open_amounts or siblings.others_succeeded:
             return Unproven(
                 "the order is cancelled, but another cancellation may have done it", hopeless=True
             )

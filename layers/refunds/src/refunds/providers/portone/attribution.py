@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from refunds.domain.operation import Baseline, Doubt
+from refunds.domain.operation import Baseline, ResolveContext
 from refunds.domain.tag import is_tagged
 from refunds.providers.portone.models import Cancellation, Payment
 
@@ -48,16 +48,16 @@ class Search:
     sent_reason: str
 
 
-def find_own(payment: Payment, baseline: Baseline, search: Search, doubt: Doubt) -> Own | Unclear | None:
+def find_own(payment: Payment, baseline: Baseline, search: Search, context: ResolveContext) -> Own | Unclear | None:
     """Our entry, ``None`` if we have none, or ``Unclear``."""
     fresh = _unseen(payment, baseline)
     tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
     if tagged:
         return _tagged(tagged, search)
     candidates = [entry for entry in fresh if entry.amount == search.amount and not is_tagged(entry.reason)]
-    if doubt.sole:
-        return _after_refusal(payment, baseline, search, doubt, candidates)
-    return _after_silence(payment, baseline, search, doubt, candidates)
+    if context.sole:
+        return _after_refusal(payment, baseline, search, context, candidates)
+    return _after_silence(payment, baseline, search, context, candidates)
 
 
 def confirm_own(payment: Payment, baseline: Baseline, search: Search) -> Own | None:
@@ -100,17 +100,17 @@ def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
 
 
 def _after_refusal(
-    payment: Payment, baseline: Baseline, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[Cancellation]
 ) -> Unclear | None:
     """The only attempt was refused, sometimes falsely: "cancelled already" can be our own doing."""
     moved = _moved(payment, baseline)
     if moved >= search.amount and not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
     if baseline.cancellation_ids is None:
-        candidates = [] if moved < search.amount else _unexplained(candidates, search, doubt)
+        candidates = [] if moved < search.amount else _unexplained(candidates, search, context)
     if not candidates:
         return None
-    held = doubt.siblings().cancellation_ids
+    held = context.siblings().cancellation_ids
     suspects = [entry.cancellation_id for entry in candidates if entry.cancellation_id not in held]
     if not suspects:
         return None
@@ -120,22 +120,22 @@ def _after_refusal(
     )
 
 
-def _unexplained(candidates: Sequence[Cancellation], search: Search, doubt: Doubt) -> list[Cancellation]:
+def _unexplained(candidates: Sequence[Cancellation], search: Search, context: ResolveContext) -> list[Cancellation]:
     """Where nobody looked, an entry in somebody else's words, or older than our send, is why we were refused.
 
     Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
     is seconds old and of our amount, at a PG that puts its own text as the reason, would be refunded twice.
     """
-    return [e for e in candidates if _could_be(e, search) and not _is_older(e, doubt)]
+    return [e for e in candidates if _could_be(e, search) and not _is_older(e, context)]
 
 
 def _after_silence(
-    payment: Payment, baseline: Baseline, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[Cancellation]
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
     moved = _moved(payment, baseline)
     if baseline.cancellation_ids is None and moved < search.amount:
-        candidates = _recent(candidates, doubt)
+        candidates = _recent(candidates, context)
     if moved == 0 and not candidates:
         return None
     if not _adds_up(payment):
@@ -143,32 +143,32 @@ def _after_silence(
     if moved < search.amount:
         message = "the history shows a cancellation that the balance does not show"
         return Unclear(message) if candidates else None
-    return _unclaimed(payment, baseline, search, doubt, candidates)
+    return _unclaimed(payment, baseline, search, context, candidates)
 
 
-def _recent(candidates: Sequence[Cancellation], doubt: Doubt) -> list[Cancellation]:
+def _recent(candidates: Sequence[Cancellation], context: ResolveContext) -> list[Cancellation]:
     """Those that could have been made since our claim, by nobody we know of.
 
     Where nobody looked first, a balance shown too high is not recognised by itself; what tells our own entry
     from one that the order service knew of, when it read its checksum, is the time.
     """
-    recent = [entry for entry in candidates if not _is_older(entry, doubt)]
-    held = doubt.siblings().cancellation_ids if recent else frozenset()
+    recent = [entry for entry in candidates if not _is_older(entry, context)]
+    held = context.siblings().cancellation_ids if recent else frozenset()
     return [entry for entry in recent if entry.cancellation_id not in held]
 
 
 def _unclaimed(
-    payment: Payment, baseline: Baseline, search: Search, doubt: Doubt, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[Cancellation]
 ) -> Own | Unclear | None:
     """Ours, if no other request has it or may have it, and nothing speaks against it."""
-    siblings = doubt.siblings()
+    siblings = context.siblings()
     candidates = [e for e in candidates if e.cancellation_id not in siblings.cancellation_ids]
     if not candidates:
         return None
     rivals = search.amount in siblings.open_amounts or None in siblings.open_amounts
     own = _likely(payment, baseline, search, candidates)
     refuted = (None, *baseline.suspects)
-    if rivals or own is None or own.cancellation_id in refuted or _is_older(own, doubt):
+    if rivals or own is None or own.cancellation_id in refuted or _is_older(own, context):
         return Unclear("the history shows a new cancellation of our amount that somebody else may have made")
     return Own(own, "the history holds a new cancellation of our amount that no other request made")
 
@@ -193,9 +193,9 @@ def _entry_at(balance: Decimal | None, payment: Payment) -> Cancellation | None:
     return None
 
 
-def _is_older(entry: Cancellation, doubt: Doubt) -> bool:
+def _is_older(entry: Cancellation, context: ResolveContext) -> bool:
     """Older than any attempt of ours. Two clocks are compared: this never leads to sending again."""
-    return entry.cancelled_at is not None and entry.cancelled_at < doubt.sent_at - _CLOCKS_DIFFER
+    return entry.cancelled_at is not None and entry.cancelled_at < context.sent_at - _CLOCKS_DIFFER
 
 
 def _could_be(entry: Cancellation, search: Search) -> bool:

@@ -17,7 +17,7 @@ from refunds.domain.operation import (
     Applied,
     Baseline,
     Case,
-    Doubt,
+    ResolveContext,
     Effect,
     Failure,
     Rejected,
@@ -80,21 +80,21 @@ class NumberRevoke:
             raise OutcomeUnknown(f"PortOne answered success, but shows the payment as {payment.status}")
         return _effect(payment, "the answer shows the number voided")
 
-    def resolve(self, case: Case[NumberRevokeRequest], baseline: Baseline, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[NumberRevokeRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Voided, paid, or still waiting to be paid."""
         payment = self.client.payment(baseline.subject, tier=case.request.tier, deadline=case.deadline)
         if payment is None:
-            return _unknown_number(case.request, doubt)
+            return _unknown_number(case.request, context)
         if payment.imp_uid != baseline.subject:
             return Unproven("PortOne shows another payment than the one asked for")
         if _was_paid(payment):
             return Rejected(_paid(payment))
         if _voided(payment):
             return Applied(_effect(payment, "the payment is neither waiting nor paid"))
-        if doubt.refusal is None:
+        if context.refusal is None:
             return Unapplied(baseline)
         return Rejected(
-            self._refused(payment, doubt.refusal), later=means_later(doubt.refusal.provider_message)
+            self._refused(payment, context.refusal), later=means_later(context.refusal.provider_message)
         )
 
     def _refused(self, payment: Payment, refusal: Refused) -> Failure:
@@ -132,17 +132,17 @@ def _voided(payment: Payment) -> bool:
     return payment.status not in ("ready", "paid")
 
 
-def _unknown_number(request: NumberRevokeRequest, doubt: Doubt) -> Verdict:
-    if doubt.refusal is None:
+def _unknown_number(request: NumberRevokeRequest, context: ResolveContext) -> Verdict:
+    if context.refusal is None:
         return Unapplied(Baseline(subject=request.imp_uid))
     return Rejected(
         Failure(
             code=ErrorCode.NOT_FOUND,
             message="PortOne refused, and knows no such payment",
             provider=ProviderRefs(name="portone", imp_uid=request.imp_uid),
-            provider_code=doubt.refusal.provider_code,
-            provider_message=doubt.refusal.provider_message,
-            rules_out_late=doubt.refusal.status == _NOT_FOUND,
+            provider_code=context.refusal.provider_code,
+            provider_message=context.refusal.provider_message,
+            rules_out_late=context.refusal.status == _NOT_FOUND,
         )
     )
 

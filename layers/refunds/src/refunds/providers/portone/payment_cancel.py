@@ -17,7 +17,7 @@ from refunds.domain.operation import (
     Applied,
     Baseline,
     Case,
-    Doubt,
+    ResolveContext,
     Effect,
     Failure,
     Rejected,
@@ -103,21 +103,21 @@ class PaymentCancel:
             )
         return _effect(case.request, payment, own, baseline)
 
-    def resolve(self, case: Case[PaymentCancelRequest], baseline: Baseline, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[PaymentCancelRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Find our cancellation in the payment's history, or show that it cannot be there."""
         payment = self.client.payment(baseline.subject, tier=case.request.tier, deadline=case.deadline)
         contradiction = _contradiction(payment, baseline)
         if contradiction:
             return Unproven(contradiction)
         if payment is None:
-            return _unknown_payment(case.request, doubt)
-        match find_own(payment, baseline, _search(case, baseline), doubt):
+            return _unknown_payment(case.request, context)
+        match find_own(payment, baseline, _search(case, baseline), context):
             case Own() as own:
                 return Applied(_effect(case.request, payment, own, baseline))
             case Unclear(message, suspects):
                 learnt = replace(baseline, suspects=suspects) if suspects else None
                 return Unproven(message, baseline=learnt)
-        return _not_ours(case.request, payment, baseline, doubt)
+        return _not_ours(case.request, payment, baseline, context)
 
     def _find(self, case: Case[PaymentCancelRequest]) -> Payment | None:
         request = case.request
@@ -202,14 +202,14 @@ def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:
     return None
 
 
-def _unknown_payment(request: PaymentCancelRequest, doubt: Doubt) -> Verdict:
-    if doubt.refusal is None or not doubt.sole:
+def _unknown_payment(request: PaymentCancelRequest, context: ResolveContext) -> Verdict:
+    if context.refusal is None or not context.sole:
         return Unproven("PortOne does not know the payment, and an attempt of ours is unaccounted for")
     failure = _not_found(request, "PortOne refused, and knows no such payment")
-    return Rejected(_quoting(failure, doubt.refusal))
+    return Rejected(_quoting(failure, context.refusal))
 
 
-def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baseline, doubt: Doubt) -> Verdict:
+def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baseline, context: ResolveContext) -> Verdict:
     """Nothing of ours is in the history.
 
     An attempt under way carries a checksum that may still match: not once the balance is below it, but
@@ -220,15 +220,15 @@ def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baselin
     if obstacle is not None:
         below = baseline.cancellable is not None and payment.cancellable < baseline.cancellable
         checked = replace(obstacle, rules_out_late=below)
-        return Rejected(_quoting(checked, doubt.refusal) if doubt.refusal else checked)
-    if doubt.refusal is None or moved:
+        return Rejected(_quoting(checked, context.refusal) if context.refusal else checked)
+    if context.refusal is None or moved:
         return Unapplied(_seen(payment))
     failure = _failure(
         payment,
         ErrorCode.PROVIDER_REFUSED,
         "refused by the payment gateway; the payment is unchanged",
     )
-    return Rejected(_quoting(failure, doubt.refusal), later=means_later(doubt.refusal.provider_message))
+    return Rejected(_quoting(failure, context.refusal), later=means_later(context.refusal.provider_message))
 
 
 def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None:

@@ -13,7 +13,7 @@ from refunds.domain.operation import (
     Applied,
     Baseline,
     Case,
-    Doubt,
+    ResolveContext,
     Effect,
     Failure,
     Rejected,
@@ -79,30 +79,30 @@ class ReceiptRevoke:
             raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
         return _effect(receipt, "the answer shows when the receipt was revoked")
 
-    def resolve(self, case: Case[ReceiptRevokeRequest], baseline: Baseline, doubt: Doubt) -> Verdict:
+    def resolve(self, case: Case[ReceiptRevokeRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Revoked or not."""
         receipt = self.client.receipt(baseline.subject, tier=case.request.tier, deadline=case.deadline)
         if receipt is None:
-            return _no_receipt(baseline, doubt)
+            return _no_receipt(baseline, context)
         if receipt.merchant_uid != baseline.subject:
             return Unproven("PortOne shows another receipt than the one asked for")
         if receipt.cancelled_at:
             return Applied(_effect(receipt, "the receipt shows when it was revoked"))
-        if doubt.refusal is None:
+        if context.refusal is None:
             return Unapplied(baseline)
-        code = doubt.refusal.code
+        code = context.refusal.code
         unsupported = code is ErrorCode.UNSUPPORTED_BY_PG  # so is every other attempt
         message = "refused; the receipt is still valid"
-        failure = _failure(baseline, doubt.refusal, code, message, rules_out_late=unsupported)
-        return Rejected(failure, later=means_later(doubt.refusal.provider_message))
+        failure = _failure(baseline, context.refusal, code, message, rules_out_late=unsupported)
+        return Rejected(failure, later=means_later(context.refusal.provider_message))
 
 
-def _no_receipt(baseline: Baseline, doubt: Doubt) -> Verdict:
-    if doubt.refusal is None:
+def _no_receipt(baseline: Baseline, context: ResolveContext) -> Verdict:
+    if context.refusal is None:
         return Unapplied(baseline)
     message = "PortOne knows no receipt issued under this merchant_uid"
-    never_was = doubt.refusal.status == _NOT_FOUND
-    return Rejected(_failure(baseline, doubt.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was))
+    never_was = context.refusal.status == _NOT_FOUND
+    return Rejected(_failure(baseline, context.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was))
 
 
 def _failure(
