@@ -14,7 +14,7 @@ from refunds.domain.entry import Entry, State
 from refunds.domain.operation import (
     Applied,
     Baseline,
-    Case,
+    Attempt,
     ResolveContext,
     Effect,
     Failure,
@@ -132,21 +132,21 @@ class _Around:
         """As the operation says."""
         return self.operation.looks_first(request)
 
-    def prepare(self, case: Case[Any]) -> Baseline | Failure:
+    def prepare(self, attempt: Attempt[Any]) -> Baseline | Failure:
         """As the operation does."""
-        return self.operation.prepare(case)
+        return self.operation.prepare(attempt)
 
-    def send(self, case: Case[Any], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         """As the operation does."""
-        return self.operation.send(case, baseline)
+        return self.operation.send(attempt, baseline)
 
-    def resolve(self, case: Case[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
         """As the operation does."""
-        return self.operation.resolve(case, baseline, context)
+        return self.operation.resolve(attempt, baseline, context)
 
-    def believed(self, case: Case[Any], baseline: Baseline) -> Effect:
+    def believed(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         """A success nobody has verified."""
-        amount = self.amount(case.request, baseline)
+        amount = self.amount(attempt.request, baseline)
         provider = ProviderRefs(name="portone", imp_uid=baseline.subject, cancellation_id="believed")
         return Effect(provider=provider, proof="believed", money=MoneyMoved(cancelled=amount))
 
@@ -155,23 +155,23 @@ class TrustsCodeZero(_Around):
     """Takes HTTP 200 with ``code: 0`` for the proof."""
 
     @override
-    def send(self, case: Case[Any], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         try:
-            return super().send(case, baseline)
+            return super().send(attempt, baseline)
         except ResponseMismatch:
-            return self.believed(case, baseline)
+            return self.believed(attempt, baseline)
 
 
 class TrustsTexts(_Around):
     """Takes "cancelled already" for "our earlier attempt has worked"."""
 
     @override
-    def send(self, case: Case[Any], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         try:
-            return super().send(case, baseline)
+            return super().send(attempt, baseline)
         except Refused as refusal:
             if "취소된" in (refusal.provider_message or ""):
-                return self.believed(case, baseline)
+                return self.believed(attempt, baseline)
             raise
 
 
@@ -179,9 +179,9 @@ class TrustsRefusals(_Around):
     """Takes a refusal for "not carried out" without asking."""
 
     @override
-    def resolve(self, case: Case[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
         if context.refusal is None or not context.sole:
-            return super().resolve(case, baseline, context)
+            return super().resolve(attempt, baseline, context)
         return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="portone")))
 
 
@@ -189,8 +189,8 @@ class RefundsPaidNumbers(_Around):
     """Helpfully refunds a number that was paid before it could be voided."""
 
     @override
-    def resolve(self, case: Case[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
-        verdict = super().resolve(case, baseline, context)
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
+        verdict = super().resolve(attempt, baseline, context)
         if isinstance(verdict, Rejected) and verdict.failure.code is ErrorCode.ALREADY_PAID:
             assert isinstance(self.operation, NumberRevoke)
             body = {
@@ -199,7 +199,7 @@ class RefundsPaidNumbers(_Around):
                 "refund_bank": "04",
                 "refund_account": "1",
             }
-            self.operation.client.cancel(body, tier=None, deadline=case.deadline)
+            self.operation.client.cancel(body, tier=None, deadline=attempt.deadline)
             return Applied(Effect(provider=verdict.failure.provider, proof="refunded instead"))
         return verdict
 

@@ -53,7 +53,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Case(Generic[RequestT]):
+class Attempt(Generic[RequestT]):
     """One cancellation, the tag that marks it in the provider's history, and the time left for it."""
 
     cancellation: Cancellation[RequestT]
@@ -158,7 +158,7 @@ Verdict = Applied | Rejected | Unapplied | Unproven
 
 
 class Operation(Protocol[RequestT]):
-    """One provider operation. ``Case.deadline`` bounds every call."""
+    """One provider operation. ``Attempt.deadline`` bounds every call."""
 
     def subject(self, request: RequestT) -> str | None:
         """The payment, receipt or order meant, where the request names it unmistakably."""
@@ -180,7 +180,7 @@ class Operation(Protocol[RequestT]):
         """Whether ``prepare`` asks the provider."""
         ...
 
-    def prepare(self, case: Case[RequestT]) -> Baseline | Failure:
+    def prepare(self, attempt: Attempt[RequestT]) -> Baseline | Failure:
         """Look, where the policy asks for it, and decide whether it may be sent at all.
 
         Raises:
@@ -189,7 +189,7 @@ class Operation(Protocol[RequestT]):
         """
         ...
 
-    def send(self, case: Case[RequestT], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[RequestT], baseline: Baseline) -> Effect:
         """Send once and verify the answer.
 
         Raises:
@@ -197,7 +197,7 @@ class Operation(Protocol[RequestT]):
         """
         ...
 
-    def resolve(self, case: Case[RequestT], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[RequestT], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Ask what is true now and compare it with ``baseline``.
 
         Raises:

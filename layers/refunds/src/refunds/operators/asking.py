@@ -12,7 +12,7 @@ from refunds.contracts.inbound import Cancellation, ProviderRequest, parse_cance
 from refunds.contracts.outbound import SCHEMA_VERSION
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry
-from refunds.domain.operation import Case, ResolveContext, Operation, Verdict
+from refunds.domain.operation import Attempt, ResolveContext, Operation, Verdict
 from refunds.domain.tag import tag_of
 from refunds.ledger.claims import Ledger
 
@@ -30,10 +30,10 @@ class Asking:
     ledger: Ledger
     patience: float
 
-    def case(self, kind: str, cancellation: Cancellation[ProviderRequest]) -> Case[Any]:
+    def attempt(self, kind: str, cancellation: Cancellation[ProviderRequest]) -> Attempt[Any]:
         """A case that may be asked about for as long as ``patience``."""
         deadline = Deadline(time.monotonic() + self.patience, time.monotonic)
-        return Case(cancellation, tag_of(kind, cancellation.cancel_request_id), deadline)
+        return Attempt(cancellation, tag_of(kind, cancellation.cancel_request_id), deadline)
 
     def resolve(self, entry: Entry, cancellation: Cancellation[ProviderRequest]) -> Verdict:
         """What the provider shows of a request that may have been sent. ``entry.baseline`` must be there.
@@ -49,8 +49,8 @@ class Asking:
             siblings=lambda: self.ledger.siblings(entry),
             sent_at=entry.begun_at,
         )
-        case = self.case(entry.key.cancel_type, cancellation)
-        return self.operations[entry.key.cancel_type].resolve(case, entry.baseline, context)
+        attempt = self.attempt(entry.key.cancel_type, cancellation)
+        return self.operations[entry.key.cancel_type].resolve(attempt, entry.baseline, context)
 
 
 def recall(entry: Entry) -> Cancellation[Any]:

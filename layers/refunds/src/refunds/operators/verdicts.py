@@ -17,7 +17,7 @@ from refunds.contracts.inbound import Cancellation
 from refunds.domain.entry import Entry, Key
 from refunds.domain.operation import (
     Applied,
-    Case,
+    Attempt,
     ResolveContext,
     Failure,
     Operation,
@@ -101,9 +101,9 @@ class Judge:
         """Nothing was sent. What the provider shows decides whether sending makes sense."""
         if self._asking is None:
             return Judgement(Verdict.SAFE, known)
-        case = self._asking.case(policy.cancel_type, cancellation)
+        attempt = self._asking.attempt(policy.cancel_type, cancellation)
         try:
-            obstacle = _obstacle(policy, self._asking.operations[policy.cancel_type], case)
+            obstacle = _obstacle(policy, self._asking.operations[policy.cancel_type], attempt)
         except InvalidRequest as error:
             return Judgement(Verdict.INVALID, str(error))
         except _NO_ANSWER as error:
@@ -131,14 +131,14 @@ class Judge:
 _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
 
 
-def _obstacle(policy: Policy, operation: Operation[Any], case: Case[Any]) -> str | None:
+def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) -> str | None:
     """Why sending makes no sense now; asks, whether or not the function would look first."""
-    prepared = operation.prepare(case)
+    prepared = operation.prepare(attempt)
     if isinstance(prepared, Failure):
         return _would_fail(prepared)
-    if operation.looks_first(case.request):
+    if operation.looks_first(attempt.request):
         return None
-    match operation.resolve(case, prepared, ResolveContext(None, sole=True, siblings=_no_siblings)):
+    match operation.resolve(attempt, prepared, ResolveContext(None, sole=True, siblings=_no_siblings)):
         case Rejected(failure):
             return _would_fail(failure)
         case Applied() if policy.moves_money:

@@ -28,7 +28,7 @@ from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import (
     Applied,
     Baseline,
-    Case,
+    Attempt,
     ResolveContext,
     Effect,
     Failure,
@@ -105,13 +105,13 @@ class Execution(Generic[RequestT]):
         last: no receive is left, so what stays open is parked.
     """
 
-    def __init__(self, parts: Parts[RequestT], case: Case[RequestT], *, last: bool) -> None:
+    def __init__(self, parts: Parts[RequestT], attempt: Attempt[RequestT], *, last: bool) -> None:
         self._parts = parts
         self._operation = parts.operation
         self._ledger = parts.ledger
         self._guard = parts.guard
         self._timing = parts.timing
-        self._case = case
+        self._attempt = attempt
         self._last = last
 
     def run(self) -> Disposition:
@@ -122,7 +122,7 @@ class Execution(Generic[RequestT]):
             InvalidRequest: the payment or order contradicts the request.
             LedgerError: another worker took the item over, or AWS did not answer.
         """
-        if self._operation.looks_first(self._case.request) or self._guard.counts:
+        if self._operation.looks_first(self._attempt.request) or self._guard.counts:
             known = self._ledger.get(self._key)
             if known is not None:
                 return self._continue(known)
@@ -172,23 +172,23 @@ class Execution(Generic[RequestT]):
     def _kept_back(self, baseline: Baseline) -> LimitExceeded | None:
         """Ask the guard rails, once per request, before it is sent for the first time."""
         try:
-            self._guard.admit(self._operation.amount(self._case.request, baseline))
+            self._guard.admit(self._operation.amount(self._attempt.request, baseline))
         except LimitExceeded as error:
             return error
         return None
 
     def _prepare(self) -> Baseline | Failure:
         """Refuse to begin what could not be finished and recorded in the time that is left."""
-        if self._case.deadline.remaining() < self._timing.send_budget:
+        if self._attempt.deadline.remaining() < self._timing.send_budget:
             raise NotSent("too little of the invocation was left to start; nothing was sent")
-        return _configured(lambda: self._operation.prepare(self._case))
+        return _configured(lambda: self._operation.prepare(self._attempt))
 
     def _send(self, entry: Entry, *, earlier_doubt: bool, sends_left: int = _MAX_SENDS) -> Disposition:
         """Step 4 and 5: send once, verify."""
         sent_at = self._timing.clock()
         try:
             self._guard.permit_send()
-            effect = _configured(lambda: self._operation.send(self._case, _baseline_of(entry)))
+            effect = _configured(lambda: self._operation.send(self._attempt, _baseline_of(entry)))
         except NotSent as error:
             return self._leave_open(entry, error) if earlier_doubt else self._nothing_sent(entry, error)
         except (Refused, OutcomeUnknown) as answer:
@@ -223,7 +223,7 @@ class Execution(Generic[RequestT]):
             sent_at=sent_at if sole else entry.begun_at,
         )
         try:
-            verdict = _configured(lambda: self._operation.resolve(self._case, _baseline_of(entry), context))
+            verdict = _configured(lambda: self._operation.resolve(self._attempt, _baseline_of(entry), context))
         except (LookupFailed, NotSent) as error:
             return self._leave_open(entry, answer or error, sent=answer is not None)
         match verdict:
@@ -329,7 +329,7 @@ class Execution(Generic[RequestT]):
         return self._ledger.renew(entry, baseline=baseline, lease_until=self._lease())
 
     def _new_entry(self, *, baseline: Baseline | None = None, in_doubt: bool = False) -> Entry:
-        cancellation = self._case.cancellation
+        cancellation = self._attempt.cancellation
         subject = baseline.subject if baseline else self._operation.subject(cancellation.request)
         return Entry(
             key=self._key,
@@ -348,19 +348,19 @@ class Execution(Generic[RequestT]):
 
     def _lease(self) -> float:
         """UNIX seconds at which this worker has certainly been stopped."""
-        return self._timing.clock() + max(self._case.deadline.remaining(), 0.0) + self._timing.lease_margin
+        return self._timing.clock() + max(self._attempt.deadline.remaining(), 0.0) + self._timing.lease_margin
 
     @property
     def _key(self) -> Key:
-        return self._parts.key(self._case.cancellation.cancel_request_id)
+        return self._parts.key(self._attempt.cancellation.cancel_request_id)
 
     @property
     def _fingerprint(self) -> str:
-        return fingerprint(self._parts.policy.cancel_type, self._case.cancellation)
+        return fingerprint(self._parts.policy.cancel_type, self._attempt.cancellation)
 
     @property
     def _outcomes(self) -> OutcomeFactory:
-        cancellation = self._case.cancellation
+        cancellation = self._attempt.cancellation
         return self._parts.outcomes(identity_of(cancellation), cancellation.request.personal_values())
 
 

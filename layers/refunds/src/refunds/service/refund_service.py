@@ -10,7 +10,7 @@ from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest
 from refunds.domain.deadline import Deadline
 from refunds.domain.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver
 from refunds.domain.limits import Limits
-from refunds.domain.operation import Case, Operation
+from refunds.domain.operation import Attempt, Operation
 from refunds.domain.outcomes import Trouble, identity_of
 from refunds.domain.policy import Policy
 from refunds.domain.tag import tag_of
@@ -56,13 +56,13 @@ class RefundService(Generic[RequestT]):
         Never raises for anything the provider does. AWS errors pass through: the message was not
         settled and comes again.
         """
-        case = Case(
+        attempt = Attempt(
             cancellation,
             tag_of(self._parts.policy.cancel_type, cancellation.cancel_request_id),
             delivery.deadline,
         )
         try:
-            return Execution(self._parts, case, last=delivery.last).run()
+            return Execution(self._parts, attempt, last=delivery.last).run()
         except DuplicateKey as error:
             return DeadLetter(Reason(error.code, str(error)))
         except InvalidRequest as error:

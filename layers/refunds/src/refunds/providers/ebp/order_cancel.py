@@ -16,7 +16,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
     Baseline,
-    Case,
+    Attempt,
     ResolveContext,
     Effect,
     Failure,
@@ -66,10 +66,10 @@ class OrderCancel:
         """Yes: only a change of the order's status can prove a cancellation."""
         return True
 
-    def prepare(self, case: Case[OrderCancelRequest]) -> Baseline | Failure:
+    def prepare(self, attempt: Attempt[OrderCancelRequest]) -> Baseline | Failure:
         """The order's status, where EBP shows it."""
-        order_no = case.request.order_no
-        detail = self._detail(case)
+        order_no = attempt.request.order_no
+        detail = self._detail(attempt)
         if detail is None:
             return Baseline(subject=order_no)
         baseline = Baseline(subject=order_no, cancellable=detail.total_amount, status=detail.payment_status)
@@ -78,12 +78,12 @@ class OrderCancel:
             return _failure(baseline, ErrorCode.ALREADY_CANCELLED, message)
         return baseline
 
-    def send(self, case: Case[OrderCancelRequest], baseline: Baseline) -> Effect:  # noqa: ARG002 - EBP compares nothing
+    def send(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline) -> Effect:  # noqa: ARG002 - EBP compares nothing
         """Cancel, and check order, items and totals of the answer."""
-        request = case.request
+        request = attempt.request
         data = self.client.cancel(
             request.model_dump(exclude_none=True),
-            deadline=case.deadline,
+            deadline=attempt.deadline,
             secrets=request.personal_values(),
         )
         difference = _difference(request, data)
@@ -95,22 +95,22 @@ class OrderCancel:
         proof = "the answer repeats order, items and total"
         return _effect(request, proof, data.return_request_id, _tax(data))
 
-    def resolve(self, case: Case[OrderCancelRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Proven for a full cancellation of an order that was not cancelled before."""
-        detail = self._detail(case)
+        detail = self._detail(attempt)
         cancelled = detail is not None and detail.payment_status in _CANCELLED
         if context.sole and context.refusal is not None and (not cancelled or baseline.status is None):
             return _refused(baseline, context.refusal, cancelled=cancelled)
         if detail is None or not cancelled:
-            return self._unproven(case.request, baseline)
-        if not _is_full(case.request, baseline) or not detail.pg_cancel_transaction_id:
-            return self._unproven(case.request, baseline)
+            return self._unproven(attempt.request, baseline)
+        if not _is_full(attempt.request, baseline) or not detail.pg_cancel_transaction_id:
+            return self._unproven(attempt.request, baseline)
         siblings = context.siblings()
         if context.sole or baseline.status is None or siblings.open_amounts or siblings.others_succeeded:
             return Unproven(
                 "the order is cancelled, but another cancellation may have done it", hopeless=True
             )
-        return Applied(_effect(case.request, "EBP shows the whole order cancelled", None, None))
+        return Applied(_effect(attempt.request, "EBP shows the whole order cancelled", None, None))
 
     def _unproven(self, request: OrderCancelRequest, baseline: Baseline) -> Unproven:
         if _is_full(request, baseline):
@@ -121,10 +121,10 @@ class OrderCancel:
             hopeless=True,
         )
 
-    def _detail(self, case: Case[OrderCancelRequest]) -> OrderDetail | None:
+    def _detail(self, attempt: Attempt[OrderCancelRequest]) -> OrderDetail | None:
         """``None`` where EBP shows nothing of the order, or does not offer the query at all."""
         try:
-            detail = self.client.detail(case.request.order_no, deadline=case.deadline)
+            detail = self.client.detail(attempt.request.order_no, deadline=attempt.deadline)
         except LookupFailed as error:
             if error.status == _NOT_FOUND:
                 return None

@@ -16,7 +16,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
     Baseline,
-    Case,
+    Attempt,
     ResolveContext,
     Effect,
     Failure,
@@ -65,13 +65,13 @@ class NumberRevoke:
         """No: a repeat is harmless."""
         return False
 
-    def prepare(self, case: Case[NumberRevokeRequest]) -> Baseline | Failure:
+    def prepare(self, attempt: Attempt[NumberRevokeRequest]) -> Baseline | Failure:
         """Nothing to look at."""
-        return Baseline(subject=case.request.imp_uid)
+        return Baseline(subject=attempt.request.imp_uid)
 
-    def send(self, case: Case[NumberRevokeRequest], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline) -> Effect:
         """Void it, and check that the answer shows our payment neither waiting nor paid."""
-        payment = self.revoke(baseline.subject, tier=case.request.tier, deadline=case.deadline)
+        payment = self.revoke(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if payment.imp_uid != baseline.subject:
             raise ResponseMismatch(
                 "PortOne answered success for another payment id: compare both payments in its console"
@@ -80,11 +80,11 @@ class NumberRevoke:
             raise OutcomeUnknown(f"PortOne answered success, but shows the payment as {payment.status}")
         return _effect(payment, "the answer shows the number voided")
 
-    def resolve(self, case: Case[NumberRevokeRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Voided, paid, or still waiting to be paid."""
-        payment = self.client.payment(baseline.subject, tier=case.request.tier, deadline=case.deadline)
+        payment = self.client.payment(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if payment is None:
-            return _unknown_number(case.request, context)
+            return _unknown_number(attempt.request, context)
         if payment.imp_uid != baseline.subject:
             return Unproven("PortOne shows another payment than the one asked for")
         if _was_paid(payment):

@@ -16,7 +16,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
     Baseline,
-    Case,
+    Attempt,
     ResolveContext,
     Effect,
     Failure,
@@ -75,55 +75,55 @@ class PaymentCancel:
         """Unless the event brings the payment and its balance."""
         return request.checksum is None or request.imp_uid is None
 
-    def prepare(self, case: Case[PaymentCancelRequest]) -> Baseline | Failure:
+    def prepare(self, attempt: Attempt[PaymentCancelRequest]) -> Baseline | Failure:
         """The balance and the cancellations so far, or what forbids cancelling."""
-        request = case.request
+        request = attempt.request
         if request.checksum is not None and request.imp_uid is not None:
             return Baseline(subject=request.imp_uid, cancellable=request.checksum)
-        payment = self._find(case)
+        payment = self._find(attempt)
         if payment is None:
             return _not_found(request, "no such payment at PortOne; nothing was sent")
         baseline = _seen(payment)
         obstacle = _obstacle(request, payment)
         return replace(obstacle, baseline=baseline) if obstacle else baseline
 
-    def send(self, case: Case[PaymentCancelRequest], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Effect:
         """Cancel, and check that the balance moved by exactly ours."""
         payment = self.client.cancel(
-            _body(case, baseline),
-            tier=case.request.tier,
-            deadline=case.deadline,
-            secrets=case.request.personal_values(),
+            _body(attempt, baseline),
+            tier=attempt.request.tier,
+            deadline=attempt.deadline,
+            secrets=attempt.request.personal_values(),
         )
-        own = confirm_own(payment, baseline, _search(case, baseline))
+        own = confirm_own(payment, baseline, _search(attempt, baseline))
         if own is None or not _is_the_payment(payment, baseline):
             raise ResponseMismatch(
                 "PortOne answered success, but the payment id or the amounts in the answer are not those "
                 "of this cancellation: compare the payment in PortOne's console with this request"
             )
-        return _effect(case.request, payment, own, baseline)
+        return _effect(attempt.request, payment, own, baseline)
 
-    def resolve(self, case: Case[PaymentCancelRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Find our cancellation in the payment's history, or show that it cannot be there."""
-        payment = self.client.payment(baseline.subject, tier=case.request.tier, deadline=case.deadline)
+        payment = self.client.payment(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         contradiction = _contradiction(payment, baseline)
         if contradiction:
             return Unproven(contradiction)
         if payment is None:
-            return _unknown_payment(case.request, context)
-        match find_own(payment, baseline, _search(case, baseline), context):
+            return _unknown_payment(attempt.request, context)
+        match find_own(payment, baseline, _search(attempt, baseline), context):
             case Own() as own:
-                return Applied(_effect(case.request, payment, own, baseline))
+                return Applied(_effect(attempt.request, payment, own, baseline))
             case Unclear(message, suspects):
                 learnt = replace(baseline, suspects=suspects) if suspects else None
                 return Unproven(message, baseline=learnt)
-        return _not_ours(case.request, payment, baseline, context)
+        return _not_ours(attempt.request, payment, baseline, context)
 
-    def _find(self, case: Case[PaymentCancelRequest]) -> Payment | None:
-        request = case.request
+    def _find(self, attempt: Attempt[PaymentCancelRequest]) -> Payment | None:
+        request = attempt.request
         if request.imp_uid is not None:
-            return self.client.payment(request.imp_uid, tier=request.tier, deadline=case.deadline)
-        found = self.client.payments_of(request.merchant_uid or "", tier=request.tier, deadline=case.deadline)
+            return self.client.payment(request.imp_uid, tier=request.tier, deadline=attempt.deadline)
+        found = self.client.payments_of(request.merchant_uid or "", tier=request.tier, deadline=attempt.deadline)
         if len(found) <= 1:
             return found[0] if found else None
         return _the_cancellable_one(found)
@@ -154,10 +154,10 @@ def _seen(payment: Payment) -> Baseline:
     )
 
 
-def _body(case: Case[PaymentCancelRequest], baseline: Baseline) -> dict[str, object]:
+def _body(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> dict[str, object]:
     """The request as PortOne names it. ``amount`` stays absent for "all": PGs treat that differently."""
-    request = case.request
-    requester = "customer" if case.cancellation.requested_by == "customer" else "admin"
+    request = attempt.request
+    requester = "customer" if attempt.cancellation.requested_by == "customer" else "admin"
     if request.extra and request.extra.requester:
         requester = request.extra.requester
     fields: dict[str, object | None] = {
@@ -166,7 +166,7 @@ def _body(case: Case[PaymentCancelRequest], baseline: Baseline) -> dict[str, obj
         "tax_free": request.tax_free,
         "vat_amount": request.vat_amount,
         "checksum": baseline.cancellable,
-        "reason": reason_with(case.tag, case.cancellation.reason),
+        "reason": reason_with(attempt.tag, attempt.cancellation.reason),
         "refund_holder": request.refund_holder,
         "refund_bank": request.refund_bank,
         "refund_account": request.refund_account,
@@ -177,9 +177,9 @@ def _body(case: Case[PaymentCancelRequest], baseline: Baseline) -> dict[str, obj
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _search(case: Case[PaymentCancelRequest], baseline: Baseline) -> Search:
-    amount = case.request.amount if case.request.amount is not None else baseline.cancellable
-    return Search(amount or Decimal(0), case.tag, reason_with(case.tag, case.cancellation.reason))
+def _search(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Search:
+    amount = attempt.request.amount if attempt.request.amount is not None else baseline.cancellable
+    return Search(amount or Decimal(0), attempt.tag, reason_with(attempt.tag, attempt.cancellation.reason))
 
 
 def _is_the_payment(payment: Payment, baseline: Baseline) -> bool:

@@ -12,7 +12,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
     Baseline,
-    Case,
+    Attempt,
     ResolveContext,
     Effect,
     Failure,
@@ -62,15 +62,15 @@ class ReceiptRevoke:
         """No: a repeat is harmless."""
         return False
 
-    def prepare(self, case: Case[ReceiptRevokeRequest]) -> Baseline | Failure:
+    def prepare(self, attempt: Attempt[ReceiptRevokeRequest]) -> Baseline | Failure:
         """Nothing to look at."""
-        uid = case.request.merchant_uid
+        uid = attempt.request.merchant_uid
         return Baseline(subject=uid, merchant_uid=uid)
 
-    def send(self, case: Case[ReceiptRevokeRequest], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline) -> Effect:
         """Revoke it; an answer that does not say so itself is checked by asking."""
-        request = case.request
-        receipt = self.client.revoke_receipt(baseline.subject, tier=request.tier, deadline=case.deadline)
+        request = attempt.request
+        receipt = self.client.revoke_receipt(baseline.subject, tier=request.tier, deadline=attempt.deadline)
         if receipt.merchant_uid != baseline.subject:
             raise ResponseMismatch(
                 "PortOne answered success for another receipt: compare both receipts in its console"
@@ -79,9 +79,9 @@ class ReceiptRevoke:
             raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
         return _effect(receipt, "the answer shows when the receipt was revoked")
 
-    def resolve(self, case: Case[ReceiptRevokeRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
         """Revoked or not."""
-        receipt = self.client.receipt(baseline.subject, tier=case.request.tier, deadline=case.deadline)
+        receipt = self.client.receipt(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if receipt is None:
             return _no_receipt(baseline, context)
         if receipt.merchant_uid != baseline.subject:
