@@ -128,9 +128,9 @@ class _Around:
         """As the operation does."""
         self.operation.warm_up(deadline)
 
-    def looks_first(self, request: Any) -> bool:
+    def needs_precheck(self, request: Any) -> bool:
         """As the operation says."""
-        return self.operation.looks_first(request)
+        return self.operation.needs_precheck(request)
 
     def prepare(self, attempt: Attempt[Any]) -> Baseline | Failure:
         """As the operation does."""
@@ -180,7 +180,7 @@ class TrustsRefusals(_Around):
 
     @override
     def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
-        if context.refusal is None or not context.sole:
+        if context.refusal is None or not context.only_attempt:
             return super().resolve(attempt, baseline, context)
         return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="portone")))
 

@@ -91,9 +91,9 @@ def admit(
     entry = _entry(desk, request_id, cancel_type)
     if not _kept_back(entry):
         raise SettlementRefused(f"{entry.key} is {entry.state}, and no limit keeps it back")
-    admitted = desk.ledger.admit(entry, str(Actor(by, principal(desk), reason)))
+    limits_passed = desk.ledger.admit(entry, str(Actor(by, principal(desk), reason)))
     output.row("admitted", cancel_type=entry.key.cancel_type, cancel_request_id=request_id)
-    output.say(f"{admitted.key} may pass now: refundctl dlq replay --id {request_id}")
+    output.say(f"{limits_passed.key} may pass now: refundctl dlq replay --id {request_id}")
 
 
 def _kept_back(entry: Entry) -> bool:

@@ -131,7 +131,7 @@ def _details(entry: Entry) -> dict[str, Any]:
     return {
         "request": dict(entry.request),
         "before": None if baseline is None else {k: v for k, v in vars(baseline).items() if v is not None},
-        "admitted": entry.admitted,
+        "admitted": entry.limits_passed,
         "unpublished": entry.unpublished,
         "outcome": json.loads(entry.outcome.model_dump_json()) if entry.outcome else None,
         "timeline": list(entry.timeline),

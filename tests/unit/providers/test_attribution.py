@@ -42,12 +42,12 @@ def payment(*history: dict[str, Any], paid: int = PAID, cancelled: int | None = 
 
 def after_silence(held: tuple[str, ...] = (), open_amounts: tuple[int | None, ...] = ()) -> ResolveContext:
     """Our attempt got no answer."""
-    return ResolveContext(None, sole=False, siblings=lambda: siblings(held, open_amounts))
+    return ResolveContext(None, only_attempt=False, siblings=lambda: siblings(held, open_amounts))
 
 
 def after_refusal(held: tuple[str, ...] = ()) -> ResolveContext:
     """Our only attempt was refused."""
-    return ResolveContext(Refused("refused"), sole=True, siblings=lambda: siblings(held, ()))
+    return ResolveContext(Refused("refused"), only_attempt=True, siblings=lambda: siblings(held, ()))
 
 
 def siblings(held: tuple[str, ...], open_amounts: tuple[int | None, ...]) -> Siblings:

@@ -46,7 +46,7 @@ class Key:
 class Entry:
     """One ledger item. Times are UNIX seconds; ``request`` is free of personal data.
 
-    ``payment_ref`` is the payment, receipt or order this cancels, once it is known. ``admitted`` says
+    ``payment_ref`` is the payment, receipt or order this cancels, once it is known. ``limits_passed`` says
     that it passed the guard rails (``refunds.service.guard``), or that a person let it pass: it is never
     counted again.
     """
@@ -63,7 +63,7 @@ class Entry:
     lease_until: float = 0.0
     attempt: int = 1
     in_doubt: bool = False
-    admitted: bool = False
+    limits_passed: bool = False
     baseline: Baseline | None = None
     outcome: Outcome | None = None
     proof: str | None = None

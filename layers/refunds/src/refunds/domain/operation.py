@@ -80,7 +80,7 @@ class Effect:
 class Failure:
     """Why the provider will not carry it out.
 
-    ``rules_out_late`` is true when the same facts also make it impossible that an earlier attempt,
+    ``excludes_late_attempts`` is true when the same facts also make it impossible that an earlier attempt,
     still under way at the provider, is carried out after all.
     """
 
@@ -90,7 +90,7 @@ class Failure:
     money: MoneyMoved | None = None
     provider_code: str | None = None
     provider_message: str | None = None
-    rules_out_late: bool = False
+    excludes_late_attempts: bool = False
     baseline: Baseline | None = None
 
 
@@ -108,13 +108,13 @@ class Siblings:
 class ResolveContext:
     """What is known when the provider is asked what is true.
 
-    ``refusal`` is the answer to the latest send, if it was a refusal. ``sole`` says that no other attempt
+    ``refusal`` is the answer to the latest send, if it was a refusal. ``only_attempt`` says that no other attempt
     of this request was ever possibly sent. No attempt it may be about began before ``sent_at`` (UNIX
     seconds; 0 if unknown).
     """
 
     refusal: Refused | None
-    sole: bool
+    only_attempt: bool
     siblings: Callable[[], Siblings]
     sent_at: float = 0.0
 
@@ -143,14 +143,14 @@ class Unapplied:
 
 @dataclass(frozen=True)
 class Unproven:
-    """Nobody can tell. ``hopeless`` means that asking again will not tell either.
+    """Nobody can tell. ``unresolvable`` means that asking again will not tell either.
 
     ``baseline`` is the yardstick to keep from now on, where something was learnt that the next to ask
     must know.
     """
 
     message: str
-    hopeless: bool = False
+    unresolvable: bool = False
     baseline: Baseline | None = None
 
 
@@ -176,7 +176,7 @@ class Operation(Protocol[RequestT]):
         """
         ...
 
-    def looks_first(self, request: RequestT) -> bool:
+    def needs_precheck(self, request: RequestT) -> bool:
         """Whether ``prepare`` asks the provider."""
         ...
 

@@ -118,7 +118,7 @@ class Ledger:
             payment_ref=baseline.subject,
             lease_until=lease_until,
             in_doubt=True,
-            admitted=True,
+            limits_passed=True,
         )
 
     def learn(self, entry: Entry, *, baseline: Baseline) -> Entry:
@@ -182,7 +182,7 @@ class Ledger:
         Raises:
             Fenced: the item is not as ``entry`` saw it.
         """
-        return self._change(entry, f"{entry.state} admitted by {by}", admitted=True)
+        return self._change(entry, f"{entry.state} admitted by {by}", limits_passed=True)
 
     def siblings(self, entry: Entry) -> Siblings:
         """Other cancellations of the same payment.

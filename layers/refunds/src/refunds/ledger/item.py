@@ -55,7 +55,7 @@ def progress(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
         "lease_until": {"N": _number(entry.lease_until)},
         "attempt": {"N": str(entry.attempt)},
         "in_doubt": {"BOOL": entry.in_doubt},
-        "admitted": {"BOOL": entry.admitted},
+        "admitted": {"BOOL": entry.limits_passed},
         "version": {"N": str(len(entry.timeline))},
     }
     if entry.payment_ref is not None:
@@ -100,7 +100,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
         lease_until=float(item["lease_until"]["N"]),
         attempt=int(item["attempt"]["N"]),
         in_doubt=item["in_doubt"]["BOOL"],
-        admitted=item.get("admitted", {"BOOL": False})["BOOL"],
+        limits_passed=item.get("admitted", {"BOOL": False})["BOOL"],
         baseline=_decode_baseline(baseline["S"]) if baseline else None,
         outcome=Outcome.model_validate_json(outcome["S"]) if outcome else None,
         proof=item["proof"]["S"] if "proof" in item else None,

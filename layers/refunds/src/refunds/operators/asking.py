@@ -45,7 +45,7 @@ class Asking:
             raise ValueError(f"{entry.key} has no yardstick to compare an answer with")
         context = ResolveContext(
             refusal=None,
-            sole=False,
+            only_attempt=False,
             siblings=lambda: self.ledger.siblings(entry),
             sent_at=entry.begun_at,
         )

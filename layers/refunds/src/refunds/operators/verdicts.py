@@ -123,7 +123,7 @@ class Judge:
             answer = self._asking.resolve(entry, cancellation)
         except _NO_ANSWER as error:
             return Judgement(Verdict.UNKNOWN, f"{known}. {_unanswered(error)}", unanswered=True)
-        if isinstance(answer, Rejected) and answer.failure.rules_out_late:
+        if isinstance(answer, Rejected) and answer.failure.excludes_late_attempts:
             return Judgement(Verdict.STALE, f"{known}. {_would_fail(answer.failure)}")
         return Judgement(Verdict.UNKNOWN, f"{known}. {in_words(answer)}")
 
@@ -136,9 +136,9 @@ def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) 
     prepared = operation.prepare(attempt)
     if isinstance(prepared, Failure):
         return _would_fail(prepared)
-    if operation.looks_first(attempt.request):
+    if operation.needs_precheck(attempt.request):
         return None
-    match operation.resolve(attempt, prepared, ResolveContext(None, sole=True, siblings=_no_siblings)):
+    match operation.resolve(attempt, prepared, ResolveContext(None, only_attempt=True, siblings=_no_siblings)):
         case Rejected(failure):
             return _would_fail(failure)
         case Applied() if policy.moves_money:
@@ -150,7 +150,7 @@ def _known(entry: Entry) -> str:
     """What the ledger says of a request that was provably not sent."""
     code = entry.outcome.error.code if entry.outcome and entry.outcome.error else None
     known = f"{entry.state}: nothing was sent" + (f" ({code})" if code else "")
-    if code is ErrorCode.LIMIT_EXCEEDED and not entry.admitted:
+    if code is ErrorCode.LIMIT_EXCEEDED and not entry.limits_passed:
         return f"{known}. It will be kept back again unless the limit was raised or `refundctl admit` used"
     return known
 

@@ -122,7 +122,7 @@ class Execution(Generic[RequestT]):
             InvalidRequest: the payment or order contradicts the request.
             LedgerError: another worker took the item over, or AWS did not answer.
         """
-        if self._operation.looks_first(self._attempt.request) or self._guard.counts:
+        if self._operation.needs_precheck(self._attempt.request) or self._guard.counts:
             known = self._ledger.get(self._key)
             if known is not None:
                 return self._continue(known)
@@ -140,7 +140,7 @@ class Execution(Generic[RequestT]):
             return self._continue(taken.entry)
         except (LookupFailed, NotSent) as error:
             return self._park_unclaimed(error) if self._last else _again(error)
-        return self._send(entry, earlier_doubt=False)
+        return self._send(entry, unresolved_before=False)
 
     def _continue(self, entry: Entry) -> Disposition:
         if entry.fingerprint != self._fingerprint:
@@ -154,7 +154,7 @@ class Execution(Generic[RequestT]):
             return self._wait_for_lease(entry)
         entry = self._ledger.take_over(entry, owner=self._parts.new_owner(), lease_until=self._lease())
         if entry.in_doubt:
-            return self._resolve(entry, answer=None, earlier_doubt=True)
+            return self._resolve(entry, answer=None, unresolved_before=True)
         return self._restart(entry)
 
     def _restart(self, entry: Entry) -> Disposition:
@@ -165,9 +165,9 @@ class Execution(Generic[RequestT]):
             return self._nothing_sent(entry, error)
         if isinstance(prepared, Failure):
             return self._fail(entry, prepared)
-        if not entry.admitted and (kept_back := self._kept_back(prepared)) is not None:
+        if not entry.limits_passed and (kept_back := self._kept_back(prepared)) is not None:
             return self._park(entry, kept_back, may_have_been_applied=False)
-        return self._send(self._renew(entry, prepared), earlier_doubt=False)
+        return self._send(self._renew(entry, prepared), unresolved_before=False)
 
     def _kept_back(self, baseline: Baseline) -> LimitExceeded | None:
         """Ask the guard rails, once per request, before it is sent for the first time."""
@@ -183,19 +183,19 @@ class Execution(Generic[RequestT]):
             raise NotSent("too little of the invocation was left to start; nothing was sent")
         return _configured(lambda: self._operation.prepare(self._attempt))
 
-    def _send(self, entry: Entry, *, earlier_doubt: bool, sends_left: int = _MAX_SENDS) -> Disposition:
+    def _send(self, entry: Entry, *, unresolved_before: bool, sends_left: int = _MAX_SENDS) -> Disposition:
         """Step 4 and 5: send once, verify."""
         sent_at = self._timing.clock()
         try:
             self._guard.permit_send()
             effect = _configured(lambda: self._operation.send(self._attempt, _baseline_of(entry)))
         except NotSent as error:
-            return self._leave_open(entry, error) if earlier_doubt else self._nothing_sent(entry, error)
+            return self._leave_open(entry, error) if unresolved_before else self._nothing_sent(entry, error)
         except (Refused, OutcomeUnknown) as answer:
             return self._resolve(
                 entry,
                 answer=answer,
-                earlier_doubt=earlier_doubt,
+                unresolved_before=unresolved_before,
                 sent_at=sent_at,
                 sends_left=sends_left - 1,
             )
@@ -208,19 +208,19 @@ class Execution(Generic[RequestT]):
         entry: Entry,
         *,
         answer: Refused | OutcomeUnknown | None,
-        earlier_doubt: bool,
+        unresolved_before: bool,
         sent_at: float = 0.0,
         sends_left: int = _MAX_SENDS,
     ) -> Disposition:
         """Step 6: ask what is true. ``answer`` is what this worker's own send came back with, if it sent."""
         refusal = answer if isinstance(answer, Refused) else None
-        sole = refusal is not None and not earlier_doubt
-        source = Source.ANSWER if sole else Source.QUESTION
+        only_attempt = refusal is not None and not unresolved_before
+        source = Source.ANSWER if only_attempt else Source.QUESTION
         context = ResolveContext(
             refusal,
-            sole=sole,
+            only_attempt=only_attempt,
             siblings=lambda: self._ledger.siblings(entry),
-            sent_at=sent_at if sole else entry.begun_at,
+            sent_at=sent_at if only_attempt else entry.begun_at,
         )
         try:
             verdict = _configured(lambda: self._operation.resolve(self._attempt, _baseline_of(entry), context))
@@ -229,26 +229,26 @@ class Execution(Generic[RequestT]):
         match verdict:
             case Applied(effect):
                 return self._succeed(entry, effect, source)
-            case Rejected(failure, later) if sole or failure.rules_out_late:
+            case Rejected(failure, later) if only_attempt or failure.excludes_late_attempts:
                 return self._not_today(entry, failure) if later else self._fail(entry, failure, source)
-            case Unapplied(baseline) if self._may_send(answer, sole=sole) and sends_left > 0:
+            case Unapplied(baseline) if self._may_send(answer, only_attempt=only_attempt) and sends_left > 0:
                 renewed = self._renew(entry, baseline)
-                return self._send(renewed, earlier_doubt=earlier_doubt, sends_left=sends_left)
-            case Unproven(message, hopeless=True):
+                return self._send(renewed, unresolved_before=unresolved_before, sends_left=sends_left)
+            case Unproven(message, unresolvable=True):
                 return self._park(entry, OutcomeUnknown(message), may_have_been_applied=True)
             case Unproven(baseline=Baseline() as learnt):
                 entry = self._ledger.learn(entry, baseline=learnt)
-            case Unapplied() if sole:
+            case Unapplied() if only_attempt:
                 return self._nothing_sent(
                     entry, NotSent("the payment's balance kept moving; nothing was sent")
                 )
         return self._leave_open(entry, answer or _unproven(verdict), sent=answer is not None)
 
-    def _may_send(self, answer: ProviderError | None, *, sole: bool) -> bool:
+    def _may_send(self, answer: ProviderError | None, *, only_attempt: bool) -> bool:
         """After a lost answer of our own the provider gets until the lease ends to finish what it got."""
         if isinstance(answer, OutcomeUnknown):
             return False
-        return sole or self._parts.policy.resend_unproven
+        return only_attempt or self._parts.policy.resend_unproven
 
     def _succeed(self, entry: Entry, effect: Effect, source: Source = Source.ANSWER) -> Disposition:
         outcome = self._outcomes.succeeded(effect, entry.attempt)
@@ -343,7 +343,7 @@ class Execution(Generic[RequestT]):
             lease_until=self._lease(),
             baseline=baseline,
             in_doubt=in_doubt,
-            admitted=in_doubt,
+            limits_passed=in_doubt,
         )
 
     def _lease(self) -> float:

@@ -62,7 +62,7 @@ class OrderCancel:
         """The keys."""
         self.client.warm_up(deadline)
 
-    def looks_first(self, _request: OrderCancelRequest) -> bool:
+    def needs_precheck(self, _request: OrderCancelRequest) -> bool:
         """Yes: only a change of the order's status can prove a cancellation."""
         return True
 
@@ -99,16 +99,16 @@ class OrderCancel:
         """Proven for a full cancellation of an order that was not cancelled before."""
         detail = self._detail(attempt)
         cancelled = detail is not None and detail.payment_status in _CANCELLED
-        if context.sole and context.refusal is not None and (not cancelled or baseline.status is None):
+        if context.only_attempt and context.refusal is not None and (not cancelled or baseline.status is None):
             return _refused(baseline, context.refusal, cancelled=cancelled)
         if detail is None or not cancelled:
             return self._unproven(attempt.request, baseline)
         if not _is_full(attempt.request, baseline) or not detail.pg_cancel_transaction_id:
             return self._unproven(attempt.request, baseline)
         siblings = context.siblings()
-        if context.sole or baseline.status is None or siblings.open_amounts or siblings.others_succeeded:
+        if context.only_attempt or baseline.status is None or siblings.open_amounts or siblings.others_succeeded:
             return Unproven(
-                "the order is cancelled, but another cancellation may have done it", hopeless=True
+                "the order is cancelled, but another cancellation may have done it", unresolvable=True
             )
         return Applied(_effect(attempt.request, "EBP shows the whole order cancelled", None, None))
 
@@ -118,7 +118,7 @@ class OrderCancel:
         return Unproven(
             "EBP cannot be asked whether a part of an order was cancelled: look in its console, "
             "then settle by hand",
-            hopeless=True,
+            unresolvable=True,
         )
 
     def _detail(self, attempt: Attempt[OrderCancelRequest]) -> OrderDetail | None:

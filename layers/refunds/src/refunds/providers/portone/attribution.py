@@ -55,7 +55,7 @@ def find_own(payment: Payment, baseline: Baseline, search: Search, context: Reso
     if tagged:
         return _tagged(tagged, search)
     candidates = [entry for entry in fresh if entry.amount == search.amount and not is_tagged(entry.reason)]
-    if context.sole:
+    if context.only_attempt:
         return _after_refusal(payment, baseline, search, context, candidates)
     return _after_silence(payment, baseline, search, context, candidates)
 

@@ -61,7 +61,7 @@ class NumberRevoke:
         """The access token."""
         self.client.warm_up(deadline)
 
-    def looks_first(self, _request: NumberRevokeRequest) -> bool:
+    def needs_precheck(self, _request: NumberRevokeRequest) -> bool:
         """No: a repeat is harmless."""
         return False
 
@@ -109,7 +109,7 @@ class NumberRevoke:
             provider=_refs(payment),
             provider_code=refusal.provider_code,
             provider_message=refusal.provider_message,
-            rules_out_late=has_no_number,
+            excludes_late_attempts=has_no_number,
         )
 
 
@@ -142,7 +142,7 @@ def _unknown_number(request: NumberRevokeRequest, context: ResolveContext) -> Ve
             provider=ProviderRefs(name="portone", imp_uid=request.imp_uid),
             provider_code=context.refusal.provider_code,
             provider_message=context.refusal.provider_message,
-            rules_out_late=context.refusal.status == _NOT_FOUND,
+            excludes_late_attempts=context.refusal.status == _NOT_FOUND,
         )
     )
 
@@ -152,7 +152,7 @@ def _paid(payment: Payment) -> Failure:
         code=ErrorCode.ALREADY_PAID,
         message="the number was paid to; refunding that is a payment_cancel under a new cancel_request_id",
         provider=_refs(payment),
-        rules_out_late=True,
+        excludes_late_attempts=True,
     )
 
 

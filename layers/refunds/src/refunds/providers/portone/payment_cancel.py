@@ -71,7 +71,7 @@ class PaymentCancel:
         """The access token."""
         self.client.warm_up(deadline)
 
-    def looks_first(self, request: PaymentCancelRequest) -> bool:
+    def needs_precheck(self, request: PaymentCancelRequest) -> bool:
         """Unless the event brings the payment and its balance."""
         return request.checksum is None or request.imp_uid is None
 
@@ -203,7 +203,7 @@ def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:
 
 
 def _unknown_payment(request: PaymentCancelRequest, context: ResolveContext) -> Verdict:
-    if context.refusal is None or not context.sole:
+    if context.refusal is None or not context.only_attempt:
         return Unproven("PortOne does not know the payment, and an attempt of ours is unaccounted for")
     failure = _not_found(request, "PortOne refused, and knows no such payment")
     return Rejected(_quoting(failure, context.refusal))
@@ -219,7 +219,7 @@ def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baselin
     obstacle = _obstacle(request, payment)
     if obstacle is not None:
         below = baseline.cancellable is not None and payment.cancellable < baseline.cancellable
-        checked = replace(obstacle, rules_out_late=below)
+        checked = replace(obstacle, excludes_late_attempts=below)
         return Rejected(_quoting(checked, context.refusal) if context.refusal else checked)
     if context.refusal is None or moved:
         return Unapplied(_seen(payment))

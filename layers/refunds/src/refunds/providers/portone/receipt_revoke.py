@@ -58,7 +58,7 @@ class ReceiptRevoke:
         """The access token."""
         self.client.warm_up(deadline)
 
-    def looks_first(self, _request: ReceiptRevokeRequest) -> bool:
+    def needs_precheck(self, _request: ReceiptRevokeRequest) -> bool:
         """No: a repeat is harmless."""
         return False
 
@@ -93,7 +93,7 @@ class ReceiptRevoke:
         code = context.refusal.code
         unsupported = code is ErrorCode.UNSUPPORTED_BY_PG  # so is every other attempt
         message = "refused; the receipt is still valid"
-        failure = _failure(baseline, context.refusal, code, message, rules_out_late=unsupported)
+        failure = _failure(baseline, context.refusal, code, message, excludes_late_attempts=unsupported)
         return Rejected(failure, later=means_later(context.refusal.provider_message))
 
 
@@ -102,11 +102,11 @@ def _no_receipt(baseline: Baseline, context: ResolveContext) -> Verdict:
         return Unapplied(baseline)
     message = "PortOne knows no receipt issued under this merchant_uid"
     never_was = context.refusal.status == _NOT_FOUND
-    return Rejected(_failure(baseline, context.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was))
+    return Rejected(_failure(baseline, context.refusal, ErrorCode.NOT_FOUND, message, excludes_late_attempts=never_was))
 
 
 def _failure(
-    baseline: Baseline, refusal: Refused, code: ErrorCode, message: str, *, rules_out_late: bool = False
+    baseline: Baseline, refusal: Refused, code: ErrorCode, message: str, *, excludes_late_attempts: bool = False
 ) -> Failure:
     return Failure(
         code=code,
@@ -114,7 +114,7 @@ def _failure(
         provider=ProviderRefs(name="portone", merchant_uid=baseline.subject),
         provider_code=refusal.provider_code,
         provider_message=refusal.provider_message,
-        rules_out_late=rules_out_late,
+        excludes_late_attempts=excludes_late_attempts,
     )
 
 
