@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 TIMEOUTS: Final = Timeouts(connect=5, read=60, lookup=10)
 LEASE_MARGIN: Final = 10.0
 SEND_BUDGET: Final = TIMEOUTS.connect + TIMEOUTS.read + 2
-BACKOFF: Final = Backoff(base=30, cap=900, later=1800)
+BACKOFF: Final = Backoff(base=30, cap=900, retry_later=1800)
 TTL_DAYS: Final = 400
 SECRET: Final = json.dumps(
     {

@@ -27,9 +27,9 @@ def test_open_requests_of_all_shards_come_longest_untouched_first(rig: Rig, desk
     moment = 1_800_000_000.0
     for number in range(40):
         item = _parked(number)
-        later = encode(decode(item), now=moment - 60 * (number * 7 % 40), ttl=0)
-        old = item | {"updated_at": later["updated_at"]}
-        rig.items[item["pk"]["S"]] = old if number % 5 == 0 else later
+        retry_later = encode(decode(item), now=moment - 60 * (number * 7 % 40), ttl=0)
+        old = item | {"updated_at": retry_later["updated_at"]}
+        rig.items[item["pk"]["S"]] = old if number % 5 == 0 else retry_later
     assert len({item["open_state"]["S"] for item in rig.items.values()}) > 10
     found = [rig.items[str(entry.key)]["updated_at"]["S"] for entry in desk.books.open_entries()]
     assert len(found) == 40

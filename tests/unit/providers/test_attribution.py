@@ -102,15 +102,15 @@ def test_somebody_elses_words_explain_a_refusal_where_nobody_looked() -> None:
 def test_an_equal_cancellation_older_than_our_send_is_not_ours() -> None:
     """What was cancelled before we sent is what we were refused for."""
     answer = payment(entry("old", reason=""))
-    later = replace(after_refusal(), sent_at=(answer.cancel_history[0].cancelled_at or 0) + 3_600.0)
-    assert find_own(answer, UNASKED, SEARCH, later) is None
+    retry_later = replace(after_refusal(), sent_at=(answer.cancel_history[0].cancelled_at or 0) + 3_600.0)
+    assert find_own(answer, UNASKED, SEARCH, retry_later) is None
 
 
 def test_seconds_do_not_tell_an_older_cancellation_from_ours() -> None:
     """Two clocks differ: what PortOne dates shortly before our send may be what our send did."""
     answer = payment(entry("new", reason=""))
-    later = replace(after_refusal(), sent_at=(answer.cancel_history[0].cancelled_at or 0) + 150.0)
-    assert isinstance(find_own(answer, UNASKED, SEARCH, later), Unclear)
+    retry_later = replace(after_refusal(), sent_at=(answer.cancel_history[0].cancelled_at or 0) + 150.0)
+    assert isinstance(find_own(answer, UNASKED, SEARCH, retry_later), Unclear)
 
 
 def test_an_equal_cancellation_from_before_the_checksum_is_not_ours() -> None:

@@ -128,10 +128,10 @@ class Applied:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Proven: it was not carried out, and will not be. ``later`` means "not today": worth repeating."""
+    """Proven: it was not carried out, and will not be. ``retry_later`` means "not today": worth repeating."""
 
     failure: Failure
-    later: bool = False
+    retry_later: bool = False
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Settlement:
             case Applied(effect):
                 outcome = self._outcomes(entry).succeeded(_as_remembered(effect), entry.attempt)
                 return self._record(entry, State.SUCCEEDED, outcome, effect.proof)
-            case Rejected(failure, later=False) if failure.excludes_late_attempts:
+            case Rejected(failure, retry_later=False) if failure.excludes_late_attempts:
                 outcome = self._outcomes(entry).failed(failure, entry.attempt)
                 return self._record(entry, State.FAILED, outcome, failure.message)
         return Resolution(entry, in_words(answer))

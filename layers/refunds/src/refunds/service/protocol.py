@@ -229,8 +229,8 @@ class Execution(Generic[RequestT]):
         match verdict:
             case Applied(effect):
                 return self._succeed(entry, effect, source)
-            case Rejected(failure, later) if only_attempt or failure.excludes_late_attempts:
-                return self._not_today(entry, failure) if later else self._fail(entry, failure, source)
+            case Rejected(failure, retry_later) if only_attempt or failure.excludes_late_attempts:
+                return self._not_today(entry, failure) if retry_later else self._fail(entry, failure, source)
             case Unapplied(baseline) if self._may_send(answer, only_attempt=only_attempt) and sends_left > 0:
                 renewed = self._renew(entry, baseline)
                 return self._send(renewed, unresolved_before=unresolved_before, sends_left=sends_left)

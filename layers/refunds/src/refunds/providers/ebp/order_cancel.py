@@ -168,7 +168,7 @@ def _refused(baseline: Baseline, refusal: Refused, *, cancelled: bool) -> Verdic
     else:
         code, message = refusal.code, "EBP refused the cancellation; the order is unchanged"
     failure = _failure(baseline, code, message, refusal)
-    return Rejected(failure, later=code is ErrorCode.PROVIDER_AUTH)
+    return Rejected(failure, retry_later=code is ErrorCode.PROVIDER_AUTH)
 
 
 def _failure(baseline: Baseline, code: ErrorCode, message: str, refusal: Refused | None = None) -> Failure:

@@ -94,7 +94,7 @@ class NumberRevoke:
         if context.refusal is None:
             return Unapplied(baseline)
         return Rejected(
-            self._refused(payment, context.refusal), later=means_later(context.refusal.provider_message)
+            self._refused(payment, context.refusal), retry_later=means_later(context.refusal.provider_message)
         )
 
     def _refused(self, payment: Payment, refusal: Refused) -> Failure:

@@ -228,7 +228,7 @@ def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baselin
         ErrorCode.PROVIDER_REFUSED,
         "refused by the payment gateway; the payment is unchanged",
     )
-    return Rejected(_quoting(failure, context.refusal), later=means_later(context.refusal.provider_message))
+    return Rejected(_quoting(failure, context.refusal), retry_later=means_later(context.refusal.provider_message))
 
 
 def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None:

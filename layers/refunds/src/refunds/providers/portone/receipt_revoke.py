@@ -94,7 +94,7 @@ class ReceiptRevoke:
         unsupported = code is ErrorCode.UNSUPPORTED_BY_PG  # so is every other attempt
         message = "refused; the receipt is still valid"
         failure = _failure(baseline, context.refusal, code, message, excludes_late_attempts=unsupported)
-        return Rejected(failure, later=means_later(context.refusal.provider_message))
+        return Rejected(failure, retry_later=means_later(context.refusal.provider_message))
 
 
 def _no_receipt(baseline: Baseline, context: ResolveContext) -> Verdict:
