@@ -132,9 +132,9 @@ class _Around:
         """As the operation says."""
         return self.operation.needs_precheck(request)
 
-    def prepare(self, attempt: Attempt[Any]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[Any]) -> Baseline | Failure:
         """As the operation does."""
-        return self.operation.prepare(attempt)
+        return self.operation.precheck(attempt)
 
     def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         """As the operation does."""

@@ -98,10 +98,10 @@ def tell(rig: Rig, namespace: str) -> Written:
 def _jobs(rig: Rig, name: str) -> Iterator[tuple[str, object, Mapping[str, str]]]:
     """A cancel type's invocations, for which the provider is prepared."""
     send = _SENDS[name]
-    for story, prepare in _PREPARATIONS.items():
+    for story, precheck in _PREPARATIONS.items():
         subject = f"{name}-{story}".replace("_", "-")
         body = json.dumps(_detail(rig, name, subject, story))
-        prepare(rig, subject, send)
+        precheck(rig, subject, send)
         receives = MAX_RECEIVE_COUNT if story == "unknown" else 1
         batch = {"Records": [record(body, receives=receives)]}
         for _ in range(2 if story == "twice" else 1):

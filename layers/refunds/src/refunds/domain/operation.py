@@ -1,6 +1,6 @@
 """What a cancel type does at its provider, as the protocol sees it.
 
-Three questions, asked by ``refunds.service`` in this order: may it be sent (``prepare``), send it
+Three questions, asked by ``refunds.service`` in this order: may it be sent (``precheck``), send it
 (``send``), and what is true now (``resolve``). An operation knows the provider and no ledger.
 
 The port between them, so it stands below both: the service and the ledger speak in these types, the
@@ -177,10 +177,10 @@ class Operation(Protocol[RequestT]):
         ...
 
     def needs_precheck(self, request: RequestT) -> bool:
-        """Whether ``prepare`` asks the provider."""
+        """Whether ``precheck`` asks the provider."""
         ...
 
-    def prepare(self, attempt: Attempt[RequestT]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[RequestT]) -> Baseline | Failure:
         """Look, where the policy asks for it, and decide whether it may be sent at all.
 
         Raises:

@@ -133,12 +133,12 @@ _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
 
 def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) -> str | None:
     """Why sending makes no sense now; asks, whether or not the function would look first."""
-    prepared = operation.prepare(attempt)
-    if isinstance(prepared, Failure):
-        return _would_fail(prepared)
+    baseline_or_failure = operation.precheck(attempt)
+    if isinstance(baseline_or_failure, Failure):
+        return _would_fail(baseline_or_failure)
     if operation.needs_precheck(attempt.request):
         return None
-    match operation.resolve(attempt, prepared, ResolveContext(None, only_attempt=True, siblings=_no_siblings)):
+    match operation.resolve(attempt, baseline_or_failure, ResolveContext(None, only_attempt=True, siblings=_no_siblings)):
         case Rejected(failure):
             return _would_fail(failure)
         case Applied() if policy.moves_money:

@@ -130,12 +130,12 @@ class Execution(Generic[RequestT]):
 
     def _begin(self) -> Disposition:
         try:
-            prepared = self._prepare()
-            if isinstance(prepared, Failure):
-                return self._claim_failed(prepared)
-            if (kept_back := self._kept_back(prepared)) is not None:
-                return self._park_unclaimed(kept_back, prepared)
-            entry = self._ledger.claim(self._new_entry(baseline=prepared, in_doubt=True))
+            baseline_or_failure = self._precheck()
+            if isinstance(baseline_or_failure, Failure):
+                return self._claim_failed(baseline_or_failure)
+            if (kept_back := self._kept_back(baseline_or_failure)) is not None:
+                return self._park_unclaimed(kept_back, baseline_or_failure)
+            entry = self._ledger.claim(self._new_entry(baseline=baseline_or_failure, in_doubt=True))
         except AlreadyClaimed as taken:
             return self._continue(taken.entry)
         except (LookupFailed, NotSent) as error:
@@ -160,14 +160,14 @@ class Execution(Generic[RequestT]):
     def _restart(self, entry: Entry) -> Disposition:
         """Earlier deliveries provably sent nothing: begin again with the item that is there."""
         try:
-            prepared = self._prepare()
+            baseline_or_failure = self._precheck()
         except (LookupFailed, NotSent) as error:
             return self._nothing_sent(entry, error)
-        if isinstance(prepared, Failure):
-            return self._fail(entry, prepared)
-        if not entry.limits_passed and (kept_back := self._kept_back(prepared)) is not None:
+        if isinstance(baseline_or_failure, Failure):
+            return self._fail(entry, baseline_or_failure)
+        if not entry.limits_passed and (kept_back := self._kept_back(baseline_or_failure)) is not None:
             return self._park(entry, kept_back, may_have_been_applied=False)
-        return self._send(self._renew(entry, prepared), unresolved_before=False)
+        return self._send(self._renew(entry, baseline_or_failure), unresolved_before=False)
 
     def _kept_back(self, baseline: Baseline) -> LimitExceeded | None:
         """Ask the guard rails, once per request, before it is sent for the first time."""
@@ -177,11 +177,11 @@ class Execution(Generic[RequestT]):
             return error
         return None
 
-    def _prepare(self) -> Baseline | Failure:
+    def _precheck(self) -> Baseline | Failure:
         """Refuse to begin what could not be finished and recorded in the time that is left."""
         if self._attempt.deadline.remaining() < self._timing.send_budget:
             raise NotSent("too little of the invocation was left to start; nothing was sent")
-        return _configured(lambda: self._operation.prepare(self._attempt))
+        return _configured(lambda: self._operation.precheck(self._attempt))
 
     def _send(self, entry: Entry, *, unresolved_before: bool, sends_left: int = _MAX_SENDS) -> Disposition:
         """Step 4 and 5: send once, verify."""

@@ -66,7 +66,7 @@ class OrderCancel:
         """Yes: only a change of the order's status can prove a cancellation."""
         return True
 
-    def prepare(self, attempt: Attempt[OrderCancelRequest]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[OrderCancelRequest]) -> Baseline | Failure:
         """The order's status, where EBP shows it."""
         order_no = attempt.request.order_no
         detail = self._detail(attempt)

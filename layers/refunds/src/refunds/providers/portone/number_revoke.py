@@ -65,7 +65,7 @@ class NumberRevoke:
         """No: a repeat is harmless."""
         return False
 
-    def prepare(self, attempt: Attempt[NumberRevokeRequest]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[NumberRevokeRequest]) -> Baseline | Failure:
         """Nothing to look at."""
         return Baseline(subject=attempt.request.imp_uid)
 

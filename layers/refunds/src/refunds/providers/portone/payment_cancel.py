@@ -75,7 +75,7 @@ class PaymentCancel:
         """Unless the event brings the payment and its balance."""
         return request.checksum is None or request.imp_uid is None
 
-    def prepare(self, attempt: Attempt[PaymentCancelRequest]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[PaymentCancelRequest]) -> Baseline | Failure:
         """The balance and the cancellations so far, or what forbids cancelling."""
         request = attempt.request
         if request.checksum is not None and request.imp_uid is not None:

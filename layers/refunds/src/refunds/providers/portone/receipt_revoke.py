@@ -62,7 +62,7 @@ class ReceiptRevoke:
         """No: a repeat is harmless."""
         return False
 
-    def prepare(self, attempt: Attempt[ReceiptRevokeRequest]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[ReceiptRevokeRequest]) -> Baseline | Failure:
         """Nothing to look at."""
         uid = attempt.request.merchant_uid
         return Baseline(subject=uid, merchant_uid=uid)
