@@ -53,10 +53,10 @@ def test_a_crash_on_the_last_receive_is_dead_lettered(paid: Rig) -> None:
 )
 def test_bad_records_leave_their_neighbours_alone(paid: Rig, body: str) -> None:
     """Whatever a body is, its record is moved away and the records around it are carried out."""
-    first, last = Wanted("imp_1"), Wanted("imp_2")
-    records = [record(first.body), record(body or " "), record(last.body)]
+    first, final_receive = Wanted("imp_1"), Wanted("imp_2")
+    records = [record(first.body), record(body or " "), record(final_receive.body)]
     assert paid.batch("payment_cancel", *records) == []
-    assert paid.outcomes() == {first.key: "succeeded", last.key: "succeeded"}
+    assert paid.outcomes() == {first.key: "succeeded", final_receive.key: "succeeded"}
     assert [message["MessageBody"] for message in paid.queues.sent] == [body or " "]
 
 

@@ -59,8 +59,8 @@ def test_a_dry_run_does_not_send_again_either(paid: Rig) -> None:
     paid.world.add_fault(Fault(FaultKind.DROP_BEFORE_COMMIT, "imp_1", Operation.CANCEL))
     paid.batch("payment_cancel", record(wanted.body))
     paid.end_leases()
-    last = record(wanted.body, receives=MAX_RECEIVE_COUNT)
-    assert paid.batch("payment_cancel", last, changed=DRY_RUN) == []
+    final_receive = record(wanted.body, receives=MAX_RECEIVE_COUNT)
+    assert paid.batch("payment_cancel", final_receive, changed=DRY_RUN) == []
     assert operations(paid).count(Operation.CANCEL) == 1
     assert paid.bus.details()[-1]["error"]["may_have_been_applied"] is True
     assert paid.world.money.refunded("imp_1") == 0

@@ -165,11 +165,11 @@ class BatchProcessor(Generic[RequestT]):
         return f"payment {subject}" if subject else f"order {read.cancellation.order_id}"
 
     def _settle_message(self, message: Message, read: Reading[RequestT], deadline: Deadline) -> Disposition:
-        last = message.receive_count >= self._max_receive_count
+        final_receive = message.receive_count >= self._max_receive_count
         with self._telemetry.record(**_keys(read, message)):
             try:
                 held = self._held_back(read, message.held_since)
-                return held or self._settle(read, Delivery(deadline, last=last))
+                return held or self._settle(read, Delivery(deadline, final_receive=final_receive))
             except Exception as error:  # noqa: BLE001 - one record must never take its neighbours down
                 self._telemetry.failed("unexpected error while settling", error)
                 return Redeliver(_CRASHED)

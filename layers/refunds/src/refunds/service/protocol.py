@@ -102,17 +102,17 @@ class Execution(Generic[RequestT]):
     """One run of the protocol for one delivery of one cancellation.
 
     Args:
-        last: no receive is left, so what stays open is parked.
+        final_receive: no receive is left, so what stays open is parked.
     """
 
-    def __init__(self, parts: Parts[RequestT], attempt: Attempt[RequestT], *, last: bool) -> None:
+    def __init__(self, parts: Parts[RequestT], attempt: Attempt[RequestT], *, final_receive: bool) -> None:
         self._parts = parts
         self._operation = parts.operation
         self._ledger = parts.ledger
         self._guard = parts.guard
         self._timing = parts.timing
         self._attempt = attempt
-        self._last = last
+        self._final_receive = final_receive
 
     def run(self) -> Disposition:
         """Step 2 and 3: look and claim, or go on from the item that is there.
@@ -139,7 +139,7 @@ class Execution(Generic[RequestT]):
         except AlreadyClaimed as taken:
             return self._continue(taken.entry)
         except (LookupFailed, NotSent) as error:
-            return self._park_unclaimed(error) if self._last else _again(error)
+            return self._park_unclaimed(error) if self._final_receive else _again(error)
         return self._send(entry, unresolved_before=False)
 
     def _continue(self, entry: Entry) -> Disposition:
@@ -280,14 +280,14 @@ class Execution(Generic[RequestT]):
         self, entry: Entry, error: ProviderError, retry_class: RetryClass = RetryClass.SOON
     ) -> Disposition:
         """It is proven that no attempt of this request was carried out or can still be."""
-        if self._last:
+        if self._final_receive:
             return self._park(entry, error, may_have_been_applied=False)
         self._ledger.release(entry, in_doubt=False)
         return _again(error, retry_class)
 
     def _leave_open(self, entry: Entry, error: ProviderError, *, sent: bool = False) -> Disposition:
         """Nobody knows yet. A worker that sent keeps its lease: what it sent may still arrive."""
-        if self._last:
+        if self._final_receive:
             return self._park(entry, error, may_have_been_applied=True)
         if not sent:
             self._ledger.release(entry, in_doubt=True)

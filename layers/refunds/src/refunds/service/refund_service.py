@@ -24,10 +24,10 @@ RequestT = TypeVar("RequestT", bound=ProviderRequest)
 
 @dataclass(frozen=True)
 class Delivery:
-    """One receipt of a message. ``last``: no receive is left, so what stays open is parked."""
+    """One receipt of a message. ``final_receive``: no receive is left, so what stays open is parked."""
 
     deadline: Deadline
-    last: bool = False
+    final_receive: bool = False
 
 
 class RefundService(Generic[RequestT]):
@@ -62,7 +62,7 @@ class RefundService(Generic[RequestT]):
             delivery.deadline,
         )
         try:
-            return Execution(self._parts, attempt, last=delivery.last).run()
+            return Execution(self._parts, attempt, final_receive=delivery.final_receive).run()
         except DuplicateKey as error:
             return DeadLetter(Reason(error.code, str(error)))
         except InvalidRequest as error:
