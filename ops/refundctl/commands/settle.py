@@ -16,7 +16,7 @@ from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode, LookupFailed, NotSent
 from refunds.ledger.audit import Actor
 from refunds.operators.desk import Desk
-from refunds.operators.settlement import Finding, Resolution, SettlementRefused
+from refunds.operators.settlement import Finding, ResolutionReport, SettlementRefused
 
 EXIT_OPEN: Final = 4
 
@@ -115,11 +115,11 @@ def _entry(desk: Desk, request_id: str, cancel_type: str | None) -> Entry:
     return next(iter(found.values()))
 
 
-def _ask(desk: Desk, entry: Entry) -> Resolution:
+def _ask(desk: Desk, entry: Entry) -> ResolutionReport:
     try:
         return desk.settlement.ask(entry)
     except (LookupFailed, NotSent) as error:
-        return Resolution(entry, f"The provider could not be asked now: {error}")
+        return ResolutionReport(entry, f"The provider could not be asked now: {error}")
 
 
 def _confirm(output: Output, entry: Entry, ending: Ending, confirm: str | None) -> None:
@@ -135,7 +135,7 @@ def _confirm(output: Output, entry: Entry, ending: Ending, confirm: str | None) 
         raise SettlementRefused(f"not confirmed: {wanted} was left alone")
 
 
-def _report(resolution: Resolution, output: Output) -> None:
+def _report(resolution: ResolutionReport, output: Output) -> None:
     entry = resolution.entry
     output.row(
         "resolution",

@@ -40,7 +40,7 @@ class SettlementRefused(RefundsError):
 
 
 @dataclass(frozen=True)
-class Resolution:
+class ResolutionReport:
     """What asking or settling led to: the entry as it is now, and what to make of it, in words."""
 
     entry: Entry
@@ -84,7 +84,7 @@ class Settlement:
         self._asking = asking
         self._clock = clock
 
-    def ask(self, entry: Entry) -> Resolution:
+    def ask(self, entry: Entry) -> ResolutionReport:
         """Ask the provider what became of a request, and record it if that is proven.
 
         Raises:
@@ -96,7 +96,7 @@ class Settlement:
             return self.publish(entry)
         reason = self.unaskable(entry)
         if reason is not None:
-            return Resolution(entry, reason)
+            return ResolutionReport(entry, reason)
         answer = self._asking.resolve(entry, recall(entry))
         match answer:
             case Applied(effect):
@@ -105,7 +105,7 @@ class Settlement:
             case Rejected(failure, retry_later=False) if failure.excludes_late_attempts:
                 outcome = self._outcomes(entry).failed(failure, entry.attempt)
                 return self._record(entry, State.FAILED, outcome, failure.message)
-        return Resolution(entry, in_words(answer))
+        return ResolutionReport(entry, in_words(answer))
 
     def unaskable(self, entry: Entry) -> str | None:
         """Why the provider cannot be asked about an open entry, or not now; ``None`` if it can."""
@@ -117,7 +117,7 @@ class Settlement:
             return "It was claimed without a yardstick to ask by: settle it by hand"
         return None
 
-    def by_hand(self, entry: Entry, finding: Finding, actor: Actor) -> Resolution:
+    def by_hand(self, entry: Entry, finding: Finding, actor: Actor) -> ResolutionReport:
         """Record what a person found out.
 
         Raises:
@@ -136,19 +136,19 @@ class Settlement:
         outcome = outcomes.failed(_failure(entry, finding), entry.attempt)
         return self._record(entry, State.FAILED, outcome, proof)
 
-    def publish(self, entry: Entry) -> Resolution:
+    def publish(self, entry: Entry) -> ResolutionReport:
         """Publish the outcome of an entry that has ended, again or for the first time."""
         if entry.outcome is None:
             raise SettlementRefused(f"{entry.key} has no outcome to publish")
         if self._publisher.publish([entry.outcome]):
             finding = "EventBridge did not take the outcome: the sweeper publishes it, or run this again"
-            return Resolution(entry, finding, settled=True)
+            return ResolutionReport(entry, finding, settled=True)
         if entry.unpublished:
             with suppress(Fenced):  # somebody else has published and noted it
                 entry = self._ledger.published(entry)
-        return Resolution(entry, entry.proof or "", settled=True, published=True)
+        return ResolutionReport(entry, entry.proof or "", settled=True, published=True)
 
-    def _record(self, entry: Entry, state: State, outcome: Outcome, proof: str) -> Resolution:
+    def _record(self, entry: Entry, state: State, outcome: Outcome, proof: str) -> ResolutionReport:
         try:
             recorded = self._ledger.record(
                 entry, state, outcome, in_doubt=False, proof=proof, unpublished=True
