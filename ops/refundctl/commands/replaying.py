@@ -26,7 +26,7 @@ from refunds.operators.lanes import Lane, chosen
 from refunds.operators.pace import Pace
 from refunds.operators.repair import NotRepairable, check, patched
 from refunds.operators.replay import USUAL, Judged, Plan
-from refunds.operators.verdicts import Verdict
+from refunds.operators.verdicts import ReplayVerdict
 
 EXIT_INCOMPLETE: Final = 4
 
@@ -62,7 +62,7 @@ def replay(  # noqa: PLR0913 - one option each
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="The oldest so many only.")] = None,
     rate: Annotated[float, typer.Option("--rate", min=0.1, max=1000, help="Messages per second.")] = 10.0,
     verdicts: Annotated[
-        list[Verdict] | None,
+        list[ReplayVerdict] | None,
         typer.Option("--verdict", help="Replay these verdicts; else done, safe and unknown."),
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; for the audit trail.")] = None,

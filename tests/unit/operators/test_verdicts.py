@@ -6,7 +6,7 @@ import pytest
 
 from local.simulator.faults import Fault, FaultKind, Operation
 from refunds.operators.desk import Desk
-from refunds.operators.verdicts import Judgement, Verdict
+from refunds.operators.verdicts import Judgement, ReplayVerdict
 from tests.unit.operators.requests import PAID, letter, order_cancel, park_in_doubt, pay, settle
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 
@@ -28,7 +28,7 @@ def number(rig: Rig, **fields: object) -> str:
 def test_a_request_nobody_began_is_safe(rig: Rig, desk: Desk) -> None:
     """Not in the ledger and possible at the provider: it would be sent."""
     pay(rig)
-    assert verdict(desk, Wanted().body).verdict is Verdict.SAFE
+    assert verdict(desk, Wanted().body).verdict is ReplayVerdict.SAFE
     assert rig.items == {}
 
 
@@ -39,7 +39,7 @@ def test_a_finished_request_is_done(rig: Rig, desk: Desk) -> None:
     settle(rig, succeeded)
     settle(rig, failed)
     asked = len(rig.world.requests)
-    assert [verdict(desk, body).verdict for body in (succeeded, failed)] == [Verdict.DONE, Verdict.DONE]
+    assert [verdict(desk, body).verdict for body in (succeeded, failed)] == [ReplayVerdict.DONE, ReplayVerdict.DONE]
     assert len(rig.world.requests) == asked
 
 
@@ -51,7 +51,7 @@ def test_a_request_of_unknown_fate_is_resolved_first(rig: Rig, desk: Desk) -> No
     lost = park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT, body=Wanted("imp_2").body)
     baseline = json.dumps(rig.items, sort_keys=True)
     found, missing = verdict(desk, applied), verdict(desk, lost)
-    assert (found.verdict, missing.verdict) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
+    assert (found.verdict, missing.verdict) == (ReplayVerdict.UNKNOWN, ReplayVerdict.UNKNOWN)
     assert "shows it was carried out" in found.why
     assert "does not show it" in missing.why
     assert json.dumps(rig.items, sort_keys=True) == baseline
@@ -65,7 +65,7 @@ def test_a_request_that_a_worker_has_is_told_with_its_lease(rig: Rig, desk: Desk
         item["lease_until"] = {"N": "99999999999"}
     asked = len(rig.world.requests)
     judgement = verdict(desk, body)
-    assert judgement.verdict is Verdict.UNKNOWN
+    assert judgement.verdict is ReplayVerdict.UNKNOWN
     assert "A worker has it" in judgement.why
     assert len(rig.world.requests) == asked
 
@@ -81,17 +81,17 @@ def test_a_refund_of_a_payment_that_changed_since_is_stale(
         detail["request"]["checksum"] = PAID
     rig.world.somebody_else("imp_1", "cancel", PAID)
     judgement = verdict(desk, json.dumps(detail))
-    assert judgement.verdict is Verdict.STALE
+    assert judgement.verdict is ReplayVerdict.STALE
     assert "ALREADY_CANCELLED" in judgement.why
 
 
 def test_a_number_that_was_paid_meanwhile_is_stale(rig: Rig, desk: Desk) -> None:
     """It would end as ALREADY_PAID; a number still waiting is safe."""
     body = number(rig)
-    assert verdict(desk, body, "vbank_revoke").verdict is Verdict.SAFE
+    assert verdict(desk, body, "vbank_revoke").verdict is ReplayVerdict.SAFE
     rig.world.somebody_else("imp_v", "deposit")
     judgement = verdict(desk, body, "vbank_revoke")
-    assert judgement.verdict is Verdict.STALE
+    assert judgement.verdict is ReplayVerdict.STALE
     assert "ALREADY_PAID" in judgement.why
 
 
@@ -100,7 +100,7 @@ def test_a_doubt_that_facts_have_ended_is_stale(rig: Rig, desk: Desk) -> None:
     pay(rig)
     body = park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
     rig.world.somebody_else("imp_1", "cancel", PAID)
-    assert verdict(desk, body).verdict is Verdict.STALE
+    assert verdict(desk, body).verdict is ReplayVerdict.STALE
 
 
 def test_what_the_ledger_forgot_and_the_provider_remembers_is_stale(rig: Rig, desk: Desk) -> None:
@@ -111,14 +111,14 @@ def test_what_the_ledger_forgot_and_the_provider_remembers_is_stale(rig: Rig, de
     settle(rig, wanted.body)
     rig.items.clear()
     judgement = verdict(desk, wanted.body)
-    assert judgement.verdict is Verdict.STALE
+    assert judgement.verdict is ReplayVerdict.STALE
 
 
 @pytest.mark.parametrize("body", ["no json", "[]", "{}", json.dumps(Wanted().detail | {"order_id": "a/b"})])
 def test_what_breaks_the_contract_is_invalid(desk: Desk, body: str) -> None:
     """With the reason that the function gave, or would give."""
     judgement = verdict(desk, body)
-    assert judgement.verdict is Verdict.INVALID
+    assert judgement.verdict is ReplayVerdict.INVALID
     assert judgement.why
 
 
@@ -128,7 +128,7 @@ def test_a_key_with_another_payload_is_invalid(rig: Rig, desk: Desk) -> None:
     wanted = Wanted()
     settle(rig, wanted.body)
     other = Wanted(amount=2_000, key=wanted.key)
-    assert verdict(desk, other.body).verdict is Verdict.INVALID
+    assert verdict(desk, other.body).verdict is ReplayVerdict.INVALID
 
 
 def test_without_an_answer_the_ledger_alone_decides(rig: Rig, desk: Desk) -> None:
@@ -137,14 +137,14 @@ def test_without_an_answer_the_ledger_alone_decides(rig: Rig, desk: Desk) -> Non
     doubtful = park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT)
     rig.world.start_outage()
     fresh, open_ = verdict(desk, Wanted().body), verdict(desk, doubtful)
-    assert (fresh.verdict, open_.verdict) == (Verdict.SAFE, Verdict.UNKNOWN)
+    assert (fresh.verdict, open_.verdict) == (ReplayVerdict.SAFE, ReplayVerdict.UNKNOWN)
     assert "could not be asked now" in fresh.why
     assert "could not be asked now" in open_.why
 
 
 def test_without_asking_the_provider_hears_nothing(rig: Rig, desk: Desk) -> None:
     """--no-ask goes by the ledger alone."""
-    assert verdict(desk, Wanted().body, asks=False).verdict is Verdict.SAFE
+    assert verdict(desk, Wanted().body, asks=False).verdict is ReplayVerdict.SAFE
     assert rig.world.requests == []
 
 
@@ -157,7 +157,7 @@ def test_verdict_and_replay_agree(rig: Rig, desk: Desk) -> None:
     safe, stale = Wanted("imp_2").body, Wanted("imp_3").body
     rig.world.somebody_else("imp_3", "cancel", PAID)
     told = {body: verdict(desk, body).verdict for body in (unknown, safe, stale)}
-    assert list(told.values()) == [Verdict.UNKNOWN, Verdict.SAFE, Verdict.STALE]
+    assert list(told.values()) == [ReplayVerdict.UNKNOWN, ReplayVerdict.SAFE, ReplayVerdict.STALE]
     for body in told:
         settle(rig, body)
     ended = rig.outcomes()
@@ -176,5 +176,5 @@ def test_a_part_of_an_order_stays_unknown(rig: Rig, desk: Desk) -> None:
     settle(rig, body, "order_cancel", receives=MAX_RECEIVE_COUNT)
     rig.end_leases()
     judgement = verdict(desk, body, "order_cancel")
-    assert judgement.verdict is Verdict.UNKNOWN
+    assert judgement.verdict is ReplayVerdict.UNKNOWN
     assert "settle by hand" in judgement.why

@@ -30,7 +30,7 @@ from refunds.operators.pace import Pace
 from refunds.operators.reconciliation import Kind, Window
 from refunds.operators.replay import USUAL, Judged, Plan
 from refunds.operators.sweeper import Sweeper
-from refunds.operators.verdicts import Verdict
+from refunds.operators.verdicts import ReplayVerdict
 from refunds.settings import Settings
 from refunds.telemetry.logs import quiet_libraries
 from refunds.telemetry.metrics import Metrics
@@ -97,7 +97,7 @@ class ReplayRequest(BaseModel):
     ids: frozenset[str] = frozenset()
     older_than_seconds: float | None = Field(default=None, ge=0)
     younger_than_seconds: float | None = Field(default=None, ge=0)
-    verdicts: frozenset[Verdict] = USUAL
+    verdicts: frozenset[ReplayVerdict] = USUAL
     limit: int | None = Field(default=None, ge=1, le=10_000)
     rate: float = Field(default=10, gt=0, le=1000)
     ask: bool = True

@@ -19,10 +19,10 @@ from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
 from refunds.operators.lanes import Lane
 from refunds.operators.pace import Pace
 from refunds.operators.together import together
-from refunds.operators.verdicts import Judge, Judgement, Verdict
+from refunds.operators.verdicts import Judge, Judgement, ReplayVerdict
 
 #: What is replayed unless the operator asks for more: whatever ends well or brings clarity.
-USUAL: Final = frozenset({Verdict.DONE, Verdict.SAFE, Verdict.UNKNOWN})
+USUAL: Final = frozenset({ReplayVerdict.DONE, ReplayVerdict.SAFE, ReplayVerdict.UNKNOWN})
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Plan:
 
     selection: Selection
     actor: Actor
-    verdicts: frozenset[Verdict] = USUAL
+    verdicts: frozenset[ReplayVerdict] = USUAL
 
 
 class Replay:
@@ -97,11 +97,11 @@ class Replay:
                 for found in look.meant(letters, selection):
                     repaired = dataclasses.replace(found, body=body)
                     (judgement,) = self._judge.judge([repaired])
-                    if judgement.verdict is Verdict.INVALID:
+                    if judgement.verdict is ReplayVerdict.INVALID:
                         return Judged(repaired, judgement)
                     what = f"replayed corrected in {', '.join(changed)}"
                     return self._move(look, [Judged(repaired, judgement)], actor, what)[0]
-        gone = Judgement(Verdict.INVALID, "the message is no longer in the dead-letter queue")
+        gone = Judgement(ReplayVerdict.INVALID, "the message is no longer in the dead-letter queue")
         return Judged(letter, gone, failure=gone.why)
 
     def _replay(self, look: Look, letters: Sequence[Letter], plan: Plan, pace: Pace) -> Iterator[Judged]:

@@ -26,7 +26,7 @@ from refunds.domain.operation import (
     Unapplied,
     Unproven,
 )
-from refunds.domain.operation import Verdict as Answer
+from refunds.domain.operation import Resolution as Answer
 from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import Books
@@ -34,7 +34,7 @@ from refunds.operators.asking import Asking
 from refunds.operators.dead_letters import Letter
 
 
-class Verdict(StrEnum):
+class ReplayVerdict(StrEnum):
     """What a replay would do."""
 
     DONE = "done"
@@ -56,7 +56,7 @@ class Judgement:
     ``unanswered``: the provider was asked and did not answer, so that the ledger alone was heard.
     """
 
-    verdict: Verdict
+    verdict: ReplayVerdict
     why: str
     unanswered: bool = False
 
@@ -85,14 +85,14 @@ class Judge:
     def _one(self, letter: Letter, entries: Mapping[Key, Entry]) -> Judgement:
         key, cancellation = _key(letter), letter.reading.cancellation
         if cancellation is None or key is None:
-            return Judgement(Verdict.INVALID, str(letter.reading.error))
+            return Judgement(ReplayVerdict.INVALID, str(letter.reading.error))
         entry = entries.get(key)
         if entry is None:
             return self._unsent(letter.lane.policy, cancellation, "not in the ledger: nothing was sent")
         if entry.fingerprint != fingerprint(key.cancel_type, cancellation):
-            return Judgement(Verdict.INVALID, f"its id was used for another payload, which is {entry.state}")
+            return Judgement(ReplayVerdict.INVALID, f"its id was used for another payload, which is {entry.state}")
         if entry.state.terminal:
-            return Judgement(Verdict.DONE, f"{entry.state}: {entry.proof}")
+            return Judgement(ReplayVerdict.DONE, f"{entry.state}: {entry.proof}")
         if entry.in_doubt:
             return self._in_doubt(cancellation, entry)
         return self._unsent(letter.lane.policy, cancellation, _known(entry))
@@ -100,32 +100,32 @@ class Judge:
     def _unsent(self, policy: Policy, cancellation: Cancellation[Any], known: str) -> Judgement:
         """Nothing was sent. What the provider shows decides whether sending makes sense."""
         if self._asking is None:
-            return Judgement(Verdict.SAFE, known)
+            return Judgement(ReplayVerdict.SAFE, known)
         attempt = self._asking.attempt(policy.cancel_type, cancellation)
         try:
             obstacle = _obstacle(policy, self._asking.operations[policy.cancel_type], attempt)
         except InvalidRequest as error:
-            return Judgement(Verdict.INVALID, str(error))
+            return Judgement(ReplayVerdict.INVALID, str(error))
         except _NO_ANSWER as error:
-            return Judgement(Verdict.SAFE, f"{known}. {_unanswered(error)}", unanswered=True)
+            return Judgement(ReplayVerdict.SAFE, f"{known}. {_unanswered(error)}", unanswered=True)
         if obstacle is not None:
-            return Judgement(Verdict.STALE, f"{known}. {obstacle}")
-        return Judgement(Verdict.SAFE, known)
+            return Judgement(ReplayVerdict.STALE, f"{known}. {obstacle}")
+        return Judgement(ReplayVerdict.SAFE, known)
 
     def _in_doubt(self, cancellation: Cancellation[Any], entry: Entry) -> Judgement:
         known = f"{entry.state}: may have been carried out"
         if entry.leased(self._clock()):
             wait = int(entry.lease_until - self._clock()) + 1
-            return Judgement(Verdict.UNKNOWN, f"{known}. A worker has it for another {wait} s")
+            return Judgement(ReplayVerdict.UNKNOWN, f"{known}. A worker has it for another {wait} s")
         if self._asking is None or entry.baseline is None:
-            return Judgement(Verdict.UNKNOWN, known)
+            return Judgement(ReplayVerdict.UNKNOWN, known)
         try:
             answer = self._asking.resolve(entry, cancellation)
         except _NO_ANSWER as error:
-            return Judgement(Verdict.UNKNOWN, f"{known}. {_unanswered(error)}", unanswered=True)
+            return Judgement(ReplayVerdict.UNKNOWN, f"{known}. {_unanswered(error)}", unanswered=True)
         if isinstance(answer, Rejected) and answer.failure.excludes_late_attempts:
-            return Judgement(Verdict.STALE, f"{known}. {_would_fail(answer.failure)}")
-        return Judgement(Verdict.UNKNOWN, f"{known}. {in_words(answer)}")
+            return Judgement(ReplayVerdict.STALE, f"{known}. {_would_fail(answer.failure)}")
+        return Judgement(ReplayVerdict.UNKNOWN, f"{known}. {in_words(answer)}")
 
 
 _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
