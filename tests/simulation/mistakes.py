@@ -21,7 +21,7 @@ from refunds.domain.operation import (
     Operation,
     Rejected,
     Siblings,
-    Verdict,
+    Resolution,
 )
 from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
 from refunds.ledger.claims import AlreadyClaimed, Ledger
@@ -140,7 +140,7 @@ class _Around:
         """As the operation does."""
         return self.operation.send(attempt, baseline)
 
-    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
         """As the operation does."""
         return self.operation.resolve(attempt, baseline, context)
 
@@ -179,7 +179,7 @@ class TrustsRefusals(_Around):
     """Takes a refusal for "not carried out" without asking."""
 
     @override
-    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
         if context.refusal is None or not context.only_attempt:
             return super().resolve(attempt, baseline, context)
         return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="portone")))
@@ -189,9 +189,9 @@ class RefundsPaidNumbers(_Around):
     """Helpfully refunds a number that was paid before it could be voided."""
 
     @override
-    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Verdict:
-        verdict = super().resolve(attempt, baseline, context)
-        if isinstance(verdict, Rejected) and verdict.failure.code is ErrorCode.ALREADY_PAID:
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
+        resolution = super().resolve(attempt, baseline, context)
+        if isinstance(resolution, Rejected) and resolution.failure.code is ErrorCode.ALREADY_PAID:
             assert isinstance(self.operation, NumberRevoke)
             body = {
                 "imp_uid": baseline.subject,
@@ -200,8 +200,8 @@ class RefundsPaidNumbers(_Around):
                 "refund_account": "1",
             }
             self.operation.client.cancel(body, tier=None, deadline=attempt.deadline)
-            return Applied(Effect(provider=verdict.failure.provider, proof="refunded instead"))
-        return verdict
+            return Applied(Effect(provider=resolution.failure.provider, proof="refunded instead"))
+        return resolution
 
 
 # --- the ledger

@@ -46,6 +46,6 @@ def test_an_answer_that_shows_a_payment_is_no_voided_number(status: str) -> None
     operation = vbank_revoke(PortOneClient(stub.exchange(), BASE_URL, credentials(), Clock()))
     with pytest.raises(OutcomeUnknown):
         operation.send(CASE, BEFORE)
-    verdict = operation.resolve(CASE, BEFORE, DOUBT)
-    assert isinstance(verdict, Rejected)
-    assert verdict.failure.code is ErrorCode.ALREADY_PAID
+    resolution = operation.resolve(CASE, BEFORE, DOUBT)
+    assert isinstance(resolution, Rejected)
+    assert resolution.failure.code is ErrorCode.ALREADY_PAID

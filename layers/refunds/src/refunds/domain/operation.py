@@ -154,7 +154,7 @@ class Unproven:
     baseline: Baseline | None = None
 
 
-Verdict = Applied | Rejected | Unapplied | Unproven
+Resolution = Applied | Rejected | Unapplied | Unproven
 
 
 class Operation(Protocol[RequestT]):
@@ -197,7 +197,7 @@ class Operation(Protocol[RequestT]):
         """
         ...
 
-    def resolve(self, attempt: Attempt[RequestT], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[RequestT], baseline: Baseline, context: ResolveContext) -> Resolution:
         """Ask what is true now and compare it with ``baseline``.
 
         Raises:

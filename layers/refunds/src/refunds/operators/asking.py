@@ -12,7 +12,7 @@ from refunds.contracts.inbound import Cancellation, ProviderRequest, parse_cance
 from refunds.contracts.outbound import SCHEMA_VERSION
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry
-from refunds.domain.operation import Attempt, ResolveContext, Operation, Verdict
+from refunds.domain.operation import Attempt, ResolveContext, Operation, Resolution
 from refunds.domain.tag import tag_of
 from refunds.ledger.claims import Ledger
 
@@ -35,7 +35,7 @@ class Asking:
         deadline = Deadline(time.monotonic() + self.patience, time.monotonic)
         return Attempt(cancellation, tag_of(kind, cancellation.cancel_request_id), deadline)
 
-    def resolve(self, entry: Entry, cancellation: Cancellation[ProviderRequest]) -> Verdict:
+    def resolve(self, entry: Entry, cancellation: Cancellation[ProviderRequest]) -> Resolution:
         """What the provider shows of a request that may have been sent. ``entry.baseline`` must be there.
 
         Raises:

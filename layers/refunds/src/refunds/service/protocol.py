@@ -223,10 +223,10 @@ class Execution(Generic[RequestT]):
             sent_at=sent_at if only_attempt else entry.begun_at,
         )
         try:
-            verdict = _configured(lambda: self._operation.resolve(self._attempt, _baseline_of(entry), context))
+            resolution = _configured(lambda: self._operation.resolve(self._attempt, _baseline_of(entry), context))
         except (LookupFailed, NotSent) as error:
             return self._leave_open(entry, answer or error, sent=answer is not None)
-        match verdict:
+        match resolution:
             case Applied(effect):
                 return self._succeed(entry, effect, source)
             case Rejected(failure, retry_later) if only_attempt or failure.excludes_late_attempts:
@@ -242,7 +242,7 @@ class Execution(Generic[RequestT]):
                 return self._nothing_sent(
                     entry, NotSent("the payment's balance kept moving; nothing was sent")
                 )
-        return self._leave_open(entry, answer or _unproven(verdict), sent=answer is not None)
+        return self._leave_open(entry, answer or _unproven(resolution), sent=answer is not None)
 
     def _may_send(self, answer: ProviderError | None, *, only_attempt: bool) -> bool:
         """After a lost answer of our own the provider gets until the lease ends to finish what it got."""
@@ -393,9 +393,9 @@ def _trouble(error: ProviderError, *, may_have_been_applied: bool) -> Trouble:
     )
 
 
-def _unproven(verdict: object) -> OutcomeUnknown:
+def _unproven(resolution: object) -> OutcomeUnknown:
     message = (
-        verdict.message if isinstance(verdict, Unproven) else "not carried out so far, but it may still be"
+        resolution.message if isinstance(resolution, Unproven) else "not carried out so far, but it may still be"
     )
     return OutcomeUnknown(message)
 

@@ -22,7 +22,7 @@ from refunds.domain.operation import (
     Failure,
     Rejected,
     Unproven,
-    Verdict,
+    Resolution,
 )
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
@@ -95,7 +95,7 @@ class OrderCancel:
         proof = "the answer repeats order, items and total"
         return _effect(request, proof, data.return_request_id, _tax(data))
 
-    def resolve(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline, context: ResolveContext) -> Resolution:
         """Proven for a full cancellation of an order that was not cancelled before."""
         detail = self._detail(attempt)
         cancelled = detail is not None and detail.payment_status in _CANCELLED
@@ -161,7 +161,7 @@ def _tax(data: CancelData) -> Decimal | None:
     return (product or Decimal(0)) + (delivery or Decimal(0))
 
 
-def _refused(baseline: Baseline, refusal: Refused, *, cancelled: bool) -> Verdict:
+def _refused(baseline: Baseline, refusal: Refused, *, cancelled: bool) -> Resolution:
     """Wrong keys are ours to mend: such a message waits instead of failing."""
     if cancelled:
         code, message = ErrorCode.ALREADY_CANCELLED, "refused; EBP shows the order as cancelled already"

@@ -23,7 +23,7 @@ from refunds.domain.operation import (
     Rejected,
     Unapplied,
     Unproven,
-    Verdict,
+    Resolution,
 )
 from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
 from refunds.providers.portone.client import PortOneClient
@@ -80,7 +80,7 @@ class NumberRevoke:
             raise OutcomeUnknown(f"PortOne answered success, but shows the payment as {payment.status}")
         return _effect(payment, "the answer shows the number voided")
 
-    def resolve(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline, context: ResolveContext) -> Resolution:
         """Voided, paid, or still waiting to be paid."""
         payment = self.client.payment(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if payment is None:
@@ -132,7 +132,7 @@ def _voided(payment: Payment) -> bool:
     return payment.status not in ("ready", "paid")
 
 
-def _unknown_number(request: NumberRevokeRequest, context: ResolveContext) -> Verdict:
+def _unknown_number(request: NumberRevokeRequest, context: ResolveContext) -> Resolution:
     if context.refusal is None:
         return Unapplied(Baseline(subject=request.imp_uid))
     return Rejected(

@@ -23,7 +23,7 @@ from refunds.domain.operation import (
     Rejected,
     Unapplied,
     Unproven,
-    Verdict,
+    Resolution,
 )
 from refunds.domain.policy import Policy
 from refunds.domain.tag import reason_with
@@ -103,7 +103,7 @@ class PaymentCancel:
             )
         return _effect(attempt.request, payment, own, baseline)
 
-    def resolve(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline, context: ResolveContext) -> Resolution:
         """Find our cancellation in the payment's history, or show that it cannot be there."""
         payment = self.client.payment(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         contradiction = _contradiction(payment, baseline)
@@ -202,14 +202,14 @@ def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:
     return None
 
 
-def _unknown_payment(request: PaymentCancelRequest, context: ResolveContext) -> Verdict:
+def _unknown_payment(request: PaymentCancelRequest, context: ResolveContext) -> Resolution:
     if context.refusal is None or not context.only_attempt:
         return Unproven("PortOne does not know the payment, and an attempt of ours is unaccounted for")
     failure = _not_found(request, "PortOne refused, and knows no such payment")
     return Rejected(_quoting(failure, context.refusal))
 
 
-def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baseline, context: ResolveContext) -> Verdict:
+def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baseline, context: ResolveContext) -> Resolution:
     """Nothing of ours is in the history.
 
     An attempt under way carries a checksum that may still match: not once the balance is below it, but

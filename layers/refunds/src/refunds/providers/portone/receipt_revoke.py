@@ -19,7 +19,7 @@ from refunds.domain.operation import (
     Rejected,
     Unapplied,
     Unproven,
-    Verdict,
+    Resolution,
 )
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
@@ -79,7 +79,7 @@ class ReceiptRevoke:
             raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
         return _effect(receipt, "the answer shows when the receipt was revoked")
 
-    def resolve(self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline, context: ResolveContext) -> Verdict:
+    def resolve(self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline, context: ResolveContext) -> Resolution:
         """Revoked or not."""
         receipt = self.client.receipt(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if receipt is None:
@@ -97,7 +97,7 @@ class ReceiptRevoke:
         return Rejected(failure, retry_later=means_later(context.refusal.provider_message))
 
 
-def _no_receipt(baseline: Baseline, context: ResolveContext) -> Verdict:
+def _no_receipt(baseline: Baseline, context: ResolveContext) -> Resolution:
     if context.refusal is None:
         return Unapplied(baseline)
     message = "PortOne knows no receipt issued under this merchant_uid"
