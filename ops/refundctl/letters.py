@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from refunds.operators.dead_letters import Letter, Selection
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import Lane
+from refunds.operators.operations import Desk
+from refunds.operators.cancel_queues import Lane
 
 Shown = Annotated[int, typer.Option("--show", min=0, help="How many messages to show, the oldest first.")]
 Asking = Annotated[

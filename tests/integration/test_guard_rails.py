@@ -16,8 +16,8 @@ from local.demo.scenario import Request
 from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, start
-from refunds.operators.lanes import Lane, lanes_of_outputs
-from refunds.operators.sending import Sending, SendingSwitch
+from refunds.operators.cancel_queues import Lane, lanes_of_outputs
+from refunds.operators.pause import Sending, SendingSwitch
 
 _RECEIVES = 3
 _VISIBILITY_SECONDS = 8

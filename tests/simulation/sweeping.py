@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from refunds.domain.entry import Entry, Key
 from refunds.errors import ConfigurationError, LookupFailed, NotSent
-from refunds.operators.asking import Asking
-from refunds.operators.settlement import Settlement, SettlementRefused
+from refunds.operators.status_inquiry import Asking
+from refunds.operators.resolution import Settlement, SettlementRefused
 from tests.simulation.table import TERMINAL, state_of
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, iso
 from refundctl.parameters import moment
 from refunds.operators.functions import offset
-from refunds.operators.lanes import chosen
-from refunds.operators.pace import Pace
+from refunds.operators.cancel_queues import chosen
+from refunds.operators.rate_limiter import Pace
 from refunds.operators.reconciliation import Difference, Window
 from refunds.operators.republication import Period
 

@@ -19,8 +19,8 @@ from refundctl.output import Output, age_of, iso
 from refundctl.parameters import Filters
 from refundctl.spool import Spool
 from refunds.operators.dead_letters import Letter, Selection
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import Lane, chosen
+from refunds.operators.operations import Desk
+from refunds.operators.cancel_queues import Lane, chosen
 from refunds.operators.masking import mask, mask_body
 
 app = typer.Typer(no_args_is_help=True, help="Dead-letter queues: list, show, replay, export.")

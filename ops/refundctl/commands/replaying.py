@@ -21,12 +21,12 @@ from refundctl.parameters import Filters
 from refundctl.spool import Spool
 from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import Lane, chosen
-from refunds.operators.pace import Pace
+from refunds.operators.operations import Desk
+from refunds.operators.cancel_queues import Lane, chosen
+from refunds.operators.rate_limiter import Pace
 from refunds.operators.repair import NotRepairable, check, patched
 from refunds.operators.replay import USUAL, Judged, Plan
-from refunds.operators.verdicts import ReplayVerdict
+from refunds.operators.replay_verdicts import ReplayVerdict
 
 EXIT_INCOMPLETE: Final = 4
 

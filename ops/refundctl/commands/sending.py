@@ -10,9 +10,9 @@ import typer
 from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import chosen
-from refunds.operators.sending import SendingSwitch, Switched
+from refunds.operators.operations import Desk
+from refunds.operators.cancel_queues import chosen
+from refunds.operators.pause import SendingSwitch, Switched
 
 CancelTypes = Annotated[
     list[str] | None, typer.Option("--type", "-t", help="Cancel type; again for more. Without it, every one.")

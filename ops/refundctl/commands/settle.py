@@ -15,8 +15,8 @@ from refunds.cancel_types import MODULES
 from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode, LookupFailed, NotSent
 from refunds.ledger.audit import Actor
-from refunds.operators.desk import Desk
-from refunds.operators.settlement import Finding, ResolutionReport, SettlementRefused
+from refunds.operators.operations import Desk
+from refunds.operators.resolution import Finding, ResolutionReport, SettlementRefused
 
 EXIT_OPEN: Final = 4
 

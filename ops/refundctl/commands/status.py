@@ -15,7 +15,7 @@ from refundctl.output import Output, age_of, iso
 from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode
 from refunds.operators.dead_letters import Letter, Selection
-from refunds.operators.desk import Desk
+from refunds.operators.operations import Desk
 from refunds.operators.sweeper import claimed_at
 
 

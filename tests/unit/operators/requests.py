@@ -8,7 +8,7 @@ from typing import Any
 from local.simulator.faults import Fault, FaultBoard, FaultKind, Operation
 from refunds.cancel_types import cancel_type
 from refunds.operators.dead_letters import Letter
-from refunds.operators.lanes import Lane
+from refunds.operators.cancel_queues import Lane
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, record
 
 PAID = 10_000

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from refunds.ledger.item import decode, encode
-from refunds.operators.desk import Desk
+from refunds.operators.operations import Desk
 from tests.unit.rig import Rig
 
 _OLD: Final[dict[str, Any]] = json.loads(

@@ -18,7 +18,7 @@ from refundctl.spool import Spool
 from refunds.errors import ConfigurationError
 from refunds.operators.dead_letters import Selection
 from refunds.operators.functions import ReplayFunction, offset
-from refunds.operators.lanes import chosen, lanes_of_json, lanes_of_outputs
+from refunds.operators.cancel_queues import chosen, lanes_of_json, lanes_of_outputs
 from tests.unit.operators.requests import letter
 from tests.unit.rig import Context, Wanted
 

@@ -4,7 +4,7 @@ import pytest
 
 from refunds.cancel_types import cancel_type
 from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
-from refunds.operators.lanes import Lane
+from refunds.operators.cancel_queues import Lane
 from tests.unit.operators.sqs import Queue
 
 LANE = Lane(cancel_type("payment_cancel").policy, "https://sqs.invalid/queue", "https://sqs.invalid/dlq")

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from refunds.operators.pace import Pace
-from refunds.operators.together import together
+from refunds.operators.rate_limiter import Pace
+from refunds.operators.fan_in import together
 
 
 class Clock:

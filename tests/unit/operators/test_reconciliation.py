@@ -9,9 +9,9 @@ import pytest
 from local.simulator.faults import FaultKind
 from refunds.errors import LookupFailed
 from refunds.ledger.audit import Actor
-from refunds.operators.desk import Desk
+from refunds.operators.operations import Desk
 from refunds.operators.reconciliation import Difference, Kind, Window
-from refunds.operators.settlement import Finding
+from refunds.operators.resolution import Finding
 from tests.unit.operators.requests import PAID, park_in_doubt, pay, settle
 from tests.unit.rig import Rig, Wanted
 

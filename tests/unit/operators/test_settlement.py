@@ -8,8 +8,8 @@ from local.simulator.faults import FaultKind
 from refunds.contracts.outbound import Outcome
 from refunds.domain.entry import Entry, Key, State
 from refunds.ledger.audit import Actor
-from refunds.operators.desk import Desk
-from refunds.operators.settlement import Finding, SettlementRefused
+from refunds.operators.operations import Desk
+from refunds.operators.resolution import Finding, SettlementRefused
 from tests.unit.aws.endpoint import AwsError
 from tests.unit.operators.requests import PAID, order_cancel, park_in_doubt, pay, settle
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record

@@ -6,7 +6,7 @@ import time
 from local.simulator.faults import Fault, FaultKind, Operation
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import State
-from refunds.operators.desk import Desk
+from refunds.operators.operations import Desk
 from refunds.operators.sweeper import Sweep, Sweeper
 from tests.unit.aws.endpoint import AwsError
 from tests.unit.operators.requests import order_cancel, park_in_doubt, pay, settle

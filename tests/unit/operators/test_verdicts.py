@@ -5,8 +5,8 @@ import json
 import pytest
 
 from local.simulator.faults import Fault, FaultKind, Operation
-from refunds.operators.desk import Desk
-from refunds.operators.verdicts import Judgement, ReplayVerdict
+from refunds.operators.operations import Desk
+from refunds.operators.replay_verdicts import Judgement, ReplayVerdict
 from tests.unit.operators.requests import PAID, letter, order_cancel, park_in_doubt, pay, settle
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 

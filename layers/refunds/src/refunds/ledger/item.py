@@ -3,7 +3,7 @@
 Only terminal items carry ``expires_at``: DynamoDB never deletes one whose outcome is open.
 
 The index ``by_state`` holds what still needs somebody: open items, and outcomes that were found
-without their message (``refunds.operators.settlement``) until these have been published. It is
+without their message (``refunds.operators.resolution``) until these have been published. It is
 sparse, and in shards: every request enters it and leaves it, one partition takes 1,000 write units a
 second (AWS limit), and an index that cannot follow throttles the writes of its table.
 """

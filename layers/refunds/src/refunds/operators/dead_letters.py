@@ -20,8 +20,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from refunds.domain.redaction import redact
 from refunds.messaging.message import Reading, read_body
-from refunds.operators.lanes import Lane
-from refunds.operators.together import together
+from refunds.operators.cancel_queues import Lane
+from refunds.operators.fan_in import together
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

@@ -24,13 +24,13 @@ from refunds.domain.redaction import redact
 from refunds.errors import ConfigurationError
 from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import chosen, lanes_of_json
-from refunds.operators.pace import Pace
+from refunds.operators.operations import Desk
+from refunds.operators.cancel_queues import chosen, lanes_of_json
+from refunds.operators.rate_limiter import Pace
 from refunds.operators.reconciliation import Kind, Window
 from refunds.operators.replay import USUAL, Judged, Plan
 from refunds.operators.sweeper import Sweeper
-from refunds.operators.verdicts import ReplayVerdict
+from refunds.operators.replay_verdicts import ReplayVerdict
 from refunds.settings import Settings
 from refunds.telemetry.logs import quiet_libraries
 from refunds.telemetry.metrics import Metrics

@@ -16,10 +16,10 @@ from typing import Final
 
 from refunds.ledger.audit import Actor, AuditTrail
 from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
-from refunds.operators.lanes import Lane
-from refunds.operators.pace import Pace
-from refunds.operators.together import together
-from refunds.operators.verdicts import Judge, Judgement, ReplayVerdict
+from refunds.operators.cancel_queues import Lane
+from refunds.operators.rate_limiter import Pace
+from refunds.operators.fan_in import together
+from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
 
 #: What is replayed unless the operator asks for more: whatever ends well or brings clarity.
 USUAL: Final = frozenset({ReplayVerdict.DONE, ReplayVerdict.SAFE, ReplayVerdict.UNKNOWN})

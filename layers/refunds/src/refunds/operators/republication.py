@@ -14,7 +14,7 @@ from refunds.contracts.outbound import Outcome
 from refunds.domain.entry import State
 from refunds.ledger.queries import Books
 from refunds.messaging.publisher import Publisher
-from refunds.operators.pace import Pace
+from refunds.operators.rate_limiter import Pace
 
 _BATCH: Final = 10  # entries in one PutEvents (AWS limit)
 _STATES: Final = (State.SUCCEEDED, State.FAILED, State.PARKED)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.errors import RefundsError
-from refunds.operators.lanes import Lane
+from refunds.operators.cancel_queues import Lane
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient

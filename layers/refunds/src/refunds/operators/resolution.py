@@ -27,8 +27,8 @@ from refunds.errors import ErrorCode, Fenced, RefundsError
 from refunds.ledger.audit import Actor
 from refunds.ledger.claims import Ledger
 from refunds.messaging.publisher import Publisher
-from refunds.operators.asking import Asking, recall
-from refunds.operators.verdicts import in_words
+from refunds.operators.status_inquiry import Asking, recall
+from refunds.operators.replay_verdicts import in_words
 
 _NOTHING_SENT: Final = (
     "It is proven that nothing was sent, so there is nothing to ask: replay its message, or settle it by hand"

@@ -30,7 +30,7 @@ from refunds.domain.operation import Resolution as Answer
 from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import Books
-from refunds.operators.asking import Asking
+from refunds.operators.status_inquiry import Asking
 from refunds.operators.dead_letters import Letter
 
 

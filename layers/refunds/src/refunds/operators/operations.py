@@ -15,14 +15,14 @@ from refunds.ledger.audit import AuditTrail
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import Books
 from refunds.messaging.publisher import Publisher
-from refunds.operators.asking import Asking
+from refunds.operators.status_inquiry import Asking
 from refunds.operators.dead_letters import DeadLetters
-from refunds.operators.lanes import Lane
+from refunds.operators.cancel_queues import Lane
 from refunds.operators.reconciliation import Reconciliation
 from refunds.operators.replay import Replay
 from refunds.operators.republication import Republication
-from refunds.operators.settlement import Settlement
-from refunds.operators.verdicts import Judge
+from refunds.operators.resolution import Settlement
+from refunds.operators.replay_verdicts import Judge
 from refunds.providers.clients import ProviderClients, provider_clients
 from refunds.settings import Settings
 
