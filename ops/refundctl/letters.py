@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from refunds.operators.dead_letters import Letter, Selection
+from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.operations import Desk
 from refunds.operators.cancel_queues import Lane
 
@@ -19,23 +19,23 @@ Asking = Annotated[
 ]
 
 
-def summary(letter: Letter) -> dict[str, Any]:
+def summary(dead_letter: DeadLetterMessage) -> dict[str, Any]:
     """What identifies a message and why it is there, without its body."""
     return {
-        "cancel_type": letter.lane.cancel_type,
-        "error_code": letter.error_code,
-        "cancel_request_id": letter.cancel_request_id,
-        "order_id": letter.order_id,
-        "message_id": letter.message_id,
-        "sent_at": letter.sent_at,
-        "why": letter.error_message,
+        "cancel_type": dead_letter.lane.cancel_type,
+        "error_code": dead_letter.error_code,
+        "cancel_request_id": dead_letter.cancel_request_id,
+        "order_id": dead_letter.order_id,
+        "message_id": dead_letter.message_id,
+        "sent_at": dead_letter.sent_at,
+        "why": dead_letter.error_message,
     }
 
 
-def find(desk: Desk, lanes: Iterable[Lane], selection: Selection) -> list[Letter]:
+def find(desk: Desk, lanes: Iterable[Lane], selection: Selection) -> list[DeadLetterMessage]:
     """The messages meant; they stay where they are."""
     with closing(desk.dead_letters.letters(lanes, selection)) as receives:
-        return [letter for letters in receives for letter in letters]
+        return [dead_letter for letters in receives for dead_letter in letters]
 
 
 def pretty(body: str) -> str:

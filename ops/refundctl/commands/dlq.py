@@ -18,7 +18,7 @@ from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
 from refundctl.parameters import Filters
 from refundctl.spool import Spool
-from refunds.operators.dead_letters import Letter, Selection
+from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.operations import Desk
 from refunds.operators.cancel_queues import Lane, chosen
 from refunds.operators.masking import mask, mask_body
@@ -35,11 +35,11 @@ class _Group:
     newest: float = 0.0
     example: str = ""
 
-    def add(self, letter: Letter) -> None:
+    def add(self, dead_letter: DeadLetterMessage) -> None:
         self.count += 1
-        if letter.sent_at < self.oldest:
-            self.oldest, self.example = letter.sent_at, letter.error_message
-        self.newest = max(self.newest, letter.sent_at)
+        if dead_letter.sent_at < self.oldest:
+            self.oldest, self.example = dead_letter.sent_at, dead_letter.error_message
+        self.newest = max(self.newest, dead_letter.sent_at)
 
 
 @app.command("list")
@@ -79,9 +79,9 @@ def _read(
     with output.progress() as progress, closing(desk.dead_letters.letters(lanes, selection)) as receives:
         task = progress.add_task("seen", total=expected(desk, lanes, selection))
         for letters in receives:
-            for letter in letters:
-                groups.setdefault((letter.lane.cancel_type, letter.error_code), _Group()).add(letter)
-                spool.add(letter.sent_at, summary(letter))
+            for dead_letter in letters:
+                groups.setdefault((dead_letter.lane.cancel_type, dead_letter.error_code), _Group()).add(dead_letter)
+                spool.add(dead_letter.sent_at, summary(dead_letter))
             progress.advance(task, len(letters))
         progress.update(task, total=sum(group.count for group in groups.values()))
 
@@ -139,12 +139,12 @@ def show_message(
     if not found:
         output.remark(f"no dead letter has the id {identifier}")
         raise typer.Exit(1)
-    for letter, judgement in zip(found, desk.judge(asks=ask).judge(found), strict=True):
-        facts = summary(letter) | {"verdict": judgement.verdict.value, "verdict_why": judgement.why}
-        body = mask_body(letter.body)
-        output.row("message", **facts, attributes=mask(dict(letter.attributes)), body=body)
-        shown = facts | {"sent_at": iso(letter.sent_at)}
-        output.facts(letter.message_id, shown.items())
+    for dead_letter, judgement in zip(found, desk.judge(asks=ask).judge(found), strict=True):
+        facts = summary(dead_letter) | {"verdict": judgement.verdict.value, "verdict_why": judgement.why}
+        body = mask_body(dead_letter.body)
+        output.row("message", **facts, attributes=mask(dict(dead_letter.attributes)), body=body)
+        shown = facts | {"sent_at": iso(dead_letter.sent_at)}
+        output.facts(dead_letter.message_id, shown.items())
         output.say(pretty(body))
 
 
@@ -165,21 +165,21 @@ def export(
     lanes = chosen(desk.lanes, filters.cancel_types or ())
     count = 0
     with closing(desk.dead_letters.letters(lanes, filters.selection())) as receives:
-        for letter in (letter for letters in receives for letter in letters):
-            path = to / letter.lane.cancel_type / f"{letter.message_id}.json"
-            _write_private(path, json.dumps(_event(letter, raw=raw), ensure_ascii=False, indent=2))
-            output.row("file", path=str(path), cancel_request_id=letter.cancel_request_id, masked=not raw)
+        for dead_letter in (dead_letter for letters in receives for dead_letter in letters):
+            path = to / dead_letter.lane.cancel_type / f"{dead_letter.message_id}.json"
+            _write_private(path, json.dumps(_event(dead_letter, raw=raw), ensure_ascii=False, indent=2))
+            output.row("file", path=str(path), cancel_request_id=dead_letter.cancel_request_id, masked=not raw)
             count += 1
     output.say(f"{count} messages written to {to}{'' if raw else ', personal data masked'}.")
 
 
-def _event(letter: Letter, *, raw: bool) -> dict[str, Any]:
+def _event(dead_letter: DeadLetterMessage, *, raw: bool) -> dict[str, Any]:
     """What the event source mapping would hand to the function, without a receipt to act on."""
     record = {
-        "messageId": letter.message_id,
+        "messageId": dead_letter.message_id,
         "receiptHandle": "",
-        "body": letter.body if raw else mask_body(letter.body),
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(letter.sent_at * 1000))},
+        "body": dead_letter.body if raw else mask_body(dead_letter.body),
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(dead_letter.sent_at * 1000))},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
     }

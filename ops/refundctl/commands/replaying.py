@@ -42,7 +42,7 @@ class _Tally:
     unanswered: int = 0
 
     def add(self, one: Judged) -> None:
-        key = (one.letter.lane.cancel_type, one.letter.error_code, one.judgement.verdict.value)
+        key = (one.dead_letter.lane.cancel_type, one.dead_letter.error_code, one.judgement.verdict.value)
         self.verdicts[key] += 1
         self.whys.setdefault(key, one.judgement.why)
         self.replayed += one.replayed
@@ -119,7 +119,7 @@ def _forecast(
             task = progress.add_task("judged", total=total)
             for one in judged:
                 tally.add(one)
-                spool.add(one.letter.sent_at, _told(one))
+                spool.add(one.dead_letter.sent_at, _told(one))
                 progress.advance(task)
             progress.update(task, total=tally.verdicts.total())
         for row in spool.oldest_first(None if output.as_json else 0):
@@ -141,7 +141,7 @@ def _verdict_cells(row: dict[str, Any], tally: _Tally, now: float) -> tuple[obje
 
 def _told(one: Judged) -> dict[str, Any]:
     verdict = {"verdict": one.judgement.verdict.value, "verdict_why": one.judgement.why}
-    return summary(one.letter) | verdict | {"replayed": one.replayed, "failure": one.failure}
+    return summary(one.dead_letter) | verdict | {"replayed": one.replayed, "failure": one.failure}
 
 
 def _report(tally: _Tally, output: Output, *, done: bool) -> None:
@@ -196,15 +196,15 @@ def _repair(  # noqa: PLR0913 - the command's own options
     found = find(desk, lanes, selection)
     if len(found) != 1:
         raise NotRepairable(f"{len(found)} messages are chosen: choose one with --id")
-    letter = found[0]
-    body = edited(pretty(letter.body)) if patch is None else patched(letter, _patch(patch))
-    changed = check(letter, body)
-    output.say(f"{letter.message_id}: corrected in {', '.join(changed)}")
+    dead_letter = found[0]
+    body = edited(pretty(dead_letter.body)) if patch is None else patched(dead_letter, _patch(patch))
+    changed = check(dead_letter, body)
+    output.say(f"{dead_letter.message_id}: corrected in {', '.join(changed)}")
     if actor is None:
-        output.row("repair", message_id=letter.message_id, changed=changed, replayed=False)
+        output.row("repair", message_id=dead_letter.message_id, changed=changed, replayed=False)
         output.say("It is valid now. Nothing was replayed: add --yes and --reason.")
         return
-    one = desk.replay(asks=ask).replace(letter, body, actor, changed)
+    one = desk.replay(asks=ask).replace(dead_letter, body, actor, changed)
     output.row("repair", changed=changed, **_told(one))
     output.say(f"{one.judgement.verdict}: {one.judgement.why}")
     if not one.replayed:
@@ -212,7 +212,7 @@ def _repair(  # noqa: PLR0913 - the command's own options
         raise typer.Exit(EXIT_INCOMPLETE)
     output.suggest(
         "The corrected copy was replayed in its place. What became of it:",
-        f"refundctl status {letter.cancel_request_id or one.letter.cancel_request_id}",
+        f"refundctl status {dead_letter.cancel_request_id or one.dead_letter.cancel_request_id}",
     )
 
 

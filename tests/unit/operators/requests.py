@@ -7,7 +7,7 @@ from typing import Any
 
 from local.simulator.faults import Fault, FaultBoard, FaultKind, Operation
 from refunds.cancel_types import cancel_type
-from refunds.operators.dead_letters import Letter
+from refunds.operators.dead_letters import DeadLetterMessage
 from refunds.operators.cancel_queues import Lane
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, record
 
@@ -18,10 +18,10 @@ ORDER_ITEMS = [
 ]
 
 
-def letter(body: str, name: str = "payment_cancel", **attributes: str) -> Letter:
+def dead_letter(body: str, name: str = "payment_cancel", **attributes: str) -> DeadLetterMessage:
     """A dead letter."""
     lane = Lane(cancel_type(name).policy, QUEUE_URL, DLQ_URL)
-    return Letter(lane, f"message of {hash(body)}", "receipt", body, 1_000.0, attributes)
+    return DeadLetterMessage(lane, f"message of {hash(body)}", "receipt", body, 1_000.0, attributes)
 
 
 def pay(rig: Rig, imp_uid: str = "imp_1", **fields: Any) -> None:

@@ -19,7 +19,7 @@ from refunds.errors import ConfigurationError
 from refunds.operators.dead_letters import Selection
 from refunds.operators.functions import ReplayFunction, offset
 from refunds.operators.cancel_queues import chosen, lanes_of_json, lanes_of_outputs
-from tests.unit.operators.requests import letter
+from tests.unit.operators.requests import dead_letter
 from tests.unit.rig import Context, Wanted
 
 
@@ -46,7 +46,7 @@ def test_a_moment_is_a_time_with_a_zone_or_an_age() -> None:
 
 def test_filters_choose_by_everything_at_once() -> None:
     """Each named filter must hold; ids are the request's or the message's."""
-    one = letter(Wanted(key="cr-1").body, error_code="NOT_FOUND")
+    one = dead_letter(Wanted(key="cr-1").body, error_code="NOT_FOUND")
     now = one.sent_at + 3_600
     for filters in (
         Filters(),
@@ -67,7 +67,7 @@ def test_filters_choose_by_everything_at_once() -> None:
 
 def test_a_name_is_that_of_a_message_a_request_or_an_order() -> None:
     """What a person has at hand finds the message, whichever of its names it is."""
-    one = letter(Wanted(key="cr-1").body)
+    one = dead_letter(Wanted(key="cr-1").body)
     for name in (one.message_id, "cr-1", "ORD-1"):
         assert Selection(names=frozenset({name})).takes(one, one.sent_at)
     assert not Selection(names=frozenset({"ORD-2"})).takes(one, one.sent_at)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from refunds.cancel_types import cancel_type
-from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
+from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Look, Selection
 from refunds.operators.cancel_queues import Lane
 from tests.unit.operators.sqs import Queue
 
@@ -27,7 +27,7 @@ def look(queue: Queue, *, size: int = 10) -> Look:
 def test_each_message_is_shown_once_and_is_visible_afterwards(queue: Queue) -> None:
     """While it is looked at it is hidden, at the end everybody sees it again."""
     with look(queue) as letters:
-        shown = [letter.message_id for receive in letters for letter in receive]
+        shown = [dead_letter.message_id for receive in letters for dead_letter in receive]
         assert queue.hidden() == set(queue.messages)
     assert sorted(shown) == sorted(queue.messages)
     assert queue.hidden() == set()
@@ -51,7 +51,7 @@ def test_a_look_that_takes_longer_than_the_hold_shows_nothing_twice(queue: Queue
     """Messages come back into view meanwhile; they are recognised, and shown again at the end."""
     queue.tick = 12.0
     with look(queue, size=4) as letters:
-        shown = [letter.message_id for receive in letters for letter in receive]
+        shown = [dead_letter.message_id for receive in letters for dead_letter in receive]
     assert sorted(shown) == sorted(queue.messages)
     assert queue.hidden() == set()
 
@@ -67,8 +67,8 @@ def test_a_queue_that_never_empties_ends_a_look_that_learns_nothing_new(queue: Q
 def test_what_arrives_meanwhile_belongs_to_the_next_look(queue: Queue) -> None:
     """A replayed message that fails again does not feed the replay that sent it."""
     with look(queue, size=1) as letters:
-        for number, (letter,) in enumerate(letters):
-            letters.remove([letter])
+        for number, (dead_letter,) in enumerate(letters):
+            letters.remove([dead_letter])
             queue.now += 1
             queue.put(f"again-{number}", age=0.0)
             assert number < 25
@@ -84,7 +84,7 @@ def test_a_message_whose_deletion_failed_is_deleted_later_and_not_shown_again(qu
     shown: list[str] = []
     with look(queue, size=5) as letters:
         for receive in letters:
-            shown += [letter.message_id for letter in receive]
+            shown += [dead_letter.message_id for dead_letter in receive]
             letters.remove(receive)
     assert sorted(shown) == sorted(f"m{number}" for number in range(25))
     assert queue.messages == {}
@@ -109,7 +109,7 @@ def test_a_replayed_message_keeps_its_body_and_loses_the_dead_letter_queues_attr
 def test_attributes_that_anybody_may_have_written_are_cleaned() -> None:
     """Neither a phone number nor a sequence that steers a terminal comes out of them."""
     attributes = {"error_code": "CALL 01098765432", "error_message": "of kim@example.com \x1b[2J now"}
-    one = Letter(LANE, "m", "r", "{}", 0.0, attributes)
+    one = DeadLetterMessage(LANE, "m", "r", "{}", 0.0, attributes)
     assert (one.error_code, one.error_message) == ("CALL ***", "of *** [2J now")
 
 

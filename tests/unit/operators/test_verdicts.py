@@ -7,13 +7,13 @@ import pytest
 from local.simulator.faults import Fault, FaultKind, Operation
 from refunds.operators.operations import Desk
 from refunds.operators.replay_verdicts import Judgement, ReplayVerdict
-from tests.unit.operators.requests import PAID, letter, order_cancel, park_in_doubt, pay, settle
+from tests.unit.operators.requests import PAID, dead_letter, order_cancel, park_in_doubt, pay, settle
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 
 
 def verdict(desk: Desk, body: str, name: str = "payment_cancel", *, asks: bool = True) -> Judgement:
     """The verdict, which must not change anything."""
-    (judgement,) = desk.judge(asks=asks).judge([letter(body, name)])
+    (judgement,) = desk.judge(asks=asks).judge([dead_letter(body, name)])
     return judgement
 
 

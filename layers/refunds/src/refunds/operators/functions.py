@@ -261,10 +261,10 @@ def _deadline(context: LambdaContext, keep: float = 0.0) -> Deadline:
 
 def _shown(one: Judged) -> dict[str, Any]:
     return {
-        "cancel_type": one.letter.lane.cancel_type,
-        "cancel_request_id": one.letter.cancel_request_id,
-        "message_id": one.letter.message_id,
-        "error_code": one.letter.error_code,
+        "cancel_type": one.dead_letter.lane.cancel_type,
+        "cancel_request_id": one.dead_letter.cancel_request_id,
+        "message_id": one.dead_letter.message_id,
+        "error_code": one.dead_letter.error_code,
         "verdict": one.judgement.verdict.value,
         "why": one.judgement.why,
         "replayed": one.replayed,

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final
 
 from refunds.ledger.audit import Actor, AuditTrail
-from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
+from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Look, Selection
 from refunds.operators.cancel_queues import Lane
 from refunds.operators.rate_limiter import Pace
 from refunds.operators.fan_in import together
@@ -29,7 +29,7 @@ USUAL: Final = frozenset({ReplayVerdict.DONE, ReplayVerdict.SAFE, ReplayVerdict.
 class Judged:
     """A message with its verdict, whether it was replayed, and why not if that failed."""
 
-    letter: Letter = field(repr=False)
+    dead_letter: DeadLetterMessage = field(repr=False)
     judgement: Judgement
     replayed: bool = False
     failure: str | None = None
@@ -69,8 +69,8 @@ class Replay:
         """A verdict for each message meant; nothing is changed."""
         with closing(self._dead_letters.letters(lanes, selection)) as receives:
             for letters in receives:
-                for letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
-                    yield Judged(letter, judgement)
+                for dead_letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
+                    yield Judged(dead_letter, judgement)
                 if self._stopped():
                     return
 
@@ -86,13 +86,13 @@ class Replay:
                 if self._stopped():
                     return
 
-    def replace(self, letter: Letter, body: str, actor: Actor, changed: Sequence[str]) -> Judged:
-        """Replay ``body`` in the place of ``letter``, an invalid message (see ``refunds.operators.repair``).
+    def replace(self, dead_letter: DeadLetterMessage, body: str, actor: Actor, changed: Sequence[str]) -> Judged:
+        """Replay ``body`` in the place of ``dead_letter``, an invalid message (see ``refunds.operators.repair``).
 
         ``changed`` names the fields that were corrected, for the audit trail.
         """
-        selection = Selection(ids=frozenset({letter.message_id}))
-        with self._dead_letters.look(letter.lane) as look:
+        selection = Selection(ids=frozenset({dead_letter.message_id}))
+        with self._dead_letters.look(dead_letter.lane) as look:
             for letters in look:
                 for found in look.meant(letters, selection):
                     repaired = dataclasses.replace(found, body=body)
@@ -102,9 +102,9 @@ class Replay:
                     what = f"replayed corrected in {', '.join(changed)}"
                     return self._move(look, [Judged(repaired, judgement)], actor, what)[0]
         gone = Judgement(ReplayVerdict.INVALID, "the message is no longer in the dead-letter queue")
-        return Judged(letter, gone, failure=gone.why)
+        return Judged(dead_letter, gone, failure=gone.why)
 
-    def _replay(self, look: Look, letters: Sequence[Letter], plan: Plan, pace: Pace) -> Iterator[Judged]:
+    def _replay(self, look: Look, letters: Sequence[DeadLetterMessage], plan: Plan, pace: Pace) -> Iterator[Judged]:
         judged = [Judged(*pair) for pair in zip(letters, self._judge.judge(letters), strict=True)]
         wanted = [one for one in judged if one.judgement.verdict in plan.verdicts]
         yield from (one for one in judged if one not in wanted)
@@ -114,20 +114,20 @@ class Replay:
 
     def _move(self, look: Look, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
         """Send, note, delete; in that order."""
-        letters = [one.letter for one in wanted]
-        failures = self._dead_letters.send(letters[0].lane, [letter.body for letter in letters])
+        letters = [one.dead_letter for one in wanted]
+        failures = self._dead_letters.send(letters[0].lane, [dead_letter.body for dead_letter in letters])
         moved = [
             dataclasses.replace(one, replayed=failure is None, failure=failure)
             for one, failure in zip(wanted, failures, strict=True)
         ]
         sent = [one for one in moved if one.replayed]
         for one in sent:
-            verdict = f"{one.judgement.verdict}, {one.letter.error_code}"
-            self._audit.append(audit_subject(one.letter), actor, f"{what} ({verdict})")
-        look.remove([one.letter for one in sent])
+            verdict = f"{one.judgement.verdict}, {one.dead_letter.error_code}"
+            self._audit.append(audit_subject(one.dead_letter), actor, f"{what} ({verdict})")
+        look.remove([one.dead_letter for one in sent])
         return moved
 
 
-def audit_subject(letter: Letter) -> str:
+def audit_subject(dead_letter: DeadLetterMessage) -> str:
     """What a message is noted under: its ledger key, or its message id where it has none."""
-    return f"{letter.lane.cancel_type}#{letter.cancel_request_id or f'message {letter.message_id}'}"
+    return f"{dead_letter.lane.cancel_type}#{letter.cancel_request_id or f'message {dead_letter.message_id}'}"

@@ -31,7 +31,7 @@ from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import Books
 from refunds.operators.status_inquiry import Asking
-from refunds.operators.dead_letters import Letter
+from refunds.operators.dead_letters import DeadLetterMessage
 
 
 class ReplayVerdict(StrEnum):
@@ -74,28 +74,28 @@ class Judge:
         self._asking = asking
         self._clock = clock
 
-    def judge(self, letters: Sequence[Letter]) -> list[Judgement]:
+    def judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
         """A judgement for each letter; the ledger is read once for all of them."""
         entries = self._books.entries(key for key in map(_key, letters) if key is not None)
         if self._asking is None:
-            return [self._one(letter, entries) for letter in letters]
+            return [self._one(dead_letter, entries) for dead_letter in letters]
         with ThreadPoolExecutor(max(len(letters), 1), thread_name_prefix="question") as questions:
-            return list(questions.map(lambda letter: self._one(letter, entries), letters))
+            return list(questions.map(lambda dead_letter: self._one(dead_letter, entries), letters))
 
-    def _one(self, letter: Letter, entries: Mapping[Key, Entry]) -> Judgement:
-        key, cancellation = _key(letter), letter.reading.cancellation
+    def _one(self, dead_letter: DeadLetterMessage, entries: Mapping[Key, Entry]) -> Judgement:
+        key, cancellation = _key(dead_letter), dead_letter.reading.cancellation
         if cancellation is None or key is None:
-            return Judgement(ReplayVerdict.INVALID, str(letter.reading.error))
+            return Judgement(ReplayVerdict.INVALID, str(dead_letter.reading.error))
         entry = entries.get(key)
         if entry is None:
-            return self._unsent(letter.lane.policy, cancellation, "not in the ledger: nothing was sent")
+            return self._unsent(dead_letter.lane.policy, cancellation, "not in the ledger: nothing was sent")
         if entry.fingerprint != fingerprint(key.cancel_type, cancellation):
             return Judgement(ReplayVerdict.INVALID, f"its id was used for another payload, which is {entry.state}")
         if entry.state.terminal:
             return Judgement(ReplayVerdict.DONE, f"{entry.state}: {entry.proof}")
         if entry.in_doubt:
             return self._in_doubt(cancellation, entry)
-        return self._unsent(letter.lane.policy, cancellation, _known(entry))
+        return self._unsent(dead_letter.lane.policy, cancellation, _known(entry))
 
     def _unsent(self, policy: Policy, cancellation: Cancellation[Any], known: str) -> Judgement:
         """Nothing was sent. What the provider shows decides whether sending makes sense."""
@@ -178,9 +178,9 @@ def _unanswered(error: Exception) -> str:
     return f"The provider could not be asked now: {error}"
 
 
-def _key(letter: Letter) -> Key | None:
-    cancellation = letter.reading.cancellation
-    return Key(letter.lane.cancel_type, cancellation.cancel_request_id) if cancellation else None
+def _key(dead_letter: DeadLetterMessage) -> Key | None:
+    cancellation = dead_letter.reading.cancellation
+    return Key(dead_letter.lane.cancel_type, cancellation.cancel_request_id) if cancellation else None
 
 
 def _no_siblings() -> Siblings:
