@@ -90,7 +90,7 @@ class Target:
         desk = Desk(
             make_aws_client=make,
             settings=Settings.from_environment(environment),
-            lanes=lanes_of_outputs(outputs),
+            all_queues=lanes_of_outputs(outputs),
             hold=self.hold,
             clock=lambda: time.time() + skew,
         )

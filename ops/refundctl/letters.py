@@ -11,7 +11,7 @@ import typer
 
 from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.operations import Desk
-from refunds.operators.cancel_queues import Lane
+from refunds.operators.cancel_queues import CancelQueues
 
 Shown = Annotated[int, typer.Option("--show", min=0, help="How many messages to show, the oldest first.")]
 Asking = Annotated[
@@ -22,7 +22,7 @@ Asking = Annotated[
 def summary(dead_letter: DeadLetterMessage) -> dict[str, Any]:
     """What identifies a message and why it is there, without its body."""
     return {
-        "cancel_type": dead_letter.lane.cancel_type,
+        "cancel_type": dead_letter.queues.cancel_type,
         "error_code": dead_letter.error_code,
         "cancel_request_id": dead_letter.cancel_request_id,
         "order_id": dead_letter.order_id,
@@ -32,9 +32,9 @@ def summary(dead_letter: DeadLetterMessage) -> dict[str, Any]:
     }
 
 
-def find(desk: Desk, lanes: Iterable[Lane], selection: Selection) -> list[DeadLetterMessage]:
+def find(desk: Desk, all_queues: Iterable[CancelQueues], selection: Selection) -> list[DeadLetterMessage]:
     """The messages meant; they stay where they are."""
-    with closing(desk.dead_letters.letters(lanes, selection)) as receives:
+    with closing(desk.dead_letters.letters(all_queues, selection)) as receives:
         return [dead_letter for letters in receives for dead_letter in letters]
 
 
@@ -46,6 +46,6 @@ def pretty(body: str) -> str:
         return body
 
 
-def expected(desk: Desk, lanes: Sequence[Lane], selection: Selection) -> int | None:
+def expected(desk: Desk, all_queues: Sequence[CancelQueues], selection: Selection) -> int | None:
     """About how many messages are meant; what is filtered out is not known before it is seen."""
-    return desk.dead_letters.count(lanes) if selection == Selection() else None
+    return desk.dead_letters.count(all_queues) if selection == Selection() else None

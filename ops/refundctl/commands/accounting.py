@@ -45,7 +45,7 @@ def republish(  # noqa: PLR0913 - one option each
     """Publish stored outcomes again, with the same outcome_id, for an accounting system that lost them."""
     desk = target.desk()
     now = desk.clock()
-    kinds = tuple(lane.cancel_type for lane in chosen(desk.lanes, cancel_types or ()))
+    kinds = tuple(queues.cancel_type for queues in chosen(desk.all_queues, cancel_types or ()))
     period = Period(moment(since, now), moment(until, now), kinds if cancel_types else ())
     counts: Counter[tuple[str, str]] = Counter()
     failed = 0

@@ -20,7 +20,7 @@ from refundctl.parameters import Filters
 from refundctl.spool import Spool
 from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.operations import Desk
-from refunds.operators.cancel_queues import Lane, chosen
+from refunds.operators.cancel_queues import CancelQueues, chosen
 from refunds.operators.masking import mask, mask_body
 
 app = typer.Typer(no_args_is_help=True, help="Dead-letter queues: list, show, replay, export.")
@@ -47,10 +47,10 @@ class _Group:
 def list_messages(target: Target, filters: Filters, output: Output, *, show: Shown = 20) -> None:
     """List dead letters by cancel type and error code, the oldest first. They stay where they are."""
     desk = target.desk()
-    lanes = chosen(desk.lanes, filters.cancel_types or ())
+    all_queues = chosen(desk.all_queues, filters.cancel_types or ())
     groups: dict[tuple[str, str], _Group] = {}
     with Spool() as spool:
-        _read(desk, lanes, filters.selection(), groups, spool, output)
+        _read(desk, all_queues, filters.selection(), groups, spool, output)
         _tell_groups(groups, output)
         for row in spool.oldest_first(None if output.as_json else 0):
             output.row("message", **row)
@@ -70,17 +70,17 @@ def list_messages(target: Target, filters: Filters, output: Output, *, show: Sho
 
 def _read(
     desk: Desk,
-    lanes: Sequence[Lane],
+    all_queues: Sequence[CancelQueues],
     selection: Selection,
     groups: dict[tuple[str, str], _Group],
     spool: Spool,
     output: Output,
 ) -> None:
-    with output.progress() as progress, closing(desk.dead_letters.letters(lanes, selection)) as receives:
-        task = progress.add_task("seen", total=expected(desk, lanes, selection))
+    with output.progress() as progress, closing(desk.dead_letters.letters(all_queues, selection)) as receives:
+        task = progress.add_task("seen", total=expected(desk, all_queues, selection))
         for letters in receives:
             for dead_letter in letters:
-                groups.setdefault((dead_letter.lane.cancel_type, dead_letter.error_code), _Group()).add(dead_letter)
+                groups.setdefault((dead_letter.queues.cancel_type, dead_letter.error_code), _Group()).add(dead_letter)
                 spool.add(dead_letter.sent_at, summary(dead_letter))
             progress.advance(task, len(letters))
         progress.update(task, total=sum(group.count for group in groups.values()))
@@ -135,7 +135,7 @@ def show_message(
 ) -> None:
     """Show a dead letter, personal data masked, and what replaying it would do."""
     desk = target.desk()
-    found = find(desk, desk.lanes, Selection(ids=frozenset({identifier})))
+    found = find(desk, desk.all_queues, Selection(ids=frozenset({identifier})))
     if not found:
         output.remark(f"no dead letter has the id {identifier}")
         raise typer.Exit(1)
@@ -162,11 +162,11 @@ def export(
 ) -> None:
     """Write dead letters as SQS events for `sam local invoke --event`, one file each."""
     desk = target.desk()
-    lanes = chosen(desk.lanes, filters.cancel_types or ())
+    all_queues = chosen(desk.all_queues, filters.cancel_types or ())
     count = 0
-    with closing(desk.dead_letters.letters(lanes, filters.selection())) as receives:
+    with closing(desk.dead_letters.letters(all_queues, filters.selection())) as receives:
         for dead_letter in (dead_letter for letters in receives for dead_letter in letters):
-            path = to / dead_letter.lane.cancel_type / f"{dead_letter.message_id}.json"
+            path = to / dead_letter.queues.cancel_type / f"{dead_letter.message_id}.json"
             _write_private(path, json.dumps(_event(dead_letter, raw=raw), ensure_ascii=False, indent=2))
             output.row("file", path=str(path), cancel_request_id=dead_letter.cancel_request_id, masked=not raw)
             count += 1

@@ -22,7 +22,7 @@ from refundctl.spool import Spool
 from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
 from refunds.operators.operations import Desk
-from refunds.operators.cancel_queues import Lane, chosen
+from refunds.operators.cancel_queues import CancelQueues, chosen
 from refunds.operators.rate_limiter import Pace
 from refunds.operators.repair import NotRepairable, check, patched
 from refunds.operators.replay import USUAL, Judged, Plan
@@ -42,7 +42,7 @@ class _Tally:
     unanswered: int = 0
 
     def add(self, one: Judged) -> None:
-        key = (one.dead_letter.lane.cancel_type, one.dead_letter.error_code, one.judgement.verdict.value)
+        key = (one.dead_letter.queues.cancel_type, one.dead_letter.error_code, one.judgement.verdict.value)
         self.verdicts[key] += 1
         self.whys.setdefault(key, one.judgement.why)
         self.replayed += one.replayed
@@ -80,7 +80,7 @@ def replay(  # noqa: PLR0913 - one option each
 ) -> None:
     """Tell what replaying dead letters would do; with --yes, do it."""
     desk = target.desk()
-    lanes = chosen(desk.lanes, filters.cancel_types or ())
+    all_queues = chosen(desk.all_queues, filters.cancel_types or ())
     selection = filters.selection()
     actor = None
     if yes:
@@ -89,19 +89,19 @@ def replay(  # noqa: PLR0913 - one option each
         identity = principal(desk)
         actor = Actor(by or identity, identity, reason)
     if edit or patch is not None:
-        _repair(desk, lanes, selection, actor, patch, output, ask=ask)
+        _repair(desk, all_queues, selection, actor, patch, output, ask=ask)
         return
     if limit is not None:
-        selection = Selection(ids=desk.dead_letters.oldest(lanes, selection, limit) or frozenset({""}))
+        selection = Selection(ids=desk.dead_letters.oldest(all_queues, selection, limit) or frozenset({""}))
     worker = desk.replay(asks=ask)
     if actor is None:
-        total = limit or expected(desk, lanes, selection)
-        _forecast(worker.forecast(lanes, selection), total, desk, show, output)
+        total = limit or expected(desk, all_queues, selection)
+        _forecast(worker.forecast(all_queues, selection), total, desk, show, output)
         return
     plan = Plan(selection, actor, frozenset(verdicts) if verdicts else USUAL)
     tally = _Tally()
-    with output.progress() as progress, closing(worker.run(lanes, plan, Pace(rate))) as judged:
-        task = progress.add_task("replayed", total=limit or expected(desk, lanes, selection))
+    with output.progress() as progress, closing(worker.run(all_queues, plan, Pace(rate))) as judged:
+        task = progress.add_task("replayed", total=limit or expected(desk, all_queues, selection))
         for one in judged:
             tally.add(one)
             output.row("message", **_told(one))
@@ -184,7 +184,7 @@ def _sum_up(tally: _Tally, output: Output) -> None:
 
 def _repair(  # noqa: PLR0913 - the command's own options
     desk: Desk,
-    lanes: Iterable[Lane],
+    all_queues: Iterable[CancelQueues],
     selection: Selection,
     actor: Actor | None,
     patch: str | None,
@@ -193,7 +193,7 @@ def _repair(  # noqa: PLR0913 - the command's own options
     ask: bool,
 ) -> None:
     """Correct one invalid message and replay the corrected copy in its place."""
-    found = find(desk, lanes, selection)
+    found = find(desk, all_queues, selection)
     if len(found) != 1:
         raise NotRepairable(f"{len(found)} messages are chosen: choose one with --id")
     dead_letter = found[0]

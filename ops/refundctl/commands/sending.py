@@ -35,8 +35,8 @@ def pause(
 ) -> None:
     """Stop sending. Everything stays queued, no receive is used up; what was received already ends."""
     desk = target.desk()
-    lanes = chosen(desk.lanes, cancel_type or ())
-    _report(_switch(desk).pause(lanes, single_events=single_events), output)
+    all_queues = chosen(desk.all_queues, cancel_type or ())
+    _report(_switch(desk).pause(all_queues, single_events=single_events), output)
     output.say("Queues keep messages for 4 days. `refundctl resume` goes on.")
 
 
@@ -44,14 +44,14 @@ def pause(
 def resume(target: Target, output: Output, *, cancel_type: CancelTypes = None) -> None:
     """Send again."""
     desk = target.desk()
-    _report(_switch(desk).resume(chosen(desk.lanes, cancel_type or ())), output)
+    _report(_switch(desk).resume(chosen(desk.all_queues, cancel_type or ())), output)
 
 
 @with_option_groups
 def sending(target: Target, output: Output) -> None:
     """Whether each cancel type is sending or paused."""
     desk = target.desk()
-    _report(_switch(desk).state(desk.lanes), output)
+    _report(_switch(desk).state(desk.all_queues), output)
 
 
 def _switch(desk: Desk) -> SendingSwitch:

@@ -50,12 +50,12 @@ def status(
 def _letters(desk: Desk, identifier: str, entries: Sequence[Entry]) -> list[DeadLetterMessage]:
     """The dead letters of the entries found, and those that name the identifier themselves."""
     names = frozenset({identifier, *(entry.key.cancel_request_id for entry in entries)})
-    with closing(desk.dead_letters.letters(desk.lanes, Selection(names=names))) as receives:
+    with closing(desk.dead_letters.letters(desk.all_queues, Selection(names=names))) as receives:
         return [dead_letter for letters in receives for dead_letter in letters]
 
 
 def _key(dead_letter: DeadLetterMessage) -> Key | None:
-    return Key(dead_letter.lane.cancel_type, dead_letter.cancel_request_id) if dead_letter.cancel_request_id else None
+    return Key(dead_letter.queues.cancel_type, dead_letter.cancel_request_id) if dead_letter.cancel_request_id else None
 
 
 def _whereabouts(entry: Entry, letters: Sequence[DeadLetterMessage], *, looked: bool) -> str:
@@ -141,7 +141,7 @@ def _details(entry: Entry) -> dict[str, Any]:
 def _show_stray(dead_letter: DeadLetterMessage, now: float, output: Output) -> None:
     """A message that never got a ledger item: nothing was sent for it."""
     facts = {
-        "cancel_type": dead_letter.lane.cancel_type,
+        "cancel_type": dead_letter.queues.cancel_type,
         "cancel_request_id": dead_letter.cancel_request_id,
         "message_id": dead_letter.message_id,
         "order_id": dead_letter.order_id,

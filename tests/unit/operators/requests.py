@@ -8,7 +8,7 @@ from typing import Any
 from local.simulator.faults import Fault, FaultBoard, FaultKind, Operation
 from refunds.cancel_types import cancel_type
 from refunds.operators.dead_letters import DeadLetterMessage
-from refunds.operators.cancel_queues import Lane
+from refunds.operators.cancel_queues import CancelQueues
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, record
 
 PAID = 10_000
@@ -20,8 +20,8 @@ ORDER_ITEMS = [
 
 def dead_letter(body: str, name: str = "payment_cancel", **attributes: str) -> DeadLetterMessage:
     """A dead letter."""
-    lane = Lane(cancel_type(name).policy, QUEUE_URL, DLQ_URL)
-    return DeadLetterMessage(lane, f"message of {hash(body)}", "receipt", body, 1_000.0, attributes)
+    queues = CancelQueues(cancel_type(name).policy, QUEUE_URL, DLQ_URL)
+    return DeadLetterMessage(queues, f"message of {hash(body)}", "receipt", body, 1_000.0, attributes)
 
 
 def pay(rig: Rig, imp_uid: str = "imp_1", **fields: Any) -> None:

@@ -183,11 +183,11 @@ def test_lanes_are_read_from_outputs_and_from_json() -> None:
         lanes_of_outputs({})
     with pytest.raises(ConfigurationError, match="OPERATOR_QUEUES"):
         lanes_of_json('{"payment_cancel": {}}')
-    lanes = lanes_of_json('{"cvs_revoke": {"queue": "q", "dlq": "d"}}')
-    assert [(lane.cancel_type, lane.queue_url, lane.dlq_url) for lane in lanes] == [("cvs_revoke", "q", "d")]
-    assert chosen(lanes, ()) == lanes
+    all_queues = lanes_of_json('{"cvs_revoke": {"queue": "q", "dlq": "d"}}')
+    assert [(queues.cancel_type, queues.queue_url, queues.dlq_url) for queues in all_queues] == [("cvs_revoke", "q", "d")]
+    assert chosen(all_queues, ()) == all_queues
     with pytest.raises(ConfigurationError, match="no cancel type order_cancel"):
-        chosen(lanes, ["order_cancel"])
+        chosen(all_queues, ["order_cancel"])
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import pytest
 
 from refunds.cancel_types import cancel_type
 from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Look, Selection
-from refunds.operators.cancel_queues import Lane
+from refunds.operators.cancel_queues import CancelQueues
 from tests.unit.operators.sqs import Queue
 
-LANE = Lane(cancel_type("payment_cancel").policy, "https://sqs.invalid/queue", "https://sqs.invalid/dlq")
+LANE = CancelQueues(cancel_type("payment_cancel").policy, "https://sqs.invalid/queue", "https://sqs.invalid/dlq")
 HOLD = 30
 
 

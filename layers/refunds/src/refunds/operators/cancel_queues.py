@@ -12,7 +12,7 @@ from refunds.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
-class Lane:
+class CancelQueues:
     """One cancel type with the URLs of its queue and its dead-letter queue."""
 
     policy: Policy
@@ -25,19 +25,19 @@ class Lane:
         return self.policy.cancel_type
 
 
-def lanes_of_outputs(outputs: Mapping[str, str]) -> tuple[Lane, ...]:
+def lanes_of_outputs(outputs: Mapping[str, str]) -> tuple[CancelQueues, ...]:
     """Every lane, from a stack's outputs (``PaymentCancelQueueUrl``, ``PaymentCancelDlqUrl``, …).
 
     Raises:
         ConfigurationError: an output is missing; it is named.
     """
     return tuple(
-        Lane(cancel_type(name).policy, _output(outputs, name, "QueueUrl"), _output(outputs, name, "DlqUrl"))
+        CancelQueues(cancel_type(name).policy, _output(outputs, name, "QueueUrl"), _output(outputs, name, "DlqUrl"))
         for name in MODULES
     )
 
 
-def lanes_of_json(text: str) -> tuple[Lane, ...]:
+def lanes_of_json(text: str) -> tuple[CancelQueues, ...]:
     """Every lane, from ``{"payment_cancel": {"queue": URL, "dlq": URL}, …}``.
 
     Raises:
@@ -45,20 +45,20 @@ def lanes_of_json(text: str) -> tuple[Lane, ...]:
     """
     try:
         urls = json.loads(text)
-        return tuple(Lane(cancel_type(name).policy, urls[name]["queue"], urls[name]["dlq"]) for name in urls)
+        return tuple(CancelQueues(cancel_type(name).policy, urls[name]["queue"], urls[name]["dlq"]) for name in urls)
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(
             'OPERATOR_QUEUES is not {"<cancel type>": {"queue": "<URL>", "dlq": "<URL>"}, …}'
         ) from None
 
 
-def chosen(lanes: Iterable[Lane], cancel_types: Iterable[str]) -> tuple[Lane, ...]:
+def chosen(all_queues: Iterable[CancelQueues], cancel_types: Iterable[str]) -> tuple[CancelQueues, ...]:
     """The lanes of these cancel types; every one if none is named.
 
     Raises:
         ConfigurationError: there is no such cancel type.
     """
-    known = {lane.cancel_type: lane for lane in lanes}
+    known = {queues.cancel_type: queues for queues in all_queues}
     wanted = tuple(cancel_types) or tuple(known)
     unknown = [name for name in wanted if name not in known]
     if unknown:

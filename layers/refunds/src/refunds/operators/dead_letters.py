@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from refunds.domain.redaction import redact
 from refunds.messaging.message import Reading, read_body
-from refunds.operators.cancel_queues import Lane
+from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.fan_in import together
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class DeadLetterMessage:
     moved itself, when it first entered its queue.
     """
 
-    lane: Lane
+    queues: CancelQueues
     message_id: str
     receipt_handle: str
     body: str
@@ -61,11 +61,11 @@ class DeadLetterMessage:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, lane: Lane, message: MessageTypeDef) -> DeadLetterMessage:
+    def of(cls, queues: CancelQueues, message: MessageTypeDef) -> DeadLetterMessage:
         """From what SQS returns."""
         attributes = message.get("MessageAttributes", {})
         return cls(
-            lane=lane,
+            queues=queues,
             message_id=message["MessageId"],
             receipt_handle=message["ReceiptHandle"],
             body=message.get("Body", ""),
@@ -76,7 +76,7 @@ class DeadLetterMessage:
     @cached_property
     def reading(self) -> Reading[Any]:
         """What its body says, by the rules of the function that would receive it."""
-        return read_body(self.lane.policy, self.body)
+        return read_body(self.queues.policy, self.body)
 
     @property
     def cancel_request_id(self) -> str | None:
@@ -150,7 +150,7 @@ class Look:
     def __init__(
         self,
         client: SQSClient,
-        lane: Lane,
+        queues: CancelQueues,
         *,
         hold: int,
         as_of: float,
@@ -158,7 +158,7 @@ class Look:
         size: int = _RECEIVE_LIMIT,
     ) -> None:
         self._client = client
-        self._lane = lane
+        self._lane = queues
         self._hold = hold
         self._as_of = as_of
         self._clock = clock
@@ -268,37 +268,37 @@ class DeadLetters:
         self._clock = clock
         self._hold = hold
 
-    def look(self, lane: Lane, size: int = 10) -> Look:
+    def look(self, queues: CancelQueues, size: int = 10) -> Look:
         """One pass over a lane's DLQ, as it is now; a context manager."""
-        return Look(self._client, lane, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
+        return Look(self._client, queues, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
 
-    def letters(self, lanes: Iterable[Lane], selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
+    def letters(self, all_queues: Iterable[CancelQueues], selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
         """The messages meant, receive by receive, of all lanes at once; all of them stay where they are."""
-        return together([partial(self._letters, lane, selection) for lane in lanes])
+        return together([partial(self._letters, queues, selection) for queues in all_queues])
 
-    def _letters(self, lane: Lane, selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
-        with self.look(lane) as look:
+    def _letters(self, queues: CancelQueues, selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
+        with self.look(queues) as look:
             for letters in look:
                 yield look.meant(letters, selection)
 
-    def oldest(self, lanes: Iterable[Lane], selection: Selection, limit: int) -> frozenset[str]:
+    def oldest(self, all_queues: Iterable[CancelQueues], selection: Selection, limit: int) -> frozenset[str]:
         """Message ids of the ``limit`` oldest messages meant."""
-        found = (dead_letter for letters in self.letters(lanes, selection) for dead_letter in letters)
+        found = (dead_letter for letters in self.letters(all_queues, selection) for dead_letter in letters)
         ages = ((dead_letter.sent_at, dead_letter.message_id) for dead_letter in found)
         return frozenset(message_id for _, message_id in heapq.nsmallest(limit, ages))
 
-    def count(self, lanes: Iterable[Lane]) -> int:
+    def count(self, all_queues: Iterable[CancelQueues]) -> int:
         """About how many messages there are, hidden ones included; SQS promises no more."""
         names: list[QueueAttributeNameType] = [
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
         ]
         answers = [
-            self._client.get_queue_attributes(QueueUrl=lane.dlq_url, AttributeNames=names) for lane in lanes
+            self._client.get_queue_attributes(QueueUrl=queues.dlq_url, AttributeNames=names) for queues in all_queues
         ]
         return sum(int(value) for answer in answers for value in answer.get("Attributes", {}).values())
 
-    def send(self, lane: Lane, bodies: Sequence[str]) -> list[str | None]:
+    def send(self, queues: CancelQueues, bodies: Sequence[str]) -> list[str | None]:
         """Put messages into a lane's queue, without the DLQ's attributes.
 
         Returns for each ``None``, or why SQS refused it.
@@ -306,7 +306,7 @@ class DeadLetters:
         outcome: list[str | None] = []
         for chunk in _chunks(bodies):
             entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(chunk)]
-            answer = self._client.send_message_batch(QueueUrl=lane.queue_url, Entries=entries)  # type: ignore[arg-type]
+            answer = self._client.send_message_batch(QueueUrl=queues.queue_url, Entries=entries)  # type: ignore[arg-type]
             refused = {
                 failure["Id"]: failure.get("Message", "refused") for failure in answer.get("Failed", [])
             }

@@ -60,8 +60,8 @@ class OperatorFunction:
         if self._desk is None:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
-            lanes = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
-            self._desk = Desk(SdkClients(connections=_CONNECTIONS).make, settings, lanes)
+            all_queues = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
+            self._desk = Desk(SdkClients(connections=_CONNECTIONS).make, settings, all_queues)
         return self._desk
 
     def logger(self) -> Logger:
@@ -152,20 +152,20 @@ class ReplayFunction(OperatorFunction):
         self, request: ReplayRequest, deadline: Deadline, context: LambdaContext
     ) -> Generator[Judged, None, None]:
         desk = self.desk()
-        lanes = chosen(desk.lanes, request.cancel_types)
+        all_queues = chosen(desk.all_queues, request.cancel_types)
         selection = request.selection()
         if request.limit is not None:
-            ids = desk.dead_letters.oldest(lanes, selection, request.limit)
+            ids = desk.dead_letters.oldest(all_queues, selection, request.limit)
             if not ids:
                 return
             selection = Selection(ids=ids)
         replay = desk.replay(asks=request.ask, stopped=lambda: deadline.remaining() < _FINISH)
         if not request.execute:
-            yield from replay.forecast(lanes, selection)
+            yield from replay.forecast(all_queues, selection)
             return
         # Lambda does not tell a function who invokes it: CloudTrail does, by this request id.
         actor = Actor(request.by, f"invocation {context.aws_request_id}", request.reason)
-        yield from replay.run(lanes, Plan(selection, actor, request.verdicts), Pace(request.rate))
+        yield from replay.run(all_queues, Plan(selection, actor, request.verdicts), Pace(request.rate))
 
 
 class SweeperFunction(OperatorFunction):
@@ -261,7 +261,7 @@ def _deadline(context: LambdaContext, keep: float = 0.0) -> Deadline:
 
 def _shown(one: Judged) -> dict[str, Any]:
     return {
-        "cancel_type": one.dead_letter.lane.cancel_type,
+        "cancel_type": one.dead_letter.queues.cancel_type,
         "cancel_request_id": one.dead_letter.cancel_request_id,
         "message_id": one.dead_letter.message_id,
         "error_code": one.dead_letter.error_code,

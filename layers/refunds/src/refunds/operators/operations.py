@@ -17,7 +17,7 @@ from refunds.ledger.queries import Books
 from refunds.messaging.publisher import Publisher
 from refunds.operators.status_inquiry import Asking
 from refunds.operators.dead_letters import DeadLetters
-from refunds.operators.cancel_queues import Lane
+from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.reconciliation import Reconciliation
 from refunds.operators.replay import Replay
 from refunds.operators.republication import Republication
@@ -39,7 +39,7 @@ class Desk:
 
     Attributes:
         make_aws_client: makes a botocore client of a service.
-        lanes: where the messages of each cancel type wait.
+        all_queues: where the messages of each cancel type wait.
         hold: seconds for which a dead letter that is looked at stays hidden from others, at least.
         clock: UNIX seconds, as AWS and the functions tell them.
         observe: learns of every request to a provider.
@@ -47,7 +47,7 @@ class Desk:
 
     make_aws_client: Callable[[str], Any]
     settings: Settings
-    lanes: tuple[Lane, ...]
+    all_queues: tuple[CancelQueues, ...]
     hold: int = 120
     clock: Callable[[], float] = time.time
     observe: Callable[[Call], None] = _unobserved

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.errors import RefundsError
-from refunds.operators.cancel_queues import Lane
+from refunds.operators.cancel_queues import CancelQueues
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -64,12 +64,12 @@ class SendingSwitch:
         self._clock = clock
         self._sleep = sleep
 
-    def state(self, lanes: Sequence[Lane]) -> list[Switched]:
+    def state(self, all_queues: Sequence[CancelQueues]) -> list[Switched]:
         """How each lane stands now."""
-        return [Switched(lane.cancel_type, self._state(lane)) for lane in lanes]
+        return [Switched(queues.cancel_type, self._state(queues)) for queues in all_queues]
 
     def pause(
-        self, lanes: Sequence[Lane], *, single_events: bool = False, seconds: float = 180.0
+        self, all_queues: Sequence[CancelQueues], *, single_events: bool = False, seconds: float = 180.0
     ) -> list[Switched]:
         """Stop receiving; returns once no mapping receives any more.
 
@@ -79,31 +79,31 @@ class SendingSwitch:
         Raises:
             SwitchStuck: a mapping still receives after ``seconds``.
         """
-        done = self._turn(lanes, Sending.PAUSED, seconds)
-        for name in self._function_names(lanes) if single_events else ():
+        done = self._turn(all_queues, Sending.PAUSED, seconds)
+        for name in self._function_names(all_queues) if single_events else ():
             self._functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
         return done
 
-    def resume(self, lanes: Sequence[Lane], *, seconds: float = 180.0) -> list[Switched]:
+    def resume(self, all_queues: Sequence[CancelQueues], *, seconds: float = 180.0) -> list[Switched]:
         """Open what was closed, then receive again.
 
         Raises:
             SwitchStuck: a mapping does not receive after ``seconds``.
         """
-        for name in self._function_names(lanes):
+        for name in self._function_names(all_queues):
             self._functions.delete_function_concurrency(FunctionName=name)
-        return self._turn(lanes, Sending.ENABLED, seconds)
+        return self._turn(all_queues, Sending.ENABLED, seconds)
 
-    def _turn(self, lanes: Sequence[Lane], wanted: Sending, seconds: float) -> list[Switched]:
-        for lane in lanes:
-            for mapping in self._mappings(lane):
+    def _turn(self, all_queues: Sequence[CancelQueues], wanted: Sending, seconds: float) -> list[Switched]:
+        for queues in all_queues:
+            for mapping in self._mappings(queues):
                 if (mapping["State"] in _ON) is not (wanted is Sending.ENABLED):
                     self._functions.update_event_source_mapping(
                         UUID=mapping["UUID"], Enabled=wanted is Sending.ENABLED
                     )
         until = self._clock() + seconds
         while True:
-            done = self.state(lanes)
+            done = self.state(all_queues)
             late = [one.cancel_type for one in done if one.state is not wanted]
             if not late:
                 return done
@@ -112,20 +112,20 @@ class SendingSwitch:
                 raise SwitchStuck(f"not {wanted} after {seconds:.0f} s: {names}; ask again for their state")
             self._sleep(_POLL_SECONDS)
 
-    def _state(self, lane: Lane) -> Sending:
-        states = {mapping["State"] for mapping in self._mappings(lane)}
+    def _state(self, queues: CancelQueues) -> Sending:
+        states = {mapping["State"] for mapping in self._mappings(queues)}
         if states == {"Disabled"}:
             return Sending.PAUSED
         return Sending.ENABLED if states == {"Enabled"} else Sending.CHANGING
 
-    def _mappings(self, lane: Lane) -> list[Any]:
-        attributes = self._queues.get_queue_attributes(QueueUrl=lane.queue_url, AttributeNames=["QueueArn"])
+    def _mappings(self, queues: CancelQueues) -> list[Any]:
+        attributes = self._queues.get_queue_attributes(QueueUrl=queues.queue_url, AttributeNames=["QueueArn"])
         pages = self._functions.get_paginator("list_event_source_mappings").paginate(
             EventSourceArn=attributes["Attributes"]["QueueArn"]
         )
         return [mapping for page in pages for mapping in page["EventSourceMappings"]]
 
-    def _function_names(self, lanes: Sequence[Lane]) -> list[str]:
+    def _function_names(self, all_queues: Sequence[CancelQueues]) -> list[str]:
         """Without the alias that the mapping invokes: concurrency is a function's."""
-        arns = {mapping["FunctionArn"] for lane in lanes for mapping in self._mappings(lane)}
+        arns = {mapping["FunctionArn"] for queues in all_queues for mapping in self._mappings(queues)}
         return sorted({arn.split(":")[6] for arn in arns})

@@ -48,7 +48,7 @@ def check(dead_letter: DeadLetterMessage, body: str) -> list[str]:
             "the message is valid: another payload under its cancel_request_id would be refused. "
             "Publish a new event with a new cancel_request_id instead"
         )
-    new = read_body(dead_letter.lane.policy, body)
+    new = read_body(dead_letter.queues.policy, body)
     if new.cancellation is None:
         raise NotRepairable(f"it is still invalid: {new.error}")
     old_id, new_id = dead_letter.cancel_request_id, new.cancel_request_id

@@ -16,7 +16,7 @@ from typing import Final
 
 from refunds.ledger.audit import Actor, AuditTrail
 from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Look, Selection
-from refunds.operators.cancel_queues import Lane
+from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.rate_limiter import Pace
 from refunds.operators.fan_in import together
 from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
@@ -65,21 +65,21 @@ class Replay:
         self._audit = audit
         self._stopped = stopped
 
-    def forecast(self, lanes: Iterable[Lane], selection: Selection) -> Generator[Judged, None, None]:
+    def forecast(self, all_queues: Iterable[CancelQueues], selection: Selection) -> Generator[Judged, None, None]:
         """A verdict for each message meant; nothing is changed."""
-        with closing(self._dead_letters.letters(lanes, selection)) as receives:
+        with closing(self._dead_letters.letters(all_queues, selection)) as receives:
             for letters in receives:
                 for dead_letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
                     yield Judged(dead_letter, judgement)
                 if self._stopped():
                     return
 
-    def run(self, lanes: Iterable[Lane], plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
+    def run(self, all_queues: Iterable[CancelQueues], plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
         """Replay the messages meant whose verdict, made anew, is among those wanted; all lanes at once."""
-        return together([partial(self._run, lane, plan, pace) for lane in lanes])
+        return together([partial(self._run, queues, plan, pace) for queues in all_queues])
 
-    def _run(self, lane: Lane, plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
-        with self._dead_letters.look(lane, pace.burst(10)) as look:
+    def _run(self, queues: CancelQueues, plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
+        with self._dead_letters.look(queues, pace.burst(10)) as look:
             for letters in look:
                 meant = look.meant(letters, plan.selection)
                 yield from self._replay(look, meant, plan, pace)
@@ -92,7 +92,7 @@ class Replay:
         ``changed`` names the fields that were corrected, for the audit trail.
         """
         selection = Selection(ids=frozenset({dead_letter.message_id}))
-        with self._dead_letters.look(dead_letter.lane) as look:
+        with self._dead_letters.look(dead_letter.queues) as look:
             for letters in look:
                 for found in look.meant(letters, selection):
                     repaired = dataclasses.replace(found, body=body)
@@ -115,7 +115,7 @@ class Replay:
     def _move(self, look: Look, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
         """Send, note, delete; in that order."""
         letters = [one.dead_letter for one in wanted]
-        failures = self._dead_letters.send(letters[0].lane, [dead_letter.body for dead_letter in letters])
+        failures = self._dead_letters.send(letters[0].queues, [dead_letter.body for dead_letter in letters])
         moved = [
             dataclasses.replace(one, replayed=failure is None, failure=failure)
             for one, failure in zip(wanted, failures, strict=True)
@@ -130,4 +130,4 @@ class Replay:
 
 def audit_subject(dead_letter: DeadLetterMessage) -> str:
     """What a message is noted under: its ledger key, or its message id where it has none."""
-    return f"{dead_letter.lane.cancel_type}#{letter.cancel_request_id or f'message {dead_letter.message_id}'}"
+    return f"{dead_letter.queues.cancel_type}#{letter.cancel_request_id or f'message {dead_letter.message_id}'}"

@@ -88,14 +88,14 @@ class Judge:
             return Judgement(ReplayVerdict.INVALID, str(dead_letter.reading.error))
         entry = entries.get(key)
         if entry is None:
-            return self._unsent(dead_letter.lane.policy, cancellation, "not in the ledger: nothing was sent")
+            return self._unsent(dead_letter.queues.policy, cancellation, "not in the ledger: nothing was sent")
         if entry.fingerprint != fingerprint(key.cancel_type, cancellation):
             return Judgement(ReplayVerdict.INVALID, f"its id was used for another payload, which is {entry.state}")
         if entry.state.terminal:
             return Judgement(ReplayVerdict.DONE, f"{entry.state}: {entry.proof}")
         if entry.in_doubt:
             return self._in_doubt(cancellation, entry)
-        return self._unsent(dead_letter.lane.policy, cancellation, _known(entry))
+        return self._unsent(dead_letter.queues.policy, cancellation, _known(entry))
 
     def _unsent(self, policy: Policy, cancellation: Cancellation[Any], known: str) -> Judgement:
         """Nothing was sent. What the provider shows decides whether sending makes sense."""
@@ -180,7 +180,7 @@ def _unanswered(error: Exception) -> str:
 
 def _key(dead_letter: DeadLetterMessage) -> Key | None:
     cancellation = dead_letter.reading.cancellation
-    return Key(dead_letter.lane.cancel_type, cancellation.cancel_request_id) if cancellation else None
+    return Key(dead_letter.queues.cancel_type, cancellation.cancel_request_id) if cancellation else None
 
 
 def _no_siblings() -> Siblings:
