@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from refunds.operators.dead_letters import DeadLetterMessage, Selection
-from refunds.operators.operations import Desk
+from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import CancelQueues
 
 Shown = Annotated[int, typer.Option("--show", min=0, help="How many messages to show, the oldest first.")]
@@ -32,9 +32,9 @@ def summary(dead_letter: DeadLetterMessage) -> dict[str, Any]:
     }
 
 
-def find(desk: Desk, all_queues: Iterable[CancelQueues], selection: Selection) -> list[DeadLetterMessage]:
+def find(operations: Operations, all_queues: Iterable[CancelQueues], selection: Selection) -> list[DeadLetterMessage]:
     """The messages meant; they stay where they are."""
-    with closing(desk.dead_letters.letters(all_queues, selection)) as receives:
+    with closing(operations.dead_letters.letters(all_queues, selection)) as receives:
         return [dead_letter for letters in receives for dead_letter in letters]
 
 
@@ -46,6 +46,6 @@ def pretty(body: str) -> str:
         return body
 
 
-def expected(desk: Desk, all_queues: Sequence[CancelQueues], selection: Selection) -> int | None:
+def expected(operations: Operations, all_queues: Sequence[CancelQueues], selection: Selection) -> int | None:
     """About how many messages are meant; what is filtered out is not known before it is seen."""
-    return desk.dead_letters.count(all_queues) if selection == Selection() else None
+    return operations.dead_letters.count(all_queues) if selection == Selection() else None

@@ -19,7 +19,7 @@ from refundctl.output import Output, age_of, iso
 from refundctl.parameters import Filters
 from refundctl.spool import Spool
 from refunds.operators.dead_letters import DeadLetterMessage, Selection
-from refunds.operators.operations import Desk
+from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import CancelQueues, chosen
 from refunds.operators.masking import mask, mask_body
 
@@ -46,11 +46,11 @@ class _Group:
 @with_option_groups
 def list_messages(target: Target, filters: Filters, output: Output, *, show: Shown = 20) -> None:
     """List dead letters by cancel type and error code, the oldest first. They stay where they are."""
-    desk = target.desk()
-    all_queues = chosen(desk.all_queues, filters.cancel_types or ())
+    operations = target.operations()
+    all_queues = chosen(operations.all_queues, filters.cancel_types or ())
     groups: dict[tuple[str, str], _Group] = {}
     with Spool() as spool:
-        _read(desk, all_queues, filters.selection(), groups, spool, output)
+        _read(operations, all_queues, filters.selection(), groups, spool, output)
         _tell_groups(groups, output)
         for row in spool.oldest_first(None if output.as_json else 0):
             output.row("message", **row)
@@ -59,8 +59,8 @@ def list_messages(target: Target, filters: Filters, output: Output, *, show: Sho
         output.say("No dead letters.")
         return
     # What sums it up comes last: that is what a terminal still shows.
-    _show_messages(oldest, groups, desk.clock(), output)
-    _show_groups(groups, desk.clock(), output)
+    _show_messages(oldest, groups, operations.clock(), output)
+    _show_groups(groups, operations.clock(), output)
     output.suggest(
         "docs/runbook.md has an entry for each error code. To see one message, and what a replay would do:",
         "refundctl dlq show <cancel_request_id>",
@@ -69,15 +69,15 @@ def list_messages(target: Target, filters: Filters, output: Output, *, show: Sho
 
 
 def _read(
-    desk: Desk,
+    operations: Operations,
     all_queues: Sequence[CancelQueues],
     selection: Selection,
     groups: dict[tuple[str, str], _Group],
     spool: Spool,
     output: Output,
 ) -> None:
-    with output.progress() as progress, closing(desk.dead_letters.letters(all_queues, selection)) as receives:
-        task = progress.add_task("seen", total=expected(desk, all_queues, selection))
+    with output.progress() as progress, closing(operations.dead_letters.letters(all_queues, selection)) as receives:
+        task = progress.add_task("seen", total=expected(operations, all_queues, selection))
         for letters in receives:
             for dead_letter in letters:
                 groups.setdefault((dead_letter.queues.cancel_type, dead_letter.error_code), _Group()).add(dead_letter)
@@ -134,12 +134,12 @@ def show_message(
     ask: Asking = True,
 ) -> None:
     """Show a dead letter, personal data masked, and what replaying it would do."""
-    desk = target.desk()
-    found = find(desk, desk.all_queues, Selection(ids=frozenset({identifier})))
+    operations = target.operations()
+    found = find(operations, operations.all_queues, Selection(ids=frozenset({identifier})))
     if not found:
         output.remark(f"no dead letter has the id {identifier}")
         raise typer.Exit(1)
-    for dead_letter, judgement in zip(found, desk.judge(asks=ask).judge(found), strict=True):
+    for dead_letter, judgement in zip(found, operations.judge(asks=ask).judge(found), strict=True):
         facts = summary(dead_letter) | {"verdict": judgement.verdict.value, "verdict_why": judgement.why}
         body = mask_body(dead_letter.body)
         output.row("message", **facts, attributes=mask(dict(dead_letter.attributes)), body=body)
@@ -161,10 +161,10 @@ def export(
     ] = False,
 ) -> None:
     """Write dead letters as SQS events for `sam local invoke --event`, one file each."""
-    desk = target.desk()
-    all_queues = chosen(desk.all_queues, filters.cancel_types or ())
+    operations = target.operations()
+    all_queues = chosen(operations.all_queues, filters.cancel_types or ())
     count = 0
-    with closing(desk.dead_letters.letters(all_queues, filters.selection())) as receives:
+    with closing(operations.dead_letters.letters(all_queues, filters.selection())) as receives:
         for dead_letter in (dead_letter for letters in receives for dead_letter in letters):
             path = to / dead_letter.queues.cancel_type / f"{dead_letter.message_id}.json"
             _write_private(path, json.dumps(_event(dead_letter, raw=raw), ensure_ascii=False, indent=2))

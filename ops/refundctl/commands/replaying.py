@@ -21,7 +21,7 @@ from refundctl.parameters import Filters
 from refundctl.spool import Spool
 from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
-from refunds.operators.operations import Desk
+from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import CancelQueues, chosen
 from refunds.operators.rate_limiter import Pace
 from refunds.operators.repair import NotRepairable, check, patched
@@ -79,29 +79,29 @@ def replay(  # noqa: PLR0913 - one option each
     show: Shown = 20,
 ) -> None:
     """Tell what replaying dead letters would do; with --yes, do it."""
-    desk = target.desk()
-    all_queues = chosen(desk.all_queues, filters.cancel_types or ())
+    operations = target.operations()
+    all_queues = chosen(operations.all_queues, filters.cancel_types or ())
     selection = filters.selection()
     actor = None
     if yes:
         if not reason:
             raise typer.BadParameter("--yes needs a --reason, for the audit trail")
-        identity = principal(desk)
+        identity = principal(operations)
         actor = Actor(by or identity, identity, reason)
     if edit or patch is not None:
-        _repair(desk, all_queues, selection, actor, patch, output, ask=ask)
+        _repair(operations, all_queues, selection, actor, patch, output, ask=ask)
         return
     if limit is not None:
-        selection = Selection(ids=desk.dead_letters.oldest(all_queues, selection, limit) or frozenset({""}))
-    worker = desk.replay(asks=ask)
+        selection = Selection(ids=operations.dead_letters.oldest(all_queues, selection, limit) or frozenset({""}))
+    worker = operations.replay(asks=ask)
     if actor is None:
-        total = limit or expected(desk, all_queues, selection)
-        _forecast(worker.forecast(all_queues, selection), total, desk, show, output)
+        total = limit or expected(operations, all_queues, selection)
+        _forecast(worker.forecast(all_queues, selection), total, operations, show, output)
         return
     plan = Plan(selection, actor, frozenset(verdicts) if verdicts else USUAL)
     tally = _Tally()
     with output.progress() as progress, closing(worker.run(all_queues, plan, Pace(rate))) as judged:
-        task = progress.add_task("replayed", total=limit or expected(desk, all_queues, selection))
+        task = progress.add_task("replayed", total=limit or expected(operations, all_queues, selection))
         for one in judged:
             tally.add(one)
             output.row("message", **_told(one))
@@ -111,7 +111,7 @@ def replay(  # noqa: PLR0913 - one option each
 
 
 def _forecast(
-    judged: Generator[Judged, None, None], total: int | None, desk: Desk, show: int, output: Output
+    judged: Generator[Judged, None, None], total: int | None, operations: Operations, show: int, output: Output
 ) -> None:
     tally = _Tally()
     with Spool() as spool, closing(judged):
@@ -124,7 +124,7 @@ def _forecast(
             progress.update(task, total=tally.verdicts.total())
         for row in spool.oldest_first(None if output.as_json else 0):
             output.row("message", **row)
-        rows = [_verdict_cells(row, tally, desk.clock()) for row in spool.oldest_first(show)]
+        rows = [_verdict_cells(row, tally, operations.clock()) for row in spool.oldest_first(show)]
     if rows:
         columns = ["age", "type", "cancel_request_id", "verdict", ""]
         output.table(f"The oldest {len(rows)}", columns, rows, words=True)
@@ -183,7 +183,7 @@ def _sum_up(tally: _Tally, output: Output) -> None:
 
 
 def _repair(  # noqa: PLR0913 - the command's own options
-    desk: Desk,
+    operations: Operations,
     all_queues: Iterable[CancelQueues],
     selection: Selection,
     actor: Actor | None,
@@ -193,7 +193,7 @@ def _repair(  # noqa: PLR0913 - the command's own options
     ask: bool,
 ) -> None:
     """Correct one invalid message and replay the corrected copy in its place."""
-    found = find(desk, all_queues, selection)
+    found = find(operations, all_queues, selection)
     if len(found) != 1:
         raise NotRepairable(f"{len(found)} messages are chosen: choose one with --id")
     dead_letter = found[0]
@@ -204,7 +204,7 @@ def _repair(  # noqa: PLR0913 - the command's own options
         output.row("repair", message_id=dead_letter.message_id, changed=changed, replayed=False)
         output.say("It is valid now. Nothing was replayed: add --yes and --reason.")
         return
-    one = desk.replay(asks=ask).replace(dead_letter, body, actor, changed)
+    one = operations.replay(asks=ask).replace(dead_letter, body, actor, changed)
     output.row("repair", changed=changed, **_told(one))
     output.say(f"{one.judgement.verdict}: {one.judgement.why}")
     if not one.replayed:

@@ -15,7 +15,7 @@ from refundctl.output import Output, age_of, iso
 from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode
 from refunds.operators.dead_letters import DeadLetterMessage, Selection
-from refunds.operators.operations import Desk
+from refunds.operators.operations import Operations
 from refunds.operators.sweeper import claimed_at
 
 
@@ -28,29 +28,29 @@ def status(
     dlq: Annotated[bool, typer.Option(help="Look through the dead-letter queues for its messages.")] = True,
 ) -> None:
     """Tell what is known of a request, an order or a payment, and where the messages are."""
-    desk = target.desk()
-    entries = desk.books.find(identifier)
-    letters = _letters(desk, identifier, entries) if dlq else []
+    operations = target.operations()
+    entries = operations.books.find(identifier)
+    letters = _letters(operations, identifier, entries) if dlq else []
     found = {entry.key for entry in entries}
     # A message may carry the id of another order's request: then that request is part of its story.
-    entries += desk.books.entries(key for key in map(_key, letters) if key and key not in found).values()
+    entries += operations.books.entries(key for key in map(_key, letters) if key and key not in found).values()
     for entry in entries:
         own = [dead_letter for dead_letter in letters if _key(dead_letter) == entry.key]
         where = _whereabouts(entry, own, looked=dlq)
-        _show(desk, entry, where, _next_step(entry, desk.clock(), waits=bool(own)), output)
+        _show(operations, entry, where, _next_step(entry, operations.clock(), waits=bool(own)), output)
     known = {entry.key for entry in entries}
     strays = [dead_letter for dead_letter in letters if _key(dead_letter) not in known]
     for dead_letter in strays:
-        _show_stray(dead_letter, desk.clock(), output)
+        _show_stray(dead_letter, operations.clock(), output)
     if not entries and not strays:
         output.remark(f"nothing is known of {identifier}: no ledger item, no dead letter")
         raise typer.Exit(1)
 
 
-def _letters(desk: Desk, identifier: str, entries: Sequence[Entry]) -> list[DeadLetterMessage]:
+def _letters(operations: Operations, identifier: str, entries: Sequence[Entry]) -> list[DeadLetterMessage]:
     """The dead letters of the entries found, and those that name the identifier themselves."""
     names = frozenset({identifier, *(entry.key.cancel_request_id for entry in entries)})
-    with closing(desk.dead_letters.letters(desk.all_queues, Selection(names=names))) as receives:
+    with closing(operations.dead_letters.letters(operations.all_queues, Selection(names=names))) as receives:
         return [dead_letter for letters in receives for dead_letter in letters]
 
 
@@ -94,9 +94,9 @@ def _next_step(entry: Entry, now: float, *, waits: bool) -> tuple[str, ...] | No
     return ("Nothing was sent, and no message waits: the order service has to publish the event again.",)
 
 
-def _show(desk: Desk, entry: Entry, where: str, step: tuple[str, ...] | None, output: Output) -> None:
-    audit = desk.audit.of(str(entry.key))
-    facts = _facts(entry, desk.clock()) | {"message": where}
+def _show(operations: Operations, entry: Entry, where: str, step: tuple[str, ...] | None, output: Output) -> None:
+    audit = operations.audit.of(str(entry.key))
+    facts = _facts(entry, operations.clock()) | {"message": where}
     output.row("request", **facts, **_details(entry), audit=audit)
     output.facts(str(entry.key), facts.items())
     story = [line.split(" ", 1) for line in sorted([*entry.timeline, *audit])]

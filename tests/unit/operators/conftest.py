@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from refunds.cancel_types import all_cancel_types
-from refunds.operators.operations import Desk
+from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.settings import Settings
 from tests.unit.rig import DLQ_URL, QUEUE_URL, Rig
 
 
 @pytest.fixture
-def desk(rig: Rig) -> Iterator[Desk]:
+def operations(rig: Rig) -> Iterator[Operations]:
     """An operator's desk in the rig's account."""
     all_queues = tuple(CancelQueues(kind.policy, QUEUE_URL, DLQ_URL) for kind in all_cancel_types())
     settings = Settings.from_environment(rig.environment)
-    with Desk(make_aws_client=rig.aws.connect, settings=settings, all_queues=all_queues) as made:
+    with Operations(make_aws_client=rig.aws.connect, settings=settings, all_queues=all_queues) as made:
         yield made

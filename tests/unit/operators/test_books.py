@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from refunds.ledger.item import decode, encode
-from refunds.operators.operations import Desk
+from refunds.operators.operations import Operations
 from tests.unit.rig import Rig
 
 _OLD: Final[dict[str, Any]] = json.loads(
@@ -22,7 +22,7 @@ def _parked(number: int) -> dict[str, Any]:
     return item
 
 
-def test_open_requests_of_all_shards_come_longest_untouched_first(rig: Rig, desk: Desk) -> None:
+def test_open_requests_of_all_shards_come_longest_untouched_first(rig: Rig, operations: Operations) -> None:
     """In whichever partition of the index they are, those of versions before the shards included."""
     moment = 1_800_000_000.0
     for number in range(40):
@@ -31,6 +31,6 @@ def test_open_requests_of_all_shards_come_longest_untouched_first(rig: Rig, desk
         old = item | {"updated_at": retry_later["updated_at"]}
         rig.items[item["pk"]["S"]] = old if number % 5 == 0 else retry_later
     assert len({item["open_state"]["S"] for item in rig.items.values()}) > 10
-    found = [rig.items[str(entry.key)]["updated_at"]["S"] for entry in desk.books.open_entries()]
+    found = [rig.items[str(entry.key)]["updated_at"]["S"] for entry in operations.books.open_entries()]
     assert len(found) == 40
     assert found == sorted(found)

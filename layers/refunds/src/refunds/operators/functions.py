@@ -24,7 +24,7 @@ from refunds.domain.redaction import redact
 from refunds.errors import ConfigurationError
 from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
-from refunds.operators.operations import Desk
+from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import chosen, lanes_of_json
 from refunds.operators.rate_limiter import Pace
 from refunds.operators.reconciliation import Kind, Window
@@ -53,15 +53,15 @@ class OperatorFunction:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = environment
-        self._desk: Desk | None = None
+        self._desk: Operations | None = None
 
-    def desk(self) -> Desk:
+    def operations(self) -> Operations:
         """The deployment's parts."""
         if self._desk is None:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
             all_queues = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
-            self._desk = Desk(SdkClients(connections=_CONNECTIONS).make, settings, all_queues)
+            self._desk = Operations(SdkClients(connections=_CONNECTIONS).make, settings, all_queues)
         return self._desk
 
     def logger(self) -> Logger:
@@ -151,15 +151,15 @@ class ReplayFunction(OperatorFunction):
     def _work(
         self, request: ReplayRequest, deadline: Deadline, context: LambdaContext
     ) -> Generator[Judged, None, None]:
-        desk = self.desk()
-        all_queues = chosen(desk.all_queues, request.cancel_types)
+        operations = self.operations()
+        all_queues = chosen(operations.all_queues, request.cancel_types)
         selection = request.selection()
         if request.limit is not None:
-            ids = desk.dead_letters.oldest(all_queues, selection, request.limit)
+            ids = operations.dead_letters.oldest(all_queues, selection, request.limit)
             if not ids:
                 return
             selection = Selection(ids=ids)
-        replay = desk.replay(asks=request.ask, stopped=lambda: deadline.remaining() < _FINISH)
+        replay = operations.replay(asks=request.ask, stopped=lambda: deadline.remaining() < _FINISH)
         if not request.execute:
             yield from replay.forecast(all_queues, selection)
             return
@@ -175,16 +175,16 @@ class SweeperFunction(OperatorFunction):
 
     def __call__(self, _event: object, context: LambdaContext) -> dict[str, object]:
         """One run; returns what it found and did."""
-        desk = self.desk()
+        operations = self.operations()
         sweeper = Sweeper(
-            desk.books,
-            desk.settlement,
+            operations.books,
+            operations.settlement,
             min_age=self.number("SWEEP_MIN_AGE_SECONDS", 900),
             most=int(self.number("SWEEP_MOST", 500)),
             clock=time.time,
         )
         sweep = sweeper.run(_deadline(context, keep=_FINISH))
-        metrics = Metrics(desk.settings.metrics_namespace)
+        metrics = Metrics(operations.settings.metrics_namespace)
         for kind, age in sweep.oldest.items():
             dimensions = {"cancel_type": kind}
             metrics.add("UnresolvedAge", age, "Seconds", dimensions)
@@ -206,18 +206,18 @@ class ReconcileFunction(OperatorFunction):
         Raises:
             LookupFailed: PortOne could not be asked to the end; the schedule tries again.
         """
-        desk = self.desk()
+        operations = self.operations()
         zone = offset(self._environment.get("RECONCILE_UTC_OFFSET", "+09:00"))
         day = _day(event, zone)
         tiers = [tier for tier in self._environment.get("RECONCILE_TIERS", "").split(",") if tier]
         logger, found = self.logger(), Counter(dict.fromkeys(Kind, 0))
         shown: list[dict[str, Any]] = []
-        for difference in desk.reconciliation(tiers).run(Window.of_days(day, 1, zone)):
+        for difference in operations.reconciliation(tiers).run(Window.of_days(day, 1, zone)):
             found[difference.kind] += 1
             logger.warning("difference", extra=asdict(difference))
             if len(shown) < _SHOWN:
                 shown.append(asdict(difference))
-        metrics = Metrics(desk.settings.metrics_namespace)
+        metrics = Metrics(operations.settings.metrics_namespace)
         for kind, count in found.items():
             metrics.add("ReconcileDifferences", count, "Count", {"kind": kind})
         metrics.flush()

@@ -32,7 +32,7 @@ def _unobserved(_call: Call) -> None:
 
 
 @dataclass
-class Desk:
+class Operations:
     """Everything of one deployment; parts are made when they are first needed.
 
     As a context manager it closes its connections at the end.
