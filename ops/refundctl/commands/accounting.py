@@ -19,7 +19,7 @@ from refundctl.output import Output, iso
 from refundctl.parameters import moment
 from refunds.operators.functions import offset
 from refunds.operators.cancel_queues import chosen
-from refunds.operators.rate_limiter import Pace
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.reconciliation import Difference, Window
 from refunds.operators.republication import Period
 
@@ -55,7 +55,7 @@ def republish(  # noqa: PLR0913 - one option each
     else:
         with output.progress() as progress:
             task = progress.add_task("published", total=None)
-            for outcome, taken in operations.republication.run(period, Pace(rate)):
+            for outcome, taken in operations.republication.run(period, RateLimiter(rate)):
                 counts[outcome.cancel_type, outcome.outcome] += taken
                 failed += not taken
                 progress.advance(task)

@@ -23,7 +23,7 @@ from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
 from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import CancelQueues, chosen
-from refunds.operators.rate_limiter import Pace
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.repair import NotRepairable, check, patched
 from refunds.operators.replay import USUAL, Judged, Plan
 from refunds.operators.replay_verdicts import ReplayVerdict
@@ -100,7 +100,7 @@ def replay(  # noqa: PLR0913 - one option each
         return
     plan = Plan(selection, actor, frozenset(verdicts) if verdicts else USUAL)
     tally = _Tally()
-    with output.progress() as progress, closing(worker.run(all_queues, plan, Pace(rate))) as judged:
+    with output.progress() as progress, closing(worker.run(all_queues, plan, RateLimiter(rate))) as judged:
         task = progress.add_task("replayed", total=limit or expected(operations, all_queues, selection))
         for one in judged:
             tally.add(one)

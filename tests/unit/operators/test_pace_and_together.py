@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from refunds.operators.rate_limiter import Pace
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.fan_in import together
 
 
@@ -27,27 +27,27 @@ class Clock:
 def test_a_rate_is_kept_over_any_number_of_bursts() -> None:
     """Ten a second: the hundredth batch of five is not begun before all before it were due."""
     clock = Clock()
-    pace = Pace(10, clock=lambda: clock.now, sleep=clock.sleep)
+    rate_limiter = RateLimiter(10, clock=lambda: clock.now, sleep=clock.sleep)
     for _ in range(100):
-        pace.wait(5)
+        rate_limiter.wait(5)
     assert clock.now == pytest.approx(100.0 + 99 * 0.5)
 
 
 def test_time_that_passed_unused_is_not_made_up_for() -> None:
     """After a pause it goes on at the rate, without a rush."""
     clock = Clock()
-    pace = Pace(1, clock=lambda: clock.now, sleep=clock.sleep)
-    pace.wait(1)
+    rate_limiter = RateLimiter(1, clock=lambda: clock.now, sleep=clock.sleep)
+    rate_limiter.wait(1)
     clock.now += 60
-    pace.wait(1)
-    pace.wait(1)
+    rate_limiter.wait(1)
+    rate_limiter.wait(1)
     assert clock.slept == [1.0]
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(None, 10), (0.5, 1), (3.9, 3), (500, 10)])
 def test_a_burst_is_one_seconds_worth_at_most(rate: float | None, burst: int) -> None:
     """So that a low rate does not begin with ten at once."""
-    assert Pace(rate).burst(10) == burst
+    assert RateLimiter(rate).burst(10) == burst
 
 
 def numbers(closed: list[str], name: str, count: int) -> Generator[int, None, None]:

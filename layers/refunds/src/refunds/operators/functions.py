@@ -26,7 +26,7 @@ from refunds.ledger.audit import Actor
 from refunds.operators.dead_letters import Selection
 from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import chosen, lanes_of_json
-from refunds.operators.rate_limiter import Pace
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.reconciliation import Kind, Window
 from refunds.operators.replay import USUAL, Judged, Plan
 from refunds.operators.sweeper import Sweeper
@@ -165,7 +165,7 @@ class ReplayFunction(OperatorFunction):
             return
         # Lambda does not tell a function who invokes it: CloudTrail does, by this request id.
         actor = Actor(request.by, f"invocation {context.aws_request_id}", request.reason)
-        yield from replay.run(all_queues, Plan(selection, actor, request.verdicts), Pace(request.rate))
+        yield from replay.run(all_queues, Plan(selection, actor, request.verdicts), RateLimiter(request.rate))
 
 
 class SweeperFunction(OperatorFunction):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class RateLimiter:
     """At most ``rate`` things per second, evenly; not more than one second's worth at once.
 
     Shared by threads, the rate holds for all of them together.

@@ -17,7 +17,7 @@ from typing import Final
 from refunds.ledger.audit import Actor, AuditTrail
 from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Look, Selection
 from refunds.operators.cancel_queues import CancelQueues
-from refunds.operators.rate_limiter import Pace
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.fan_in import together
 from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
 
@@ -74,15 +74,15 @@ class Replay:
                 if self._stopped():
                     return
 
-    def run(self, all_queues: Iterable[CancelQueues], plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
+    def run(self, all_queues: Iterable[CancelQueues], plan: Plan, rate_limiter: RateLimiter) -> Generator[Judged, None, None]:
         """Replay the messages meant whose verdict, made anew, is among those wanted; all lanes at once."""
-        return together([partial(self._run, queues, plan, pace) for queues in all_queues])
+        return together([partial(self._run, queues, plan, rate_limiter) for queues in all_queues])
 
-    def _run(self, queues: CancelQueues, plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
-        with self._dead_letters.look(queues, pace.burst(10)) as look:
+    def _run(self, queues: CancelQueues, plan: Plan, rate_limiter: RateLimiter) -> Generator[Judged, None, None]:
+        with self._dead_letters.look(queues, rate_limiter.burst(10)) as look:
             for letters in look:
                 meant = look.meant(letters, plan.selection)
-                yield from self._replay(look, meant, plan, pace)
+                yield from self._replay(look, meant, plan, rate_limiter)
                 if self._stopped():
                     return
 
@@ -104,12 +104,12 @@ class Replay:
         gone = Judgement(ReplayVerdict.INVALID, "the message is no longer in the dead-letter queue")
         return Judged(dead_letter, gone, failure=gone.why)
 
-    def _replay(self, look: Look, letters: Sequence[DeadLetterMessage], plan: Plan, pace: Pace) -> Iterator[Judged]:
+    def _replay(self, look: Look, letters: Sequence[DeadLetterMessage], plan: Plan, rate_limiter: RateLimiter) -> Iterator[Judged]:
         judged = [Judged(*pair) for pair in zip(letters, self._judge.judge(letters), strict=True)]
         wanted = [one for one in judged if one.judgement.verdict in plan.verdicts]
         yield from (one for one in judged if one not in wanted)
         if wanted:
-            pace.wait(len(wanted))
+            rate_limiter.wait(len(wanted))
             yield from self._move(look, wanted, plan.actor, "replayed")
 
     def _move(self, look: Look, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
