@@ -14,7 +14,7 @@ from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import CancelQueues
 
 Shown = Annotated[int, typer.Option("--show", min=0, help="How many messages to show, the oldest first.")]
-Asking = Annotated[
+StatusInquiry = Annotated[
     bool, typer.Option("--ask/--no-ask", help="Ask the providers for a verdict, not the ledger alone.")
 ]
 

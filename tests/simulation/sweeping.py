@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from refunds.domain.entry import Entry, Key
 from refunds.errors import ConfigurationError, LookupFailed, NotSent
-from refunds.operators.status_inquiry import Asking
+from refunds.operators.status_inquiry import StatusInquiry
 from refunds.operators.resolution import Settlement, SettlementRefused
 from tests.simulation.table import TERMINAL, state_of
 
@@ -20,8 +20,8 @@ _PATIENCE: Final = 600.0
 def sweep(process: Process) -> None:
     """Ask about every open request of the process' cancel type; publish what nobody has published."""
     kind = process.kind.policy.cancel_type
-    asking = Asking({kind: process.operation}, process.ledger, _PATIENCE)
-    settlement = Settlement(process.ledger, process.publisher, asking, clock=process.wall_clock)
+    status_inquiry = StatusInquiry({kind: process.operation}, process.ledger, _PATIENCE)
+    settlement = Settlement(process.ledger, process.publisher, status_inquiry, clock=process.wall_clock)
     for key, item in list(process.simulation.table.items.items()):
         name, _, request = key.partition("#")
         left = state_of(item) not in TERMINAL or "open_state" in item

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from refundctl.connection import Target
-from refundctl.letters import Asking, Shown, expected, find, pretty, summary
+from refundctl.letters import StatusInquiry, Shown, expected, find, pretty, summary
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
 from refundctl.parameters import Filters
@@ -131,7 +131,7 @@ def show_message(
     target: Target,
     output: Output,
     *,
-    ask: Asking = True,
+    ask: StatusInquiry = True,
 ) -> None:
     """Show a dead letter, personal data masked, and what replaying it would do."""
     operations = target.operations()

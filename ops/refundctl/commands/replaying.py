@@ -14,7 +14,7 @@ import typer
 
 from refundctl.connection import Target, principal
 from refundctl.editor import edited
-from refundctl.letters import Asking, Shown, expected, find, pretty, summary
+from refundctl.letters import StatusInquiry, Shown, expected, find, pretty, summary
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of
 from refundctl.parameters import Filters
@@ -67,7 +67,7 @@ def replay(  # noqa: PLR0913 - one option each
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; for the audit trail.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Your name; else your AWS identity.")] = None,
-    ask: Asking = True,
+    ask: StatusInquiry = True,
     edit: Annotated[
         bool,
         typer.Option("--edit", help="Correct the one invalid message chosen in $EDITOR, then replay it."),

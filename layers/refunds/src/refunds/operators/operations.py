@@ -15,7 +15,7 @@ from refunds.ledger.audit import AuditTrail
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import Books
 from refunds.messaging.publisher import Publisher
-from refunds.operators.status_inquiry import Asking
+from refunds.operators.status_inquiry import StatusInquiry
 from refunds.operators.dead_letters import DeadLetters
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.reconciliation import Reconciliation
@@ -96,7 +96,7 @@ class Operations:
     @cached_property
     def settlement(self) -> Settlement:
         """Ends what is open, without its message."""
-        return Settlement(self.ledger, self._publisher, self._asking, clock=self.clock)
+        return Settlement(self.ledger, self._publisher, self._status_inquiry, clock=self.clock)
 
     @cached_property
     def republication(self) -> Republication:
@@ -105,7 +105,7 @@ class Operations:
 
     def judge(self, *, asks: bool) -> Judge:
         """Judges dead letters, with or without asking the providers."""
-        return Judge(self.books, self._asking if asks else None, clock=self.clock)
+        return Judge(self.books, self._status_inquiry if asks else None, clock=self.clock)
 
     def replay(self, *, asks: bool, stopped: Callable[[], bool] = lambda: False) -> Replay:
         """Replays dead letters."""
@@ -130,9 +130,9 @@ class Operations:
         return clients
 
     @cached_property
-    def _asking(self) -> Asking:
+    def _status_inquiry(self) -> StatusInquiry:
         operations = {kind.policy.cancel_type: kind.operation(self._providers) for kind in all_cancel_types()}
-        return Asking(operations, self.ledger, self._patience)
+        return StatusInquiry(operations, self.ledger, self._patience)
 
     @property
     def _patience(self) -> float:

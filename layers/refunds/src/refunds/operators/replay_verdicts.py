@@ -30,7 +30,7 @@ from refunds.domain.operation import Resolution as Answer
 from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import Books
-from refunds.operators.status_inquiry import Asking
+from refunds.operators.status_inquiry import StatusInquiry
 from refunds.operators.dead_letters import DeadLetterMessage
 
 
@@ -65,19 +65,19 @@ class Judge:
     """Judges dead letters.
 
     Args:
-        asking: ``None`` to go by the ledger alone.
+        status_inquiry: ``None`` to go by the ledger alone.
         clock: UNIX seconds.
     """
 
-    def __init__(self, books: Books, asking: Asking | None, *, clock: Callable[[], float]) -> None:
+    def __init__(self, books: Books, status_inquiry: StatusInquiry | None, *, clock: Callable[[], float]) -> None:
         self._books = books
-        self._asking = asking
+        self._status_inquiry = status_inquiry
         self._clock = clock
 
     def judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
         """A judgement for each letter; the ledger is read once for all of them."""
         entries = self._books.entries(key for key in map(_key, letters) if key is not None)
-        if self._asking is None:
+        if self._status_inquiry is None:
             return [self._one(dead_letter, entries) for dead_letter in letters]
         with ThreadPoolExecutor(max(len(letters), 1), thread_name_prefix="question") as questions:
             return list(questions.map(lambda dead_letter: self._one(dead_letter, entries), letters))
@@ -99,11 +99,11 @@ class Judge:
 
     def _unsent(self, policy: Policy, cancellation: Cancellation[Any], known: str) -> Judgement:
         """Nothing was sent. What the provider shows decides whether sending makes sense."""
-        if self._asking is None:
+        if self._status_inquiry is None:
             return Judgement(ReplayVerdict.SAFE, known)
-        attempt = self._asking.attempt(policy.cancel_type, cancellation)
+        attempt = self._status_inquiry.attempt(policy.cancel_type, cancellation)
         try:
-            obstacle = _obstacle(policy, self._asking.operations[policy.cancel_type], attempt)
+            obstacle = _obstacle(policy, self._status_inquiry.operations[policy.cancel_type], attempt)
         except InvalidRequest as error:
             return Judgement(ReplayVerdict.INVALID, str(error))
         except _NO_ANSWER as error:
@@ -117,10 +117,10 @@ class Judge:
         if entry.leased(self._clock()):
             wait = int(entry.lease_until - self._clock()) + 1
             return Judgement(ReplayVerdict.UNKNOWN, f"{known}. A worker has it for another {wait} s")
-        if self._asking is None or entry.baseline is None:
+        if self._status_inquiry is None or entry.baseline is None:
             return Judgement(ReplayVerdict.UNKNOWN, known)
         try:
-            answer = self._asking.resolve(entry, cancellation)
+            answer = self._status_inquiry.resolve(entry, cancellation)
         except _NO_ANSWER as error:
             return Judgement(ReplayVerdict.UNKNOWN, f"{known}. {_unanswered(error)}", unanswered=True)
         if isinstance(answer, Rejected) and answer.failure.excludes_late_attempts:

@@ -27,7 +27,7 @@ from refunds.errors import ErrorCode, Fenced, RefundsError
 from refunds.ledger.audit import Actor
 from refunds.ledger.claims import Ledger
 from refunds.messaging.publisher import Publisher
-from refunds.operators.status_inquiry import Asking, recall
+from refunds.operators.status_inquiry import StatusInquiry, recall
 from refunds.operators.replay_verdicts import in_words
 
 _NOTHING_SENT: Final = (
@@ -77,11 +77,11 @@ class Settlement:
     """
 
     def __init__(
-        self, ledger: Ledger, publisher: Publisher, asking: Asking, *, clock: Callable[[], float]
+        self, ledger: Ledger, publisher: Publisher, status_inquiry: StatusInquiry, *, clock: Callable[[], float]
     ) -> None:
         self._ledger = ledger
         self._publisher = publisher
-        self._asking = asking
+        self._status_inquiry = status_inquiry
         self._clock = clock
 
     def ask(self, entry: Entry) -> ResolutionReport:
@@ -97,7 +97,7 @@ class Settlement:
         reason = self.unaskable(entry)
         if reason is not None:
             return ResolutionReport(entry, reason)
-        answer = self._asking.resolve(entry, recall(entry))
+        answer = self._status_inquiry.resolve(entry, recall(entry))
         match answer:
             case Applied(effect):
                 outcome = self._outcomes(entry).succeeded(_as_remembered(effect), entry.attempt)
@@ -191,7 +191,7 @@ class Settlement:
         if entry.baseline is None:
             amount = entry.request.get("amount", entry.request.get("totalCancelAmount", 0))
             return Decimal(str(amount))
-        operation = self._asking.operations[entry.key.cancel_type]
+        operation = self._status_inquiry.operations[entry.key.cancel_type]
         return operation.amount(recall(entry).request, entry.baseline)
 
     def _outcomes(self, entry: Entry) -> OutcomeFactory:

@@ -18,7 +18,7 @@ from refunds.ledger.claims import Ledger
 
 
 @dataclass(frozen=True)
-class Asking:
+class StatusInquiry:
     """The provider operations and the ledger that tells a payment's cancellations apart.
 
     Attributes:
