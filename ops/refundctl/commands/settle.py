@@ -16,7 +16,7 @@ from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode, LookupFailed, NotSent
 from refunds.ledger.audit import Actor
 from refunds.operators.operations import Operations
-from refunds.operators.resolution import Finding, ResolutionReport, SettlementRefused
+from refunds.operators.resolution import Finding, ResolutionReport, ResolutionRefused
 
 EXIT_OPEN: Final = 4
 
@@ -72,7 +72,7 @@ def resolve(  # noqa: PLR0913 - one option each
         _confirm(output, entry, ending, confirm)
         finding = Finding(ending is Ending.SUCCEEDED, evidence, amount, reference, code)
         actor = Actor(by, principal(operations), "resolve")
-        resolution = operations.settlement.by_hand(entry, finding, actor)
+        resolution = operations.resolver.by_hand(entry, finding, actor)
     _report(resolution, output)
 
 
@@ -90,7 +90,7 @@ def admit(
     operations = target.operations()
     entry = _entry(operations, request_id, cancel_type)
     if not _kept_back(entry):
-        raise SettlementRefused(f"{entry.key} is {entry.state}, and no limit keeps it back")
+        raise ResolutionRefused(f"{entry.key} is {entry.state}, and no limit keeps it back")
     limits_passed = operations.ledger.admit(entry, str(Actor(by, principal(operations), reason)))
     output.row("admitted", cancel_type=entry.key.cancel_type, cancel_request_id=request_id)
     output.say(f"{limits_passed.key} may pass now: refundctl dlq replay --id {request_id}")
@@ -106,9 +106,9 @@ def _entry(operations: Operations, request_id: str, cancel_type: str | None) -> 
     found = operations.books.entries(Key(kind, request_id) for kind in kinds)
     if len(found) > 1:
         names = ", ".join(key.cancel_type for key in found)
-        raise SettlementRefused(f"{request_id} was used in several cancel types ({names}): add --type")
+        raise ResolutionRefused(f"{request_id} was used in several cancel types ({names}): add --type")
     if not found:
-        raise SettlementRefused(
+        raise ResolutionRefused(
             f"the ledger has no {request_id}, so nothing was ever sent for it: "
             "look for its message with `refundctl status`"
         )
@@ -117,7 +117,7 @@ def _entry(operations: Operations, request_id: str, cancel_type: str | None) -> 
 
 def _ask(operations: Operations, entry: Entry) -> ResolutionReport:
     try:
-        return operations.settlement.ask(entry)
+        return operations.resolver.ask(entry)
     except (LookupFailed, NotSent) as error:
         return ResolutionReport(entry, f"The provider could not be asked now: {error}")
 
@@ -132,7 +132,7 @@ def _confirm(output: Output, entry: Entry, ending: Ending, confirm: str | None) 
         )
         confirm = typer.prompt("Type its cancel_request_id to go on", err=True)
     if confirm != wanted:
-        raise SettlementRefused(f"not confirmed: {wanted} was left alone")
+        raise ResolutionRefused(f"not confirmed: {wanted} was left alone")
 
 
 def _report(resolution: ResolutionReport, output: Output) -> None:

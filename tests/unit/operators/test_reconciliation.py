@@ -72,7 +72,7 @@ def test_a_recorded_refund_that_never_was_is_found(rig: Rig, operations: Operati
     pay(rig)
     park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
     (entry,) = operations.books.open_entries()
-    operations.settlement.by_hand(entry, Finding(succeeded=True, evidence="misread"), KIM)
+    operations.resolver.by_hand(entry, Finding(succeeded=True, evidence="misread"), KIM)
     if not known:
         rig.world.reset()
     (difference,) = differences(operations)
@@ -86,7 +86,7 @@ def test_two_amounts_for_one_refund_are_found(rig: Rig, operations: Operations) 
     (entry,) = operations.books.open_entries()
     (really,) = rig.world.money.movements
     typo = Finding(succeeded=True, evidence="typo", amount=999, reference=really.cancellation_id)
-    operations.settlement.by_hand(entry, typo, KIM)
+    operations.resolver.by_hand(entry, typo, KIM)
     (difference,) = differences(operations)
     assert difference.kind is Kind.AMOUNT_DIFFERS
     assert (difference.provider_amount, difference.ledger_amount) == (1_000, 999)
@@ -97,7 +97,7 @@ def test_a_settlement_without_a_reference_is_matched_by_its_amount(rig: Rig, ope
     pay(rig)
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT)
     (entry,) = operations.books.open_entries()
-    operations.settlement.by_hand(entry, Finding(succeeded=True, evidence="console"), KIM)
+    operations.resolver.by_hand(entry, Finding(succeeded=True, evidence="console"), KIM)
     assert differences(operations) == []
     rig.world.somebody_else("imp_1", "cancel", 1_000)
     (difference,) = differences(operations)
@@ -109,7 +109,7 @@ def test_a_payment_with_two_kinds_of_difference_tells_each_once(rig: Rig, operat
     pay(rig, partial_status="cancelled")
     park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
     (entry,) = operations.books.open_entries()
-    operations.settlement.by_hand(entry, Finding(succeeded=True, evidence="misread"), KIM)
+    operations.resolver.by_hand(entry, Finding(succeeded=True, evidence="misread"), KIM)
     rig.world.somebody_else("imp_1", "cancel", 500)
     assert sorted(one.kind for one in differences(operations)) == [Kind.NOT_AT_PROVIDER, Kind.NOT_IN_LEDGER]
 

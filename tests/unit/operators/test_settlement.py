@@ -9,7 +9,7 @@ from refunds.contracts.outbound import Outcome
 from refunds.domain.entry import Entry, Key, State
 from refunds.ledger.audit import Actor
 from refunds.operators.operations import Operations
-from refunds.operators.resolution import Finding, SettlementRefused
+from refunds.operators.resolution import Finding, ResolutionRefused
 from tests.unit.aws.endpoint import AwsError
 from tests.unit.operators.requests import PAID, order_cancel, park_in_doubt, pay, settle
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record
@@ -44,7 +44,7 @@ def doubtful(rig: Rig, operations: Operations) -> Entry:
 def test_asking_proves_a_success_and_publishes_it(rig: Rig, operations: Operations, doubtful: Entry) -> None:
     """One question, one conditional write, one event, and then the note that it was published."""
     rig.tables.writes.clear()
-    resolution = operations.settlement.ask(doubtful)
+    resolution = operations.resolver.ask(doubtful)
     assert (resolution.settled, resolution.published) == (True, True)
     after = now(operations, doubtful)
     assert (after.state, after.unpublished, after.in_doubt) == (State.SUCCEEDED, False, False)
@@ -63,7 +63,7 @@ def test_what_the_ledger_never_stored_is_not_guessed(
     wanted = Wanted()
     wanted.detail["request"] |= {"refund_holder": "김", "refund_bank": "88", "refund_account": "1"}
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT, body=wanted.body)
-    told = outcome(operations.settlement.ask(entry(operations)).entry)
+    told = outcome(operations.resolver.ask(entry(operations)).entry)
     assert told.money is not None
     assert told.money.settles == settles
 
@@ -73,10 +73,10 @@ def test_asking_proves_a_failure_only_where_nothing_can_arrive_any_more(rig: Rig
     pay(rig)
     park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
     open_ = entry(operations)
-    assert operations.settlement.ask(open_).settled is False
+    assert operations.resolver.ask(open_).settled is False
     assert now(operations, open_) == open_
     rig.world.somebody_else("imp_1", "cancel", PAID)
-    assert operations.settlement.ask(open_).settled is True
+    assert operations.resolver.ask(open_).settled is True
     assert now(operations, open_).state is State.FAILED
 
 
@@ -85,7 +85,7 @@ def test_asking_never_sends(rig: Rig, operations: Operations) -> None:
     pay(rig)
     park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
     for _ in range(3):
-        operations.settlement.ask(entry(operations))
+        operations.resolver.ask(entry(operations))
     assert rig.world.money.movements == []
     assert entry(operations).state is State.PARKED
 
@@ -95,24 +95,24 @@ def test_what_was_provably_not_sent_is_not_asked_about(rig: Rig, operations: Ope
     rig.world.start_outage()
     settle(rig, Wanted().body, receives=MAX_RECEIVE_COUNT)
     asked = len(rig.world.requests)
-    assert "replay its message" in operations.settlement.ask(entry(operations)).finding
+    assert "replay its message" in operations.resolver.ask(entry(operations)).finding
     assert len(rig.world.requests) == asked
 
 
 def test_a_request_that_changed_meanwhile_is_left_alone(rig: Rig, operations: Operations, doubtful: Entry) -> None:
     """An operator who decides by what he saw before a function took the request over is refused."""
     taken = operations.ledger.take_over(doubtful, owner="function", lease_until=0.0)
-    with pytest.raises(SettlementRefused, match="changed while you looked"):
-        operations.settlement.by_hand(doubtful, CONSOLE, KIM)
-    with pytest.raises(SettlementRefused, match="changed while you looked"):
-        operations.settlement.ask(doubtful)
+    with pytest.raises(ResolutionRefused, match="changed while you looked"):
+        operations.resolver.by_hand(doubtful, CONSOLE, KIM)
+    with pytest.raises(ResolutionRefused, match="changed while you looked"):
+        operations.resolver.ask(doubtful)
     assert now(operations, doubtful) == taken
     assert rig.outcomes()[doubtful.key.cancel_request_id] == "parked"
 
 
 def test_a_function_that_took_it_over_cannot_win_against_a_settlement(operations: Operations, doubtful: Entry) -> None:
     """The same the other way round: what was settled is not taken over any more."""
-    operations.settlement.by_hand(doubtful, CONSOLE, KIM)
+    operations.resolver.by_hand(doubtful, CONSOLE, KIM)
     with pytest.raises(Exception, match="already in the ledger"):
         operations.ledger.take_over(doubtful, owner="function", lease_until=0.0)
     assert now(operations, doubtful).state is State.SUCCEEDED
@@ -121,16 +121,16 @@ def test_a_function_that_took_it_over_cannot_win_against_a_settlement(operations
 def test_a_live_lease_refuses_everybody(operations: Operations, doubtful: Entry) -> None:
     """Neither question nor hand, and the operator is told for how long."""
     busy = replace(doubtful, lease_until=operations.clock() + 60)
-    assert "try again in" in operations.settlement.ask(busy).finding
-    with pytest.raises(SettlementRefused, match="try again in"):
-        operations.settlement.by_hand(busy, CONSOLE, KIM)
+    assert "try again in" in operations.resolver.ask(busy).finding
+    with pytest.raises(ResolutionRefused, match="try again in"):
+        operations.resolver.by_hand(busy, CONSOLE, KIM)
     assert now(operations, doubtful) == doubtful
 
 
 def test_a_settlement_by_hand_tells_accounting_the_amount(operations: Operations, doubtful: Entry) -> None:
     """Amount, balance and the provider's reference, without the evidence and without the operator's name."""
     finding = replace(CONSOLE, reference="cancellation-7")
-    after = operations.settlement.by_hand(doubtful, finding, KIM).entry
+    after = operations.resolver.by_hand(doubtful, finding, KIM).entry
     told = outcome(after)
     assert told.money is not None
     amounts = [told.money.cancelled, told.money.cancellable_before, told.money.cancellable_after]
@@ -143,7 +143,7 @@ def test_a_settlement_by_hand_tells_accounting_the_amount(operations: Operations
 def test_an_order_settled_by_hand_names_its_items(rig: Rig, operations: Operations) -> None:
     """Accounting learns what was cancelled of an EBP order."""
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT, "order_cancel", order_cancel(rig))
-    told = outcome(operations.settlement.by_hand(entry(operations), replace(CONSOLE, reference="RR-1"), KIM).entry)
+    told = outcome(operations.resolver.by_hand(entry(operations), replace(CONSOLE, reference="RR-1"), KIM).entry)
     assert [item.item_id for item in told.items] == ["P001", "D001"]
     assert told.provider.return_request_id == "RR-1"
     assert told.money is not None
@@ -152,7 +152,7 @@ def test_an_order_settled_by_hand_names_its_items(rig: Rig, operations: Operatio
 
 def test_a_failure_by_hand_moved_nothing(operations: Operations, doubtful: Entry) -> None:
     """Zero won, final, and with a code of the closed set."""
-    told = outcome(operations.settlement.by_hand(doubtful, replace(CONSOLE, succeeded=False), KIM).entry)
+    told = outcome(operations.resolver.by_hand(doubtful, replace(CONSOLE, succeeded=False), KIM).entry)
     assert told.error is not None
     assert (told.error.code, told.error.may_have_been_applied) == ("PROVIDER_REFUSED", False)
     assert told.money is not None
@@ -162,18 +162,18 @@ def test_a_failure_by_hand_moved_nothing(operations: Operations, doubtful: Entry
 def test_evidence_with_an_account_number_is_cleaned(operations: Operations, doubtful: Entry) -> None:
     """What an operator pastes does not bring personal data into the ledger."""
     finding = replace(CONSOLE, evidence="paid to 302-198765-4321, call 010-9876-5432")
-    after = operations.settlement.by_hand(doubtful, finding, KIM).entry
+    after = operations.resolver.by_hand(doubtful, finding, KIM).entry
     assert not any("4321" in event or "5432" in event for event in after.timeline)
 
 
 def test_an_unpublished_outcome_is_not_forgotten(rig: Rig, operations: Operations, doubtful: Entry) -> None:
     """If the bus takes nothing, the request stays among the open ones until it is published."""
     rig.bus.fate.extend([AwsError("InternalException", status=500)] * 2)
-    resolution = operations.settlement.ask(doubtful)
+    resolution = operations.resolver.ask(doubtful)
     assert (resolution.settled, resolution.published) == (True, False)
     (waiting,) = operations.books.open_entries()
     assert (waiting.key, waiting.state, waiting.unpublished) == (doubtful.key, State.SUCCEEDED, True)
-    assert operations.settlement.ask(waiting).published is True
+    assert operations.resolver.ask(waiting).published is True
     assert list(operations.books.open_entries()) == []
     assert rig.outcomes()[doubtful.key.cancel_request_id] == "succeeded"
 
@@ -187,7 +187,7 @@ def test_a_ledger_write_that_dies_publishes_nothing(rig: Rig, operations: Operat
 
     rig.tables.disturb = die
     with pytest.raises(Exception, match="InternalServerError"):
-        operations.settlement.ask(doubtful)
+        operations.resolver.ask(doubtful)
     assert rig.outcomes()[doubtful.key.cancel_request_id] == "parked"
 
 
@@ -197,9 +197,9 @@ def test_an_amount_nobody_knows_must_be_given(rig: Rig, operations: Operations) 
     rig.world.start_outage()
     settle(rig, Wanted(amount=None).body, receives=MAX_RECEIVE_COUNT)
     open_ = entry(operations)
-    with pytest.raises(SettlementRefused, match="--amount"):
-        operations.settlement.by_hand(open_, CONSOLE, KIM)
-    told = outcome(operations.settlement.by_hand(open_, replace(CONSOLE, amount=PAID), KIM).entry)
+    with pytest.raises(ResolutionRefused, match="--amount"):
+        operations.resolver.by_hand(open_, CONSOLE, KIM)
+    told = outcome(operations.resolver.by_hand(open_, replace(CONSOLE, amount=PAID), KIM).entry)
     assert told.money is not None
     assert told.money.cancelled == PAID
 

@@ -20,7 +20,7 @@ def sweep(
 ) -> Sweep:
     sweeper = Sweeper(
         operations.books,
-        operations.settlement,
+        operations.resolver,
         min_age=min_age,
         most=most,
         clock=operations.clock,
@@ -110,7 +110,7 @@ def test_an_outcome_that_never_got_out_is_published(rig: Rig, operations: Operat
     doubtful(rig, 1)
     (entry,) = operations.books.open_entries()
     rig.bus.fate.extend([AwsError("InternalException", status=500)] * 2)
-    operations.settlement.ask(entry)
+    operations.resolver.ask(entry)
     assert rig.outcomes()[entry.key.cancel_request_id] == "parked"
     assert (sweep(operations).republished, sweep(operations).republished) == (1, 0)
     assert rig.outcomes()[entry.key.cancel_request_id] == "succeeded"

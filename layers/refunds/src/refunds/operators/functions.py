@@ -178,7 +178,7 @@ class SweeperFunction(OperatorFunction):
         operations = self.operations()
         sweeper = Sweeper(
             operations.books,
-            operations.settlement,
+            operations.resolver,
             min_age=self.number("SWEEP_MIN_AGE_SECONDS", 900),
             most=int(self.number("SWEEP_MOST", 500)),
             clock=time.time,

@@ -21,7 +21,7 @@ from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.reconciliation import Reconciliation
 from refunds.operators.replay import Replay
 from refunds.operators.republication import Republication
-from refunds.operators.resolution import Settlement
+from refunds.operators.resolution import Resolver
 from refunds.operators.replay_verdicts import Judge
 from refunds.providers.clients import ProviderClients, provider_clients
 from refunds.settings import Settings
@@ -94,9 +94,9 @@ class Operations:
         )
 
     @cached_property
-    def settlement(self) -> Settlement:
+    def resolver(self) -> Resolver:
         """Ends what is open, without its message."""
-        return Settlement(self.ledger, self._publisher, self._status_inquiry, clock=self.clock)
+        return Resolver(self.ledger, self._publisher, self._status_inquiry, clock=self.clock)
 
     @cached_property
     def republication(self) -> Republication:

@@ -35,7 +35,7 @@ _NOTHING_SENT: Final = (
 )
 
 
-class SettlementRefused(RefundsError):
+class ResolutionRefused(RefundsError):
     """The request cannot be settled so, or not now; the message says why and what to do."""
 
 
@@ -69,7 +69,7 @@ class Finding:
     code: ErrorCode = ErrorCode.PROVIDER_REFUSED
 
 
-class Settlement:
+class Resolver:
     """Ends open ledger items.
 
     Args:
@@ -90,7 +90,7 @@ class Settlement:
         Raises:
             LookupFailed, NotSent, ConfigurationError: the provider gave no usable answer.
             InvalidRequest: the item was written under another contract.
-            SettlementRefused: the item changed while the provider was asked.
+            ResolutionRefused: the item changed while the provider was asked.
         """
         if entry.state.terminal:
             return self.publish(entry)
@@ -121,13 +121,13 @@ class Settlement:
         """Record what a person found out.
 
         Raises:
-            SettlementRefused: it has ended already, a worker has it, an amount is missing, or the item
+            ResolutionRefused: it has ended already, a worker has it, an amount is missing, or the item
                 changed meanwhile.
         """
         if entry.state.terminal:
-            raise SettlementRefused(f"{entry.key} has ended as {entry.state} and stays so: {entry.proof}")
+            raise ResolutionRefused(f"{entry.key} has ended as {entry.state} and stays so: {entry.proof}")
         if entry.leased(self._clock()):
-            raise SettlementRefused(self._busy(entry))
+            raise ResolutionRefused(self._busy(entry))
         proof = f"settled by hand by {actor}: {redact(finding.evidence)}"
         outcomes = self._outcomes(entry)
         if finding.succeeded:
@@ -139,7 +139,7 @@ class Settlement:
     def publish(self, entry: Entry) -> ResolutionReport:
         """Publish the outcome of an entry that has ended, again or for the first time."""
         if entry.outcome is None:
-            raise SettlementRefused(f"{entry.key} has no outcome to publish")
+            raise ResolutionRefused(f"{entry.key} has no outcome to publish")
         if self._publisher.publish([entry.outcome]):
             finding = "EventBridge did not take the outcome: the sweeper publishes it, or run this again"
             return ResolutionReport(entry, finding, settled=True)
@@ -154,7 +154,7 @@ class Settlement:
                 entry, state, outcome, in_doubt=False, proof=proof, unpublished=True
             )
         except Fenced as error:
-            raise SettlementRefused(
+            raise ResolutionRefused(
                 f"{entry.key} changed while you looked at it, and was left alone: look again ({error})"
             ) from None
         return self.publish(recorded)
@@ -178,7 +178,7 @@ class Settlement:
     def _money(self, entry: Entry, finding: Finding) -> MoneyMoved:
         amount = Decimal(finding.amount) if finding.amount is not None else self._asked(entry)
         if not amount:
-            raise SettlementRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
+            raise ResolutionRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
         baseline = entry.baseline.cancellable if entry.baseline else None
         return MoneyMoved(
             cancelled=amount,

@@ -17,7 +17,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry
 from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import Books
-from refunds.operators.resolution import Settlement, SettlementRefused
+from refunds.operators.resolution import Resolver, ResolutionRefused
 
 #: Questions in a row that a provider leaves unanswered before it is left in peace until the next run.
 _PATIENCE: Final = 3
@@ -64,7 +64,7 @@ class Sweeper:
     def __init__(
         self,
         books: Books,
-        settlement: Settlement,
+        resolver: Resolver,
         *,
         min_age: float,
         most: int,
@@ -72,7 +72,7 @@ class Sweeper:
         chance: random.Random | None = None,
     ) -> None:
         self._books = books
-        self._settlement = settlement
+        self._resolver = resolver
         self._min_age = min_age
         self._most = most
         self._clock = clock
@@ -101,7 +101,7 @@ class Sweeper:
         for entry in self._books.open_entries():
             left = entry
             if entry.unpublished:
-                sweep.republished += self._settlement.publish(entry).published
+                sweep.republished += self._resolver.publish(entry).published
                 continue
             if self._is_ripe(entry):
                 ripe += 1
@@ -116,18 +116,18 @@ class Sweeper:
 
     def _is_ripe(self, entry: Entry) -> bool:
         untouched = self._clock() - _moment(entry.timeline[-1])
-        return untouched >= self._min_age and self._settlement.unaskable(entry) is None
+        return untouched >= self._min_age and self._resolver.unaskable(entry) is None
 
     def _ask(self, entry: Entry, sweep: Sweep) -> bool:
         """Whether the provider answered."""
         sweep.asked += 1
         settled, answered = False, True
         try:
-            settled = self._settlement.ask(entry).settled
+            settled = self._resolver.ask(entry).settled
         except (LookupFailed, NotSent, ConfigurationError):
             answered = False
             sweep.unanswered += 1
-        except (SettlementRefused, InvalidRequest):
+        except (ResolutionRefused, InvalidRequest):
             settled = False
         if settled:
             sweep.resolved[entry.key.cancel_type] += 1
