@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from refunds.operators.rate_limiter import RateLimiter
-from refunds.operators.fan_in import together
+from refunds.operators.fan_in import fan_in
 
 
 class Clock:
@@ -61,15 +61,15 @@ def test_everything_of_every_source_arrives() -> None:
     """And each source is closed by the end."""
     closed: list[str] = []
     sources = [partial(numbers, closed, name, 50) for name in "abc"]
-    assert sorted(together(sources)) == sorted(list(range(50)) * 3)
+    assert sorted(fan_in(sources)) == sorted(list(range(50)) * 3)
     assert sorted(closed) == ["a", "b", "c"]
-    assert list(together([])) == []
+    assert list(fan_in([])) == []
 
 
 def test_whoever_stops_early_closes_every_source() -> None:
     """Also those that would go on for ever, and before the reader goes on."""
     closed: list[str] = []
-    both = together([partial(numbers, closed, name, 10**9) for name in "ab"])
+    both = fan_in([partial(numbers, closed, name, 10**9) for name in "ab"])
     assert next(both) == 0
     both.close()
     assert sorted(closed) == ["a", "b"]
@@ -87,7 +87,7 @@ def test_an_error_of_one_source_is_raised_and_ends_the_others() -> None:
     endless = partial(numbers, closed, "endless", 10**9)
     sources: list[Callable[[], Generator[int, None, None]]] = [failing, endless]
     with pytest.raises(LookupError, match="gone"):
-        list(together(sources))
+        list(fan_in(sources))
     assert closed == ["endless"]
     assert threading.active_count() == running
 
@@ -101,7 +101,7 @@ def test_sources_do_not_run_ahead_of_their_reader() -> None:
             read.append(number)
             yield number
 
-    items = together([counting])
+    items = fan_in([counting])
     next(items)
     time.sleep(0.05)
     items.close()

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 from refunds.domain.redaction import redact
 from refunds.messaging.message import Reading, read_body
 from refunds.operators.cancel_queues import CancelQueues
-from refunds.operators.fan_in import together
+from refunds.operators.fan_in import fan_in
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -274,7 +274,7 @@ class DeadLetters:
 
     def letters(self, all_queues: Iterable[CancelQueues], selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
         """The messages meant, receive by receive, of all lanes at once; all of them stay where they are."""
-        return together([partial(self._letters, queues, selection) for queues in all_queues])
+        return fan_in([partial(self._letters, queues, selection) for queues in all_queues])
 
     def _letters(self, queues: CancelQueues, selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
         with self.look(queues) as look:

@@ -58,7 +58,7 @@ class _Reader(Generic[T]):
         return False
 
 
-def together(sources: Sequence[Callable[[], Generator[T, None, None]]]) -> Generator[T, None, None]:
+def fan_in(sources: Sequence[Callable[[], Generator[T, None, None]]]) -> Generator[T, None, None]:
     """Items of all sources as they come; one item at most waits per source.
 
     The first error ends it. At its end, early or not, it waits until every source has been closed.

@@ -18,7 +18,7 @@ from refunds.ledger.audit import Actor, AuditTrail
 from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Look, Selection
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.rate_limiter import RateLimiter
-from refunds.operators.fan_in import together
+from refunds.operators.fan_in import fan_in
 from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
 
 #: What is replayed unless the operator asks for more: whatever ends well or brings clarity.
@@ -76,7 +76,7 @@ class Replay:
 
     def run(self, all_queues: Iterable[CancelQueues], plan: Plan, rate_limiter: RateLimiter) -> Generator[Judged, None, None]:
         """Replay the messages meant whose verdict, made anew, is among those wanted; all lanes at once."""
-        return together([partial(self._run, queues, plan, rate_limiter) for queues in all_queues])
+        return fan_in([partial(self._run, queues, plan, rate_limiter) for queues in all_queues])
 
     def _run(self, queues: CancelQueues, plan: Plan, rate_limiter: RateLimiter) -> Generator[Judged, None, None]:
         with self._dead_letters.look(queues, rate_limiter.burst(10)) as look:
