@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from refunds.cancel_types import cancel_type
-from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Look, Selection
+from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Peek, Selection
 from refunds.operators.cancel_queues import CancelQueues
 from tests.unit.operators.sqs import Queue
 
@@ -20,13 +20,13 @@ def queue() -> Queue:
     return queue
 
 
-def look(queue: Queue, *, size: int = 10) -> Look:
-    return Look(queue.client(), LANE, hold=HOLD, as_of=queue.now, clock=lambda: queue.now, size=size)
+def peek(queue: Queue, *, size: int = 10) -> Peek:
+    return Peek(queue.client(), LANE, hold=HOLD, as_of=queue.now, clock=lambda: queue.now, size=size)
 
 
 def test_each_message_is_shown_once_and_is_visible_afterwards(queue: Queue) -> None:
     """While it is looked at it is hidden, at the end everybody sees it again."""
-    with look(queue) as letters:
+    with peek(queue) as letters:
         shown = [dead_letter.message_id for receive in letters for dead_letter in receive]
         assert queue.hidden() == set(queue.messages)
     assert sorted(shown) == sorted(queue.messages)
@@ -37,20 +37,20 @@ def test_each_message_is_shown_once_and_is_visible_afterwards(queue: Queue) -> N
 def test_whoever_stops_early_hides_nothing(queue: Queue) -> None:
     """An error or a Ctrl-C in the middle: also what was just received is visible again."""
 
-    def stop(letters: Look) -> None:
+    def stop(letters: Peek) -> None:
         with letters:
             next(iter(letters))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stop(look(queue))
+        stop(peek(queue))
     assert queue.hidden() == set()
 
 
 def test_a_look_that_takes_longer_than_the_hold_shows_nothing_twice(queue: Queue) -> None:
     """Messages come back into view meanwhile; they are recognised, and shown again at the end."""
     queue.tick = 12.0
-    with look(queue, size=4) as letters:
+    with peek(queue, size=4) as letters:
         shown = [dead_letter.message_id for receive in letters for dead_letter in receive]
     assert sorted(shown) == sorted(queue.messages)
     assert queue.hidden() == set()
@@ -59,14 +59,14 @@ def test_a_look_that_takes_longer_than_the_hold_shows_nothing_twice(queue: Queue
 def test_a_queue_that_never_empties_ends_a_look_that_learns_nothing_new(queue: Queue) -> None:
     """Somebody makes every message visible at once, again and again: the look still ends."""
     queue.tick = float(HOLD)
-    with look(queue) as letters:
+    with peek(queue) as letters:
         assert sum(len(receive) for receive in letters) >= 10
     assert queue.now < 1_000_000 + 100 * HOLD
 
 
 def test_what_arrives_meanwhile_belongs_to_the_next_look(queue: Queue) -> None:
     """A replayed message that fails again does not feed the replay that sent it."""
-    with look(queue, size=1) as letters:
+    with peek(queue, size=1) as letters:
         for number, (dead_letter,) in enumerate(letters):
             letters.remove([dead_letter])
             queue.now += 1
@@ -82,7 +82,7 @@ def test_a_message_whose_deletion_failed_is_deleted_later_and_not_shown_again(qu
     queue.stuck = {"m3"}
     queue.tick = 10.0
     shown: list[str] = []
-    with look(queue, size=5) as letters:
+    with peek(queue, size=5) as letters:
         for receive in letters:
             shown += [dead_letter.message_id for dead_letter in receive]
             letters.remove(receive)
@@ -116,7 +116,7 @@ def test_attributes_that_anybody_may_have_written_are_cleaned() -> None:
 def test_a_message_is_meant_or_not_however_long_the_look_takes(queue: Queue) -> None:
     """Ages are those when the look began: nothing grows too old for --younger-than on the way."""
     queue.tick = 10.0
-    with look(queue, size=5) as letters:
+    with peek(queue, size=5) as letters:
         young = Selection(younger_than=70.0)
         found = [one.message_id for receive in letters for one in letters.meant(receive, young)]
     assert sorted(found) == sorted(f"m{number}" for number in range(11))

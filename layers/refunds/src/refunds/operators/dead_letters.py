@@ -1,6 +1,6 @@
 """Looks through a dead-letter queue without consuming it.
 
-SQS can only show a message by hiding it for a while. A ``Look`` hides each message once, for as long
+SQS can only show a message by hiding it for a while. A ``Peek`` hides each message once, for as long
 as the look lasts, and shows all of them again at its end, also when it is interrupted. What is held at
 any time is one receive; the receipts of what was seen wait in an unnamed temporary file. Killed
 without a chance to clean up, it leaves messages hidden for ``hold`` seconds, or for twice as long as the
@@ -135,7 +135,7 @@ class Selection:
         )
 
 
-class Look:
+class Peek:
     """One pass over the messages of a DLQ; each is shown once, those that arrive meanwhile are left out.
 
     Use as a context manager: its end makes every message visible again that was not removed.
@@ -268,18 +268,18 @@ class DeadLetters:
         self._clock = clock
         self._hold = hold
 
-    def look(self, queues: CancelQueues, size: int = 10) -> Look:
+    def peek(self, queues: CancelQueues, size: int = 10) -> Peek:
         """One pass over a lane's DLQ, as it is now; a context manager."""
-        return Look(self._client, queues, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
+        return Peek(self._client, queues, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
 
     def letters(self, all_queues: Iterable[CancelQueues], selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
         """The messages meant, receive by receive, of all lanes at once; all of them stay where they are."""
         return fan_in([partial(self._letters, queues, selection) for queues in all_queues])
 
     def _letters(self, queues: CancelQueues, selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
-        with self.look(queues) as look:
-            for letters in look:
-                yield look.meant(letters, selection)
+        with self.peek(queues) as peek:
+            for letters in peek:
+                yield peek.meant(letters, selection)
 
     def oldest(self, all_queues: Iterable[CancelQueues], selection: Selection, limit: int) -> frozenset[str]:
         """Message ids of the ``limit`` oldest messages meant."""

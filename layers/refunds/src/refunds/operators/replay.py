@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final
 
 from refunds.ledger.audit import Actor, AuditTrail
-from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Look, Selection
+from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Peek, Selection
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.fan_in import fan_in
@@ -79,10 +79,10 @@ class Replay:
         return fan_in([partial(self._run, queues, plan, rate_limiter) for queues in all_queues])
 
     def _run(self, queues: CancelQueues, plan: Plan, rate_limiter: RateLimiter) -> Generator[Judged, None, None]:
-        with self._dead_letters.look(queues, rate_limiter.burst(10)) as look:
-            for letters in look:
-                meant = look.meant(letters, plan.selection)
-                yield from self._replay(look, meant, plan, rate_limiter)
+        with self._dead_letters.peek(queues, rate_limiter.burst(10)) as peek:
+            for letters in peek:
+                meant = peek.meant(letters, plan.selection)
+                yield from self._replay(peek, meant, plan, rate_limiter)
                 if self._stopped():
                     return
 
@@ -92,27 +92,27 @@ class Replay:
         ``changed`` names the fields that were corrected, for the audit trail.
         """
         selection = Selection(ids=frozenset({dead_letter.message_id}))
-        with self._dead_letters.look(dead_letter.queues) as look:
-            for letters in look:
-                for found in look.meant(letters, selection):
+        with self._dead_letters.peek(dead_letter.queues) as peek:
+            for letters in peek:
+                for found in peek.meant(letters, selection):
                     repaired = dataclasses.replace(found, body=body)
                     (judgement,) = self._judge.judge([repaired])
                     if judgement.verdict is ReplayVerdict.INVALID:
                         return Judged(repaired, judgement)
                     what = f"replayed corrected in {', '.join(changed)}"
-                    return self._move(look, [Judged(repaired, judgement)], actor, what)[0]
+                    return self._move(peek, [Judged(repaired, judgement)], actor, what)[0]
         gone = Judgement(ReplayVerdict.INVALID, "the message is no longer in the dead-letter queue")
         return Judged(dead_letter, gone, failure=gone.why)
 
-    def _replay(self, look: Look, letters: Sequence[DeadLetterMessage], plan: Plan, rate_limiter: RateLimiter) -> Iterator[Judged]:
+    def _replay(self, peek: Peek, letters: Sequence[DeadLetterMessage], plan: Plan, rate_limiter: RateLimiter) -> Iterator[Judged]:
         judged = [Judged(*pair) for pair in zip(letters, self._judge.judge(letters), strict=True)]
         wanted = [one for one in judged if one.judgement.verdict in plan.verdicts]
         yield from (one for one in judged if one not in wanted)
         if wanted:
             rate_limiter.wait(len(wanted))
-            yield from self._move(look, wanted, plan.actor, "replayed")
+            yield from self._move(peek, wanted, plan.actor, "replayed")
 
-    def _move(self, look: Look, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
+    def _move(self, peek: Peek, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
         """Send, note, delete; in that order."""
         letters = [one.dead_letter for one in wanted]
         failures = self._dead_letters.send(letters[0].queues, [dead_letter.body for dead_letter in letters])
@@ -124,7 +124,7 @@ class Replay:
         for one in sent:
             verdict = f"{one.judgement.verdict}, {one.dead_letter.error_code}"
             self._audit.append(audit_subject(one.dead_letter), actor, f"{what} ({verdict})")
-        look.remove([one.dead_letter for one in sent])
+        peek.remove([one.dead_letter for one in sent])
         return moved
 
 
