@@ -103,7 +103,7 @@ def _kept_back(entry: Entry) -> bool:
 
 def _entry(operations: Operations, request_id: str, cancel_type: str | None) -> Entry:
     kinds = [cancel_type] if cancel_type else list(MODULES)
-    found = operations.books.entries(Key(kind, request_id) for kind in kinds)
+    found = operations.ledger_queries.entries(Key(kind, request_id) for kind in kinds)
     if len(found) > 1:
         names = ", ".join(key.cancel_type for key in found)
         raise ResolutionRefused(f"{request_id} was used in several cancel types ({names}): add --type")

@@ -29,11 +29,11 @@ def status(
 ) -> None:
     """Tell what is known of a request, an order or a payment, and where the messages are."""
     operations = target.operations()
-    entries = operations.books.find(identifier)
+    entries = operations.ledger_queries.find(identifier)
     letters = _letters(operations, identifier, entries) if dlq else []
     found = {entry.key for entry in entries}
     # A message may carry the id of another order's request: then that request is part of its story.
-    entries += operations.books.entries(key for key in map(_key, letters) if key and key not in found).values()
+    entries += operations.ledger_queries.entries(key for key in map(_key, letters) if key and key not in found).values()
     for entry in entries:
         own = [dead_letter for dead_letter in letters if _key(dead_letter) == entry.key]
         where = _whereabouts(entry, own, looked=dlq)

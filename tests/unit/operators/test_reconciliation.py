@@ -58,7 +58,7 @@ def test_our_own_refund_that_the_ledger_does_not_know_of_says_what_to_do(rig: Ri
     pay(rig, partial_status="cancelled")
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT)
     (difference,) = differences(operations)
-    (entry,) = operations.books.open_entries()
+    (entry,) = operations.ledger_queries.open_entries()
     assert (difference.kind, difference.cancel_request_id) == (
         Kind.NOT_IN_LEDGER,
         entry.key.cancel_request_id,
@@ -71,7 +71,7 @@ def test_a_recorded_refund_that_never_was_is_found(rig: Rig, operations: Operati
     """Whether PortOne shows the payment without it, or no such payment at all."""
     pay(rig)
     park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
-    (entry,) = operations.books.open_entries()
+    (entry,) = operations.ledger_queries.open_entries()
     operations.resolver.by_hand(entry, Finding(succeeded=True, evidence="misread"), KIM)
     if not known:
         rig.world.reset()
@@ -83,7 +83,7 @@ def test_two_amounts_for_one_refund_are_found(rig: Rig, operations: Operations) 
     """The same cancellation_id, another amount."""
     pay(rig)
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT)
-    (entry,) = operations.books.open_entries()
+    (entry,) = operations.ledger_queries.open_entries()
     (really,) = rig.world.money.movements
     typo = Finding(succeeded=True, evidence="typo", amount=999, reference=really.cancellation_id)
     operations.resolver.by_hand(entry, typo, KIM)
@@ -96,7 +96,7 @@ def test_a_settlement_without_a_reference_is_matched_by_its_amount(rig: Rig, ope
     """An operator need not know the cancellation_id; a second refund of that amount is still found."""
     pay(rig)
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT)
-    (entry,) = operations.books.open_entries()
+    (entry,) = operations.ledger_queries.open_entries()
     operations.resolver.by_hand(entry, Finding(succeeded=True, evidence="console"), KIM)
     assert differences(operations) == []
     rig.world.somebody_else("imp_1", "cancel", 1_000)
@@ -108,7 +108,7 @@ def test_a_payment_with_two_kinds_of_difference_tells_each_once(rig: Rig, operat
     """Listed and then asked about, its console refund is not told twice."""
     pay(rig, partial_status="cancelled")
     park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
-    (entry,) = operations.books.open_entries()
+    (entry,) = operations.ledger_queries.open_entries()
     operations.resolver.by_hand(entry, Finding(succeeded=True, evidence="misread"), KIM)
     rig.world.somebody_else("imp_1", "cancel", 500)
     assert sorted(one.kind for one in differences(operations)) == [Kind.NOT_AT_PROVIDER, Kind.NOT_IN_LEDGER]

@@ -20,12 +20,12 @@ CONSOLE = Finding(succeeded=True, evidence="console, ticket 4711")
 
 def entry(operations: Operations) -> Entry:
     """The only request there is, as the ledger has it now."""
-    (found,) = operations.books.open_entries()
+    (found,) = operations.ledger_queries.open_entries()
     return found
 
 
 def now(operations: Operations, old: Entry) -> Entry:
-    return operations.books.entries([old.key])[old.key]
+    return operations.ledger_queries.entries([old.key])[old.key]
 
 
 def outcome(entry: Entry) -> Outcome:
@@ -171,10 +171,10 @@ def test_an_unpublished_outcome_is_not_forgotten(rig: Rig, operations: Operation
     rig.bus.fate.extend([AwsError("InternalException", status=500)] * 2)
     resolution = operations.resolver.ask(doubtful)
     assert (resolution.settled, resolution.published) == (True, False)
-    (waiting,) = operations.books.open_entries()
+    (waiting,) = operations.ledger_queries.open_entries()
     assert (waiting.key, waiting.state, waiting.unpublished) == (doubtful.key, State.SUCCEEDED, True)
     assert operations.resolver.ask(waiting).published is True
-    assert list(operations.books.open_entries()) == []
+    assert list(operations.ledger_queries.open_entries()) == []
     assert rig.outcomes()[doubtful.key.cancel_request_id] == "succeeded"
 
 
@@ -220,7 +220,7 @@ def test_a_request_kept_back_by_a_limit_passes_when_a_person_says_so(rig: Rig, o
 def test_a_request_is_found_by_every_name(rig: Rig, operations: Operations, doubtful: Entry) -> None:
     """Its id, its order, its payment; nothing is found for anybody else."""
     for name in (doubtful.key.cancel_request_id, "ORD-1", "imp_1"):
-        assert [found.key for found in operations.books.find(name)] == [doubtful.key]
-    assert operations.books.find("imp_2") == []
-    assert operations.books.entries([Key("payment_cancel", "cr-nobody")]) == {}
+        assert [found.key for found in operations.ledger_queries.find(name)] == [doubtful.key]
+    assert operations.ledger_queries.find("imp_2") == []
+    assert operations.ledger_queries.entries([Key("payment_cancel", "cr-nobody")]) == {}
     assert rig.items

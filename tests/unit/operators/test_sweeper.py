@@ -19,7 +19,7 @@ def sweep(
     operations: Operations, *, most: int = 100, min_age: float = 0.0, seconds: float = 60.0, seed: int = 0
 ) -> Sweep:
     sweeper = Sweeper(
-        operations.books,
+        operations.ledger_queries,
         operations.resolver,
         min_age=min_age,
         most=most,
@@ -40,11 +40,11 @@ def test_what_can_be_proven_is_settled_and_the_rest_is_left_as_it_was(rig: Rig, 
     doubtful(rig, 2)
     doubtful(rig, 3, FaultKind.DROP_BEFORE_COMMIT)
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT, "order_cancel", order_cancel(rig, part=True))
-    open_before = {entry.key: entry for entry in operations.books.open_entries()}
+    open_before = {entry.key: entry for entry in operations.ledger_queries.open_entries()}
     found = sweep(operations)
     assert (found.resolved["payment_cancel"], found.unresolved["payment_cancel"]) == (2, 1)
     assert found.unresolved["order_cancel"] == 1
-    for entry in operations.books.open_entries():
+    for entry in operations.ledger_queries.open_entries():
         assert open_before[entry.key] == entry
     assert sorted(rig.outcomes().values()) == ["parked", "parked", "succeeded", "succeeded"]
 
@@ -108,13 +108,13 @@ def test_time_that_is_up_ends_the_questions(rig: Rig, operations: Operations) ->
 def test_an_outcome_that_never_got_out_is_published(rig: Rig, operations: Operations) -> None:
     """Whoever recorded it died before publishing: the sweeper does it, once."""
     doubtful(rig, 1)
-    (entry,) = operations.books.open_entries()
+    (entry,) = operations.ledger_queries.open_entries()
     rig.bus.fate.extend([AwsError("InternalException", status=500)] * 2)
     operations.resolver.ask(entry)
     assert rig.outcomes()[entry.key.cancel_request_id] == "parked"
     assert (sweep(operations).republished, sweep(operations).republished) == (1, 0)
     assert rig.outcomes()[entry.key.cancel_request_id] == "succeeded"
-    assert operations.books.entries([entry.key])[entry.key].state is State.SUCCEEDED
+    assert operations.ledger_queries.entries([entry.key])[entry.key].state is State.SUCCEEDED
 
 
 def test_a_silent_subject_does_not_silence_its_provider(rig: Rig, operations: Operations) -> None:

@@ -25,7 +25,7 @@ _SEGMENTS: Final = 4  # of a parallel scan
 OPEN_STATES: Final = (State.STARTED.value, State.PARKED.value, UNPUBLISHED)
 
 
-class Books:
+class LedgerQueries:
     """Reads the ledger table and never writes it. Safe for concurrent use.
 
     Args:

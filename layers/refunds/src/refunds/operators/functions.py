@@ -177,7 +177,7 @@ class SweeperFunction(OperatorFunction):
         """One run; returns what it found and did."""
         operations = self.operations()
         sweeper = Sweeper(
-            operations.books,
+            operations.ledger_queries,
             operations.resolver,
             min_age=self.number("SWEEP_MIN_AGE_SECONDS", 900),
             most=int(self.number("SWEEP_MOST", 500)),

@@ -13,7 +13,7 @@ from refunds.cancel_types import MODULES, all_cancel_types
 from refunds.domain.provider_call import Call
 from refunds.ledger.audit import AuditTrail
 from refunds.ledger.claims import Ledger
-from refunds.ledger.queries import Books
+from refunds.ledger.queries import LedgerQueries
 from refunds.messaging.publisher import Publisher
 from refunds.operators.status_inquiry import StatusInquiry
 from refunds.operators.dead_letters import DeadLetters
@@ -64,9 +64,9 @@ class Operations:
         return self._closing.enter_context(closing(self.make_aws_client(service)))
 
     @cached_property
-    def books(self) -> Books:
+    def ledger_queries(self) -> LedgerQueries:
         """What the ledger knows."""
-        return Books(self._dynamodb, self.settings.ledger_table, MODULES)
+        return LedgerQueries(self._dynamodb, self.settings.ledger_table, MODULES)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
@@ -101,11 +101,11 @@ class Operations:
     @cached_property
     def republication(self) -> Republication:
         """Publishes again."""
-        return Republication(self.books, self._publisher)
+        return Republication(self.ledger_queries, self._publisher)
 
     def judge(self, *, asks: bool) -> Judge:
         """Judges dead letters, with or without asking the providers."""
-        return Judge(self.books, self._status_inquiry if asks else None, clock=self.clock)
+        return Judge(self.ledger_queries, self._status_inquiry if asks else None, clock=self.clock)
 
     def replay(self, *, asks: bool, stopped: Callable[[], bool] = lambda: False) -> Replay:
         """Replays dead letters."""
@@ -113,7 +113,7 @@ class Operations:
 
     def reconciliation(self, tiers: Iterable[str] = ()) -> Reconciliation:
         """Compares PortOne with the ledger."""
-        return Reconciliation(self.books, self._providers.portone(), patience=self._patience, tiers=tiers)
+        return Reconciliation(self.ledger_queries, self._providers.portone(), patience=self._patience, tiers=tiers)
 
     @cached_property
     def _dynamodb(self) -> Any:

@@ -23,7 +23,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry, Key, State
 from refunds.domain.tag import tag_of
 from refunds.errors import LookupFailed
-from refunds.ledger.queries import Books
+from refunds.ledger.queries import LedgerQueries
 from refunds.providers.portone.models import Cancellation, Payment
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ class Reconciliation:
     """
 
     def __init__(
-        self, books: Books, client: PortOneClient, *, patience: float, tiers: Iterable[str] = ()
+        self, ledger_queries: LedgerQueries, client: PortOneClient, *, patience: float, tiers: Iterable[str] = ()
     ) -> None:
-        self._books = books
+        self._ledger_queries = ledger_queries
         self._client = client
         self._patience = patience
         self._tiers: tuple[str | None, ...] = (None, *tiers)
@@ -143,12 +143,12 @@ class Reconciliation:
             yield from self._ask(imp_uid, window, unseen)
 
     def _recorded(self, window: Window) -> Iterator[Entry]:
-        return self._books.ended_between(
+        return self._ledger_queries.ended_between(
             window.since, window.until, cancel_types=[CANCEL_TYPE], states=[State.SUCCEEDED]
         )
 
     def _entries(self, imp_uid: str) -> list[Entry]:
-        return [entry for entry in self._books.of_payment(imp_uid) if entry.key.cancel_type == CANCEL_TYPE]
+        return [entry for entry in self._ledger_queries.of_payment(imp_uid) if entry.key.cancel_type == CANCEL_TYPE]
 
     def _listed(self, window: Window, tier: str | None) -> Iterator[list[Payment]]:
         """Page by page, each payment once. A list that grows or shrinks meanwhile is read again."""

@@ -29,7 +29,7 @@ from refunds.domain.operation import (
 from refunds.domain.operation import Resolution as Answer
 from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
-from refunds.ledger.queries import Books
+from refunds.ledger.queries import LedgerQueries
 from refunds.operators.status_inquiry import StatusInquiry
 from refunds.operators.dead_letters import DeadLetterMessage
 
@@ -69,14 +69,14 @@ class Judge:
         clock: UNIX seconds.
     """
 
-    def __init__(self, books: Books, status_inquiry: StatusInquiry | None, *, clock: Callable[[], float]) -> None:
-        self._books = books
+    def __init__(self, ledger_queries: LedgerQueries, status_inquiry: StatusInquiry | None, *, clock: Callable[[], float]) -> None:
+        self._ledger_queries = ledger_queries
         self._status_inquiry = status_inquiry
         self._clock = clock
 
     def judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
         """A judgement for each letter; the ledger is read once for all of them."""
-        entries = self._books.entries(key for key in map(_key, letters) if key is not None)
+        entries = self._ledger_queries.entries(key for key in map(_key, letters) if key is not None)
         if self._status_inquiry is None:
             return [self._one(dead_letter, entries) for dead_letter in letters]
         with ThreadPoolExecutor(max(len(letters), 1), thread_name_prefix="question") as questions:

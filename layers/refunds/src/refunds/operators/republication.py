@@ -12,7 +12,7 @@ from typing import Final
 
 from refunds.contracts.outbound import Outcome
 from refunds.domain.entry import State
-from refunds.ledger.queries import Books
+from refunds.ledger.queries import LedgerQueries
 from refunds.messaging.publisher import Publisher
 from refunds.operators.rate_limiter import RateLimiter
 
@@ -32,13 +32,13 @@ class Period:
 class Republication:
     """Publishes what the ledger holds."""
 
-    def __init__(self, books: Books, publisher: Publisher) -> None:
-        self._books = books
+    def __init__(self, ledger_queries: LedgerQueries, publisher: Publisher) -> None:
+        self._ledger_queries = ledger_queries
         self._publisher = publisher
 
     def outcomes(self, period: Period) -> Iterator[Outcome]:
         """The outcomes recorded in a period, as they stand now."""
-        entries = self._books.ended_between(
+        entries = self._ledger_queries.ended_between(
             period.since, period.until, cancel_types=period.cancel_types, states=_STATES
         )
         return (entry.outcome for entry in entries if entry.outcome is not None)

@@ -16,7 +16,7 @@ from refunds.cancel_types import MODULES, cancel_type
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry
 from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
-from refunds.ledger.queries import Books
+from refunds.ledger.queries import LedgerQueries
 from refunds.operators.resolution import Resolver, ResolutionRefused
 
 #: Questions in a row that a provider leaves unanswered before it is left in peace until the next run.
@@ -63,7 +63,7 @@ class Sweeper:
 
     def __init__(
         self,
-        books: Books,
+        ledger_queries: LedgerQueries,
         resolver: Resolver,
         *,
         min_age: float,
@@ -71,7 +71,7 @@ class Sweeper:
         clock: Callable[[], float],
         chance: random.Random | None = None,
     ) -> None:
-        self._books = books
+        self._ledger_queries = ledger_queries
         self._resolver = resolver
         self._min_age = min_age
         self._most = most
@@ -98,7 +98,7 @@ class Sweeper:
         """
         chosen: list[Entry] = []
         ripe = 0
-        for entry in self._books.open_entries():
+        for entry in self._ledger_queries.open_entries():
             left = entry
             if entry.unpublished:
                 sweep.republished += self._resolver.publish(entry).published
