@@ -14,7 +14,7 @@ from refunds.ledger.claims import Ledger
 from refunds.messaging.batch import BatchProcessor
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
-from refunds.messaging.requeue import Holding
+from refunds.messaging.requeue import RequeuePolicy
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from refunds.contracts.outbound import Outcome
-    from refunds.domain.disposition import Hold, Reason, Source
+    from refunds.domain.disposition import Requeue, Reason, Source
     from refunds.domain.operation import Operation
     from refunds.domain.policy import Policy
     from refunds.domain.provider_call import Call as ProviderCall
@@ -88,7 +88,7 @@ class Watcher:
     def settled(self, outcome: Outcome, source: Source) -> None:
         """Nothing to do."""
 
-    def held(self, hold: Hold) -> None:
+    def held(self, hold: Requeue) -> None:
         """Nothing to do."""
 
     def called(self, call: ProviderCall) -> None:
@@ -230,12 +230,12 @@ class Process:
             telemetry=watcher,
             max_receive_count=queue.max_receives,
             workers=InlineExecutor(),
-            holding=self._holding(),
+            requeue_policy=self._requeue_policy(),
         )
 
-    def _holding(self) -> Holding:
+    def _requeue_policy(self) -> RequeuePolicy:
         setting = self.simulation.setting
-        return Holding(
+        return RequeuePolicy(
             None, paused=setting.paused(), longest=3600, clock=self.wall_clock, chance=setting.chance
         )
 

@@ -24,7 +24,7 @@ from refunds.contracts.outbound import (
 from refunds.domain.disposition import Reason, Source
 from refunds.domain.provider_call import Call
 from refunds.errors import ErrorCode
-from refunds.messaging.requeue import Holding
+from refunds.messaging.requeue import RequeuePolicy
 from refunds.telemetry.logs import Telemetry, quiet_libraries
 from refunds.telemetry.metrics import Metrics
 
@@ -188,9 +188,9 @@ def test_repetitions_are_not_counted_again(log: Log, emf: Callable[[], list[dict
 
 def test_held(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
     """A message that is put back tells for how long it has been: its queue does not know."""
-    holding = Holding(None, paused=True, longest=60.0, clock=lambda: 5_000.0)
+    requeue_policy = RequeuePolicy(None, paused=True, longest=60.0, clock=lambda: 5_000.0)
     for since in (None, 4_000.0):
-        held = holding.of(since)
+        held = requeue_policy.of(since)
         assert held is not None
         log.telemetry.held(held)
     lines = emf()

@@ -33,7 +33,7 @@ from refunds.messaging.batch import BatchProcessor
 from refunds.messaging.circuit_breaker import Circuit
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
-from refunds.messaging.requeue import Holding
+from refunds.messaging.requeue import RequeuePolicy
 from refunds.providers.clients import provider_clients
 from refunds.providers.http.transport import tls_context
 from refunds.service.guard import Guard
@@ -169,7 +169,7 @@ def build_processor(
         telemetry=telemetry,
         max_receive_count=settings.max_receive_count,
         workers=ThreadPoolExecutor(settings.batch_concurrency, thread_name_prefix="record"),
-        holding=Holding(
+        requeue_policy=RequeuePolicy(
             circuit,
             paused=settings.paused,
             longest=settings.circuit.longest_hold,

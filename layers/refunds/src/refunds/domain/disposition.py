@@ -63,7 +63,7 @@ class Redeliver:
 
 
 @dataclass(frozen=True)
-class Hold:
+class Requeue:
     """Put a fresh copy of the message into its queue, then acknowledge: nothing was done with it.
 
     ``seconds``: the copy's delay. ``since``: UNIX seconds of the first time it was held. ``waited``:
@@ -83,4 +83,4 @@ class Acknowledge:
     outcome: Outcome
 
 
-Disposition = Publish | DeadLetter | Redeliver | Hold | Acknowledge
+Disposition = Publish | DeadLetter | Redeliver | Requeue | Acknowledge

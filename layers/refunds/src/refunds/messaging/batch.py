@@ -18,7 +18,7 @@ from refunds.domain.disposition import (
     Acknowledge,
     DeadLetter,
     Disposition,
-    Hold,
+    Requeue,
     Publish,
     Reason,
     Redeliver,
@@ -30,7 +30,7 @@ from refunds.errors import ErrorCode, InvalidRequest, NotSettled
 from refunds.messaging.message import Message, Reading, read_body, read_event
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
-from refunds.messaging.requeue import Holding
+from refunds.messaging.requeue import RequeuePolicy
 from refunds.service.refund_service import Delivery, RefundService
 from refunds.telemetry.logs import Telemetry
 
@@ -56,7 +56,7 @@ class BatchProcessor(Generic[RequestT]):
         max_receive_count: the queue's ``maxReceiveCount``; on the last receive the function itself moves
             the message to the DLQ, with its reason.
         workers: run the records of a batch; as many at the same time as they allow.
-        holding: says which messages are not worked on now; without it, all are.
+        requeue_policy: says which messages are not worked on now; without it, all are.
     """
 
     def __init__(  # noqa: PLR0913 - everything a record meets on its way; only the composition root calls it
@@ -71,7 +71,7 @@ class BatchProcessor(Generic[RequestT]):
         telemetry: Telemetry,
         max_receive_count: int,
         workers: Executor,
-        holding: Holding | None = None,
+        requeue_policy: RequeuePolicy | None = None,
     ) -> None:
         self._policy = policy
         self._operation = operation
@@ -82,7 +82,7 @@ class BatchProcessor(Generic[RequestT]):
         self._telemetry = telemetry
         self._max_receive_count = max_receive_count
         self._workers = workers
-        self._holding = holding
+        self._requeue_policy = requeue_policy
 
     def batch(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> dict[str, Any]:
         """Settle an SQS batch; returns the partial batch response. Never raises for a bad record."""
@@ -114,7 +114,7 @@ class BatchProcessor(Generic[RequestT]):
         read: Reading[RequestT] = read_event(self._policy, event)
         with self._telemetry.record(**_keys(read)):
             disposition = self._held_back(read, None) or self._settle(read, Delivery(deadline))
-            if isinstance(disposition, (Redeliver, Hold)):
+            if isinstance(disposition, (Redeliver, Requeue)):
                 raise NotSettled(f"{disposition.reason.code}: {disposition.reason.message}")
             if self._publish([disposition]):
                 raise NotSettled(_UNPUBLISHED.message)
@@ -183,11 +183,11 @@ class BatchProcessor(Generic[RequestT]):
             return Acknowledge(disposition.outcome)
         return disposition
 
-    def _held_back(self, read: Reading[RequestT], since: float | None) -> Hold | None:
+    def _held_back(self, read: Reading[RequestT], since: float | None) -> Requeue | None:
         """A message that breaks the contract needs no provider: it is never held."""
-        if self._holding is None or read.cancellation is None:
+        if self._requeue_policy is None or read.cancellation is None:
             return None
-        return self._holding.of(since)
+        return self._requeue_policy.of(since)
 
     def _publish(self, dispositions: Iterable[Disposition]) -> frozenset[str]:
         return self._publisher.publish(d.outcome for d in dispositions if isinstance(d, Publish))
@@ -204,14 +204,14 @@ class BatchProcessor(Generic[RequestT]):
                 self._telemetry.settled(disposition.outcome, disposition.source)
             if isinstance(disposition, Redeliver):
                 return self._again(message, read, disposition)
-            if isinstance(disposition, Hold):
+            if isinstance(disposition, Requeue):
                 return self._hold(message, disposition)
             reason = _dead_letter_reason(disposition)
             if reason is None or self._move(message.body, read, reason):
                 return True
             return self._hide(message, Redeliver(_NOT_MOVED))
 
-    def _hold(self, message: Message, hold: Hold) -> bool:
+    def _hold(self, message: Message, hold: Requeue) -> bool:
         """Send, then delete: a crash in between leaves two messages of one idempotency key."""
         try:
             held = self._queue.hold(message.body, since=hold.since, seconds=hold.seconds)

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from refunds.domain.disposition import Hold, Reason
+from refunds.domain.disposition import Requeue, Reason
 from refunds.errors import ErrorCode
 from refunds.messaging.circuit_breaker import Circuit
 
@@ -25,7 +25,7 @@ _LONGEST_DELAY: Final = 300.0  # seconds; how long a message may still wait when
 _PATIENCE: Final = 4  # who has waited for an hour may wait a quarter of an hour more
 
 
-class Holding:
+class RequeuePolicy:
     """Decides whether a message is worked on now.
 
     Args:
@@ -52,7 +52,7 @@ class Holding:
         self._clock = clock
         self._chance = chance
 
-    def of(self, held_since: float | None) -> Hold | None:
+    def of(self, held_since: float | None) -> Requeue | None:
         """``None`` if the message is to be worked on; asked once per message and delivery.
 
         Args:
@@ -62,14 +62,14 @@ class Holding:
         since = now if held_since is None else held_since
         waited = max(now - since, 0.0)
         if self._paused:
-            return Hold(_PAUSED, self._spread(_PAUSE_SECONDS), since, waited)
+            return Requeue(_PAUSED, self._spread(_PAUSE_SECONDS), since, waited)
         if self._circuit is None or now - since >= self._longest:
             return None
         wait = self._circuit.wait()
         if wait <= 0:
             return None
         patient = max(wait, min((now - since) / _PATIENCE, _LONGEST_DELAY))
-        return Hold(_DOWN, self._spread(patient), since, waited)
+        return Requeue(_DOWN, self._spread(patient), since, waited)
 
     def _spread(self, seconds: float) -> int:
         return int(seconds * (1 + self._chance() / 4)) + 1

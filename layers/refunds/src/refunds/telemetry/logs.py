@@ -12,7 +12,7 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from refunds.contracts.outbound import Outcome, OutcomeKind
-from refunds.domain.disposition import Hold, Reason, Source
+from refunds.domain.disposition import Requeue, Reason, Source
 from refunds.domain.policy import Policy
 from refunds.domain.provider_call import Call
 from refunds.telemetry.metrics import Metrics
@@ -64,7 +64,7 @@ class Telemetry:
         )
         self._count("Retried", reason.code.value)
 
-    def held(self, hold: Hold) -> None:
+    def held(self, hold: Requeue) -> None:
         """The message was put back without having been worked on."""
         self._logger.info(
             "held back: %s",
