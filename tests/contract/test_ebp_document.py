@@ -41,7 +41,7 @@ def test_a_sample_is_sent_as_it_stands_and_its_answer_read(attempt: int) -> None
     """The body says what the document's sample says, is signed as sent, and the answer is a success."""
     request, answer = samples()[attempt]
     stub = ProviderStub().on("POST /api/v2/payment/cancel", reply(200, answer))
-    client = EbpClient(stub.exchange(), BASE_URL, EBP_HEADERS, credentials())
+    client = EbpClient(stub.provider_http(), BASE_URL, EBP_HEADERS, credentials())
     data = client.cancel(exact(request), deadline=plenty())
     (sent,) = stub.requests
     assert json.loads(sent.content) == request

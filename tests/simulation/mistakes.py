@@ -27,7 +27,7 @@ from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseM
 from refunds.ledger.claims import AlreadyClaimed, Ledger
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue
-from refunds.providers.http.exchange import Answer, Exchange
+from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.portone.number_revoke import NumberRevoke
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 # --- the way to the provider
 
 
-class _Exchange(Exchange):
+class _Exchange(ProviderHttp):
     """An exchange that is about to be broken; ``again`` is what it really does."""
 
     def again(self, method: str, url: str, parts: dict[str, Any]) -> Answer:

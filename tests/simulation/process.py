@@ -18,7 +18,7 @@ from refunds.messaging.requeue import RequeuePolicy
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
-from refunds.providers.http.exchange import Exchange, Timeouts
+from refunds.providers.http.provider_http import ProviderHttp, Timeouts
 from refunds.service.protocol import Timing
 from refunds.service.refund_service import RefundService
 from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
@@ -131,7 +131,7 @@ class Wiring:
         watcher: stands in for the telemetry.
     """
 
-    exchange: type[Exchange] = Exchange
+    provider_http: type[ProviderHttp] = ProviderHttp
     ledger: type[Ledger] = Ledger
     publisher: type[Publisher] = Publisher
     queue: type[MessageQueue] = MessageQueue
@@ -242,7 +242,7 @@ class Process:
     def _clients(self) -> ProviderClients:
         simulation = self.simulation
         return ProviderClients(
-            exchange=self.wiring.exchange(simulation.http, TIMEOUTS, observe=self.watcher.called),
+            provider_http=self.wiring.provider_http(simulation.http, TIMEOUTS, observe=self.watcher.called),
             credentials=CredentialSource(self._read_secret, clock=simulation.clock),
             portone_base_url="https://portone.invalid",
             ebp_base_url="https://ebp.invalid",

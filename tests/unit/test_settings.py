@@ -5,7 +5,7 @@ import pytest
 from refunds.errors import ConfigurationError
 from refunds.messaging.queue import Backoff
 from refunds.providers.ebp.headers import EbpHeaders
-from refunds.providers.http.exchange import Timeouts
+from refunds.providers.http.provider_http import Timeouts
 from refunds.settings import Settings
 
 REQUIRED = {

@@ -43,7 +43,7 @@ def test_an_answer_that_shows_a_payment_is_no_voided_number(status: str) -> None
     """Success for a number that was paid to is not believed, and asking ends as ALREADY_PAID."""
     shown = reply(200, envelope(payment(status=status, paid_at=1_700_000_000, pay_method="vbank")))
     stub = ProviderStub().on("DELETE /vbanks/imp_1", shown).on("GET /payments/imp_1", shown)
-    operation = vbank_revoke(PortOneClient(stub.exchange(), BASE_URL, credentials(), Clock()))
+    operation = vbank_revoke(PortOneClient(stub.provider_http(), BASE_URL, credentials(), Clock()))
     with pytest.raises(OutcomeUnknown):
         operation.send(CASE, BEFORE)
     resolution = operation.resolve(CASE, BEFORE, DOUBT)

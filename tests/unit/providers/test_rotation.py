@@ -18,7 +18,7 @@ from refunds.errors import CredentialsRejected, ErrorCode, Refused
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
-from refunds.providers.http.exchange import Exchange, Timeouts, open_http
+from refunds.providers.http.provider_http import ProviderHttp, Timeouts, open_http
 from refunds.providers.http.plain_http import PlainClient
 
 TIMEOUTS = Timeouts(connect=1, read=5, lookup=5)
@@ -54,8 +54,8 @@ class Running:
         source.portone()
         http: PlainClient = open_http(1, transport=WorldTransport(self.world))
         headers = EbpHeaders("D", "S", "C", "KIC", "KR", "KRW")
-        exchange = Exchange(http, TIMEOUTS)
-        self.clients = ProviderClients(exchange, source, "https://portone.test", "https://ebp.test", headers)
+        provider_http = ProviderHttp(http, TIMEOUTS)
+        self.clients = ProviderClients(provider_http, source, "https://portone.test", "https://ebp.test", headers)
         self.portone = self.clients.portone()
         self.ebp = self.clients.ebp()
 

@@ -41,7 +41,7 @@ class Fixture:
         self.stub = ProviderStub()
         if replies:
             self.stub.on(TOKEN_CALL, *replies)
-        self.tokens = AccessTokens(self.stub.exchange(), BASE_URL, source or credentials(), self.clock)
+        self.tokens = AccessTokens(self.stub.provider_http(), BASE_URL, source or credentials(), self.clock)
 
     def get(self) -> AccessToken:
         """A token, with all the time in the world."""

@@ -12,7 +12,7 @@ from refunds.errors import ConfigurationError
 from refunds.messaging.circuit_breaker import CircuitSettings
 from refunds.messaging.queue import Backoff
 from refunds.providers.ebp.headers import EbpHeaders
-from refunds.providers.http.exchange import Timeouts
+from refunds.providers.http.provider_http import Timeouts
 
 T = TypeVar("T")
 

@@ -126,7 +126,7 @@ class Operations:
     @cached_property
     def _providers(self) -> ProviderClients:
         clients = provider_clients(self.settings, self.aws, self.observe)
-        self._closing.callback(clients.exchange.close)
+        self._closing.callback(clients.provider_http.close)
         return clients
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from refunds.domain.provider_call import Call
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
-from refunds.providers.http.exchange import Exchange, Timeouts, open_http
+from refunds.providers.http.provider_http import ProviderHttp, Timeouts, open_http
 
 if TYPE_CHECKING:
     from refunds.providers.ebp.client import EbpClient
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ProviderClients:
     """Everything the clients share: one pooled HTTP exchange and the provider secret."""
 
-    exchange: Exchange
+    provider_http: ProviderHttp
     credentials: CredentialSource
     portone_base_url: str
     ebp_base_url: str
@@ -33,13 +33,13 @@ class ProviderClients:
         """A client of PortOne V1."""
         from refunds.providers.portone.client import PortOneClient  # noqa: PLC0415 - loaded where it is used
 
-        return PortOneClient(self.exchange, self.portone_base_url, self.credentials, self.clock)
+        return PortOneClient(self.provider_http, self.portone_base_url, self.credentials, self.clock)
 
     def ebp(self) -> EbpClient:
         """A client of EBP."""
         from refunds.providers.ebp.client import EbpClient  # noqa: PLC0415 - loaded where it is used
 
-        return EbpClient(self.exchange, self.ebp_base_url, self.ebp_headers, self.credentials)
+        return EbpClient(self.provider_http, self.ebp_base_url, self.ebp_headers, self.credentials)
 
 
 class ProviderSettings(Protocol):
@@ -91,7 +91,7 @@ def provider_clients(
 
     http = open_http(settings.batch_concurrency, tls=tls)
     return ProviderClients(
-        exchange=Exchange(http, settings.timeouts, observe=observe),
+        provider_http=ProviderHttp(http, settings.timeouts, observe=observe),
         credentials=CredentialSource(read_secret),
         portone_base_url=settings.portone_base_url,
         ebp_base_url=settings.ebp_base_url,

@@ -26,7 +26,7 @@ from refunds.errors import (
 )
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.http import wire
-from refunds.providers.http.exchange import Answer, Exchange
+from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.portone.answers import read_lookup, read_result
 from refunds.providers.portone.models import Payment, PaymentPage, Receipt
 from refunds.providers.portone.token import AccessToken, AccessTokens
@@ -87,7 +87,7 @@ class PortOneClient:
     anything is sent.
 
     Args:
-        exchange: sends requests.
+        provider_http: sends requests.
         base_url: ``https://api.iamport.kr`` in production.
         credentials: where the keys come from.
         clock: seconds, monotonic; measures the token's age.
@@ -95,15 +95,15 @@ class PortOneClient:
 
     def __init__(
         self,
-        exchange: Exchange,
+        provider_http: ProviderHttp,
         base_url: str,
         credentials: CredentialSource,
         clock: Callable[[], float],
     ) -> None:
-        self._exchange = exchange
+        self._provider_http = provider_http
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
-        self._tokens = AccessTokens(exchange, base_url, credentials, clock)
+        self._tokens = AccessTokens(provider_http, base_url, credentials, clock)
 
     def warm_up(self, deadline: Deadline) -> None:
         """Get an access token, for whoever calls next.
@@ -261,13 +261,13 @@ class PortOneClient:
         secrets: Iterable[str] = (),
         unsupported_is_501: bool = False,
     ) -> M:
-        answer, token = self._send(call, deadline, self._exchange.timeouts.read)
+        answer, token = self._send(call, deadline, self._provider_http.timeouts.read)
         masked = (*secrets, *token.secrets())
         return read_result(call.operation, answer, model, masked, unsupported_is_501=unsupported_is_501)
 
     def _look_up(self, call: _Call, model: type[M], deadline: Deadline) -> M | None:
         try:
-            answer, token = self._send(call, deadline, self._exchange.timeouts.lookup)
+            answer, token = self._send(call, deadline, self._provider_http.timeouts.lookup)
         except ProviderError as error:
             failure = _lookup_failed(call, error)
         else:
@@ -279,7 +279,7 @@ class PortOneClient:
         url = self._base_url + call.path()
         for _ in range(2):
             token = self._tokens.get(deadline)
-            answer = self._exchange.send(
+            answer = self._provider_http.send(
                 call.method,
                 url,
                 template=call.template,

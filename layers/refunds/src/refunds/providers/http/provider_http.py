@@ -79,7 +79,7 @@ class Answer:
     retry_after: float | None
 
 
-class Exchange:
+class ProviderHttp:
     """Sends requests without retrying, without following redirects, within a total time."""
 
     def __init__(
