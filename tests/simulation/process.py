@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from refunds.domain.disposition import Requeue, Reason, Source
     from refunds.domain.operation import Operation
     from refunds.domain.policy import Policy
-    from refunds.domain.provider_call import Call as ProviderCall
+    from refunds.domain.provider_call import ProviderCall
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
 

@@ -22,7 +22,7 @@ from refunds.contracts.outbound import (
     outcome_id,
 )
 from refunds.domain.disposition import Reason, Source
-from refunds.domain.provider_call import Call
+from refunds.domain.provider_call import ProviderCall
 from refunds.errors import ErrorCode
 from refunds.messaging.requeue import RequeuePolicy
 from refunds.telemetry.logs import Telemetry, quiet_libraries
@@ -208,7 +208,7 @@ def test_flushed_once(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None
 def test_many_values_are_all_written(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
     """More values than one line of the format holds are written in several, and none is lost."""
     for _ in range(250):
-        log.telemetry.called(Call("GET /payments/{imp_uid}", 0.25, 200, None))
+        log.telemetry.called(ProviderCall("GET /payments/{imp_uid}", 0.25, 200, None))
     found = values(emf(), "ProviderLatency")
     assert found == [(250.0, [["provider"], ["provider", "operation"]])] * 250
 

@@ -25,7 +25,7 @@ from refunds.cancel_types import CancelType, cancel_type
 from refunds.contracts.trigger import LambdaContext, is_sqs_batch
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import Operation
-from refunds.domain.provider_call import Call
+from refunds.domain.provider_call import ProviderCall
 from refunds.errors import RefundsError
 from refunds.ledger.claims import Ledger
 from refunds.ledger.hourly_count import DynamoDbHourlyCounter
@@ -193,10 +193,10 @@ def _circuit(settings: Settings) -> Circuit | None:
     )
 
 
-def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[Call], None]:
+def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[ProviderCall], None]:
     """Who learns of every request to the provider."""
 
-    def observe(call: Call) -> None:
+    def observe(call: ProviderCall) -> None:
         if circuit is not None:
             if call.failure is None:
                 circuit.succeeded()

@@ -11,7 +11,7 @@ Fault = Literal["not_sent", "no_answer", "server_error", "throttled", "unreadabl
 
 
 @dataclass(frozen=True)
-class Call:
+class ProviderCall:
     """One request to a provider.
 
     Attributes:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from refunds.cancel_types import MODULES, all_cancel_types
-from refunds.domain.provider_call import Call
+from refunds.domain.provider_call import ProviderCall
 from refunds.ledger.audit import AuditTrail
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import LedgerQueries
@@ -27,7 +27,7 @@ from refunds.providers.clients import ProviderClients, provider_clients
 from refunds.settings import Settings
 
 
-def _unobserved(_call: Call) -> None:
+def _unobserved(_call: ProviderCall) -> None:
     """For questions asked by people: nobody counts them."""
 
 
@@ -50,7 +50,7 @@ class Operations:
     all_queues: tuple[CancelQueues, ...]
     hold: int = 120
     clock: Callable[[], float] = time.time
-    observe: Callable[[Call], None] = _unobserved
+    observe: Callable[[ProviderCall], None] = _unobserved
     _closing: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def __enter__(self) -> Self:

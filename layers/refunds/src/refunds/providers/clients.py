@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from refunds.domain.provider_call import Call
+from refunds.domain.provider_call import ProviderCall
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.http.provider_http import ProviderHttp, Timeouts, open_http
@@ -79,7 +79,7 @@ class ProviderSettings(Protocol):
 def provider_clients(
     settings: ProviderSettings,
     make_aws_client: Callable[[str], Any],
-    observe: Callable[[Call], None],
+    observe: Callable[[ProviderCall], None],
     tls: ssl.SSLContext | None = None,
 ) -> ProviderClients:
     """Clients of both providers with the credentials of the deployment; nothing is read or connected yet."""

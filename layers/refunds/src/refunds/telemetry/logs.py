@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from refunds.contracts.outbound import Outcome, OutcomeKind
 from refunds.domain.disposition import Requeue, Reason, Source
 from refunds.domain.policy import Policy
-from refunds.domain.provider_call import Call
+from refunds.domain.provider_call import ProviderCall
 from refunds.telemetry.metrics import Metrics
 
 #: Their records hold URLs with ``pg_api_key``, headers with tokens and bodies with accounts.
@@ -86,7 +86,7 @@ class Telemetry:
         """Something outside the protocol failed. The type is logged and not the text, which may hold data."""
         self._logger.error(what, extra={"error_type": type(error).__name__, "at": _place(error)})
 
-    def called(self, call: Call) -> None:
+    def called(self, call: ProviderCall) -> None:
         """A request was made to the provider."""
         self._logger.debug(
             "provider call %s",

@@ -18,7 +18,7 @@ import httpcore
 import httpx
 
 from refunds.domain.deadline import Deadline
-from refunds.domain.provider_call import Call, Fault
+from refunds.domain.provider_call import ProviderCall, Fault
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
 from refunds.providers.http import wire
 from refunds.providers.http.plain_http import PlainClient
@@ -88,7 +88,7 @@ class ProviderHttp:
         timeouts: Timeouts,
         *,
         record_margin: float = RECORD_MARGIN,
-        observe: Callable[[Call], None] | None = None,
+        observe: Callable[[ProviderCall], None] | None = None,
     ) -> None:
         self.timeouts = timeouts
         self._observe = observe
@@ -146,13 +146,13 @@ class ProviderHttp:
                     answer = self._answer(request, limit.over)
             except _NEVER_SENT as error:
                 failure = _not_sent(operation, error)
-                self._tell(Call(operation, deadline.clock() - started, None, "not_sent"))
+                self._tell(ProviderCall(operation, deadline.clock() - started, None, "not_sent"))
             except Exception as error:  # noqa: BLE001 - whatever it is, the outcome is unknown
                 failure = _unknown(operation, error)
-                self._tell(Call(operation, deadline.clock() - started, None, "no_answer"))
+                self._tell(ProviderCall(operation, deadline.clock() - started, None, "no_answer"))
             else:
                 elapsed = deadline.clock() - started
-                self._tell(Call(operation, elapsed, answer.status, _fault(answer)))
+                self._tell(ProviderCall(operation, elapsed, answer.status, _fault(answer)))
                 return answer
         # Raised out here, so that no original exception hangs on it: its request shows the
         # query string and the headers to whoever formats a traceback.
@@ -162,7 +162,7 @@ class ProviderHttp:
         """Close the connections; functions keep them for the life of their process."""
         self._http.close()
 
-    def _tell(self, call: Call) -> None:
+    def _tell(self, call: ProviderCall) -> None:
         if self._observe is not None:
             with suppress(Exception):  # an observer's mistake must not take a provider's answer away
                 self._observe(call)
