@@ -24,7 +24,7 @@ from refunds.domain.entry import Entry, Key, State
 from refunds.domain.tag import tag_of
 from refunds.errors import LookupFailed
 from refunds.ledger.queries import LedgerQueries
-from refunds.providers.portone.models import Cancellation, Payment
+from refunds.providers.portone.models import CancelHistoryEntry, Payment
 
 if TYPE_CHECKING:
     from refunds.providers.portone.client import PortOneClient
@@ -214,7 +214,7 @@ def _compare(
     unseen.compared.add(payment.imp_uid)
 
 
-def _match(record: Cancellation, entries: Iterable[Entry]) -> Entry | None:
+def _match(record: CancelHistoryEntry, entries: Iterable[Entry]) -> Entry | None:
     """The entry that holds the cancellation's id; else one without an id, settled by hand, of its amount."""
     loose = None
     for entry in entries:
@@ -234,7 +234,7 @@ def _amount(entry: Entry) -> Decimal | None:
     return entry.outcome.money.cancelled if entry.outcome and entry.outcome.money else None
 
 
-def _not_in_ledger(payment: Payment, record: Cancellation, entries: Iterable[Entry]) -> Difference:
+def _not_in_ledger(payment: Payment, record: CancelHistoryEntry, entries: Iterable[Entry]) -> Difference:
     ours = next((e for e in entries if _tag(e) in (record.reason or "")), None)
     note = "made elsewhere: no request of ours"
     if ours is not None:
@@ -251,7 +251,7 @@ def _not_in_ledger(payment: Payment, record: Cancellation, entries: Iterable[Ent
     )
 
 
-def _amount_differs(payment: Payment, record: Cancellation, entry: Entry) -> Difference:
+def _amount_differs(payment: Payment, record: CancelHistoryEntry, entry: Entry) -> Difference:
     amount = _amount(entry)
     return Difference(
         kind=Kind.AMOUNT_DIFFERS,

@@ -13,7 +13,7 @@ from typing import Final
 
 from refunds.domain.operation import Baseline, ResolveContext
 from refunds.domain.tag import is_tagged
-from refunds.providers.portone.models import Cancellation, Payment
+from refunds.providers.portone.models import CancelHistoryEntry, Payment
 
 #: Seconds by which our clock and PortOne's may differ; an entry so little older may be our own.
 _CLOCKS_DIFFER: Final = 600
@@ -23,7 +23,7 @@ _CLOCKS_DIFFER: Final = 600
 class Own:
     """This entry is ours; ``proof`` says why."""
 
-    entry: Cancellation
+    entry: CancelHistoryEntry
     proof: str
 
 
@@ -87,20 +87,20 @@ def _moved(payment: Payment, baseline: Baseline) -> Decimal:
     return (baseline.cancellable or Decimal(0)) - payment.cancellable
 
 
-def _unseen(payment: Payment, baseline: Baseline) -> list[Cancellation]:
+def _unseen(payment: Payment, baseline: Baseline) -> list[CancelHistoryEntry]:
     """An entry without an id, as in documents of 2023, cannot be recognised: it may be new."""
     seen = frozenset(baseline.cancellation_ids or ())
     return [e for e in payment.cancel_history if e.cancellation_id not in seen]
 
 
-def _tagged(tagged: Sequence[Cancellation], search: Search) -> Own | Unclear:
+def _tagged(tagged: Sequence[CancelHistoryEntry], search: Search) -> Own | Unclear:
     if len(tagged) == 1 and tagged[0].amount == search.amount:
         return Own(tagged[0], "the payment's history holds a cancellation with our tag and amount")
     return Unclear("the payment's history holds our tag more than once or with another amount")
 
 
 def _after_refusal(
-    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
 ) -> Unclear | None:
     """The only attempt was refused, sometimes falsely: "cancelled already" can be our own doing."""
     moved = _moved(payment, baseline)
@@ -120,7 +120,7 @@ def _after_refusal(
     )
 
 
-def _unexplained(candidates: Sequence[Cancellation], search: Search, context: ResolveContext) -> list[Cancellation]:
+def _unexplained(candidates: Sequence[CancelHistoryEntry], search: Search, context: ResolveContext) -> list[CancelHistoryEntry]:
     """Where nobody looked, an entry in somebody else's words, or older than our send, is why we were refused.
 
     Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
@@ -130,7 +130,7 @@ def _unexplained(candidates: Sequence[Cancellation], search: Search, context: Re
 
 
 def _after_silence(
-    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
     moved = _moved(payment, baseline)
@@ -146,7 +146,7 @@ def _after_silence(
     return _unclaimed(payment, baseline, search, context, candidates)
 
 
-def _recent(candidates: Sequence[Cancellation], context: ResolveContext) -> list[Cancellation]:
+def _recent(candidates: Sequence[CancelHistoryEntry], context: ResolveContext) -> list[CancelHistoryEntry]:
     """Those that could have been made since our claim, by nobody we know of.
 
     Where nobody looked first, a balance shown too high is not recognised by itself; what tells our own entry
@@ -158,7 +158,7 @@ def _recent(candidates: Sequence[Cancellation], context: ResolveContext) -> list
 
 
 def _unclaimed(
-    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[Cancellation]
+    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
 ) -> Own | Unclear | None:
     """Ours, if no other request has it or may have it, and nothing speaks against it."""
     siblings = context.siblings()
@@ -174,8 +174,8 @@ def _unclaimed(
 
 
 def _likely(
-    payment: Payment, baseline: Baseline, search: Search, candidates: Sequence[Cancellation]
-) -> Cancellation | None:
+    payment: Payment, baseline: Baseline, search: Search, candidates: Sequence[CancelHistoryEntry]
+) -> CancelHistoryEntry | None:
     """The one candidate that can be ours by its text; where nobody looked, by the balance it met as well."""
     likely = [entry for entry in candidates if _could_be(entry, search)]
     if baseline.cancellation_ids is None:
@@ -183,7 +183,7 @@ def _likely(
     return likely[0] if len(likely) == 1 else None
 
 
-def _entry_at(balance: Decimal | None, payment: Payment) -> Cancellation | None:
+def _entry_at(balance: Decimal | None, payment: Payment) -> CancelHistoryEntry | None:
     """The cancellation before which this balance was left: ours carried it as its checksum."""
     left = payment.amount
     for entry in _in_order(payment.cancel_history):
@@ -193,12 +193,12 @@ def _entry_at(balance: Decimal | None, payment: Payment) -> Cancellation | None:
     return None
 
 
-def _is_older(entry: Cancellation, context: ResolveContext) -> bool:
+def _is_older(entry: CancelHistoryEntry, context: ResolveContext) -> bool:
     """Older than any attempt of ours. Two clocks are compared: this never leads to sending again."""
     return entry.cancelled_at is not None and entry.cancelled_at < context.sent_at - _CLOCKS_DIFFER
 
 
-def _could_be(entry: Cancellation, search: Search) -> bool:
+def _could_be(entry: CancelHistoryEntry, search: Search) -> bool:
     """No text at all, or the beginning of ours: a PG that drops or cuts what it was sent."""
     reason = (entry.reason or "").strip()
     return search.sent_reason.startswith(reason)
@@ -208,10 +208,10 @@ def _adds_up(payment: Payment) -> bool:
     return sum((entry.amount for entry in payment.cancel_history), Decimal(0)) == payment.cancel_amount
 
 
-def _latest(entries: Sequence[Cancellation]) -> Cancellation:
+def _latest(entries: Sequence[CancelHistoryEntry]) -> CancelHistoryEntry:
     """PortOne counts in whole seconds: of two in the same one, the later listed is the later one."""
     return _in_order(entries)[-1]
 
 
-def _in_order(entries: Sequence[Cancellation]) -> list[Cancellation]:
+def _in_order(entries: Sequence[CancelHistoryEntry]) -> list[CancelHistoryEntry]:
     return sorted(entries, key=lambda entry: entry.cancelled_at or 0)
