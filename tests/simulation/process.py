@@ -226,7 +226,7 @@ class Process:
             service,
             publisher=self.publisher,
             queue=wiring.queue(queue, QUEUE_URL, DLQ_URL, clock=self.wall_clock),
-            schedule=RetrySchedule(BACKOFF, simulation.setting.chance),
+            schedule=RetrySchedule(BACKOFF, simulation.setting.jitter),
             telemetry=watcher,
             max_receive_count=queue.max_receives,
             workers=InlineExecutor(),
@@ -236,7 +236,7 @@ class Process:
     def _requeue_policy(self) -> RequeuePolicy:
         setting = self.simulation.setting
         return RequeuePolicy(
-            None, paused=setting.paused(), longest=3600, clock=self.wall_clock, chance=setting.chance
+            None, paused=setting.paused(), longest=3600, clock=self.wall_clock, jitter=setting.jitter
         )
 
     def _clients(self) -> ProviderClients:

@@ -87,7 +87,7 @@ class History:
         dice = Dice(self._random)
         watch = Watch()
         setting = Setting(
-            chance=self._random.random,
+            jitter=self._random.random,
             max_receives=self._random.choice((2, 3, 4)),
             index_lag=_INDEX_LAG,
             plain_http=True,

@@ -106,7 +106,7 @@ class Setting:
     """What a history takes place in.
 
     Attributes:
-        chance: uniform in 0 … 1, for the jitter of retries.
+        jitter: uniform in 0 … 1, for the jitter of retries.
         max_receives: of a message, before it goes to the DLQ.
         wiring: the parts of a process.
         index_lag: seconds until the ledger's indexes show an item.
@@ -116,7 +116,7 @@ class Setting:
         around: wraps the transport to the providers.
     """
 
-    chance: Callable[[], float] = lambda: 0.5
+    jitter: Callable[[], float] = lambda: 0.5
     max_receives: int = 3
     wiring: Wiring = _WIRING
     index_lag: float = 0.0

@@ -36,37 +36,37 @@ def queue(
     retry_class=st.sampled_from(RetryClass),
     receive_count=st.integers(-1, 10_000),
     not_before=st.floats(-1e6, 1e9, allow_nan=False) | st.just(float("inf")),
-    chance=st.floats(0, 1),
+    jitter=st.floats(0, 1),
     backoff=st.builds(Backoff, base=st.floats(0.1, 1e6), cap=st.floats(0.1, 1e6), later=st.floats(0.1, 1e6)),
 )
 def test_delay_stays_within_what_sqs_takes(
-    retry_class: RetryClass, receive_count: int, not_before: float, chance: float, backoff: Backoff
+    retry_class: RetryClass, receive_count: int, not_before: float, jitter: float, backoff: Backoff
 ) -> None:
     """Whatever is configured and asked for, the delay is whole seconds that SQS still accepts."""
-    seconds = RetrySchedule(backoff, lambda: chance).delay(retry_class, receive_count, not_before)
+    seconds = RetrySchedule(backoff, lambda: jitter).delay(retry_class, receive_count, not_before)
     assert type(seconds) is int
     assert 1 <= seconds <= SQS_LIMIT - LONGEST_INVOCATION
 
 
-@given(receive_count=st.integers(1, 20), chance=st.floats(0, 1))
-def test_delay_grows_to_its_cap(receive_count: int, chance: float) -> None:
+@given(receive_count=st.integers(1, 20), jitter=st.floats(0, 1))
+def test_delay_grows_to_its_cap(receive_count: int, jitter: float) -> None:
     """The delay lies in the upper half of a ceiling that doubles with every receive, up to the cap."""
     ceiling = min(30 * 2 ** (receive_count - 1), 900)
-    seconds = RetrySchedule(BACKOFF, lambda: chance).delay(RetryClass.SOON, receive_count, 0)
+    seconds = RetrySchedule(BACKOFF, lambda: jitter).delay(RetryClass.SOON, receive_count, 0)
     assert ceiling / 2 <= seconds <= ceiling + 1
 
 
-@given(receive_count=st.integers(1, 20), chance=st.floats(0, 1))
-def test_what_lasts_waits_longer(receive_count: int, chance: float) -> None:
+@given(receive_count=st.integers(1, 20), jitter=st.floats(0, 1))
+def test_what_lasts_waits_longer(receive_count: int, jitter: float) -> None:
     """Bank maintenance waits by its own, longer delay from the first receive on."""
-    seconds = RetrySchedule(BACKOFF, lambda: chance).delay(RetryClass.LATER, receive_count, 0)
+    seconds = RetrySchedule(BACKOFF, lambda: jitter).delay(RetryClass.LATER, receive_count, 0)
     assert 900 <= seconds <= 1801
 
 
-@given(not_before=st.floats(0, 40_000), chance=st.floats(0, 1))
-def test_never_before_the_lease(not_before: float, chance: float) -> None:
+@given(not_before=st.floats(0, 40_000), jitter=st.floats(0, 1))
+def test_never_before_the_lease(not_before: float, jitter: float) -> None:
     """A message never comes again before the lease or the provider's own wish allows it."""
-    assert RetrySchedule(BACKOFF, lambda: chance).delay(RetryClass.SOON, 1, not_before) >= not_before
+    assert RetrySchedule(BACKOFF, lambda: jitter).delay(RetryClass.SOON, 1, not_before) >= not_before
 
 
 def test_messages_that_failed_together_spread() -> None:

@@ -24,7 +24,7 @@ def sweep(
         min_age=min_age,
         most=most,
         clock=operations.clock,
-        chance=random.Random(seed),  # noqa: S311 - a fair draw, repeated exactly
+        jitter=random.Random(seed),  # noqa: S311 - a fair draw, repeated exactly
     )
     return sweeper.run(Deadline(time.monotonic() + seconds, time.monotonic))
 

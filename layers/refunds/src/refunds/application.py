@@ -131,7 +131,7 @@ def build_processor(
     """
     quiet_libraries()
     # From the system: environments restored from one snapshot would all repeat one generator's numbers.
-    chance = random.SystemRandom().random
+    jitter = random.SystemRandom().random
     tls = tls_context()
     make_aws_client = refund_clients(
         os.environ, _trusted_aws(os.environ, tls), connections=settings.batch_concurrency + 2
@@ -165,7 +165,7 @@ def build_processor(
         service,
         publisher=Publisher(make_aws_client("events"), settings.accounting_bus),
         queue=MessageQueue(make_aws_client("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
-        schedule=RetrySchedule(settings.backoff, chance),
+        schedule=RetrySchedule(settings.backoff, jitter),
         telemetry=telemetry,
         max_receive_count=settings.max_receive_count,
         workers=ThreadPoolExecutor(settings.batch_concurrency, thread_name_prefix="record"),
@@ -174,7 +174,7 @@ def build_processor(
             paused=settings.paused,
             longest=settings.circuit.longest_hold,
             clock=time.time,
-            chance=chance,
+            jitter=jitter,
         ),
     )
 

@@ -110,12 +110,12 @@ class RetrySchedule:
     """Exponential backoff with equal jitter, by class of error.
 
     Args:
-        chance: uniform in 0 … 1; spreads messages that failed together.
+        jitter: uniform in 0 … 1; spreads messages that failed together.
     """
 
-    def __init__(self, backoff: Backoff, chance: Callable[[], float] = random.random) -> None:
+    def __init__(self, backoff: Backoff, jitter: Callable[[], float] = random.random) -> None:
         self._backoff = backoff
-        self._chance = chance
+        self._jitter = jitter
 
     def delay(self, retry_class: RetryClass, receive_count: int, not_before: float) -> int:
         """Whole seconds until the message may come again; sooner than ``not_before`` only at SQS's limit."""
@@ -123,5 +123,5 @@ class RetrySchedule:
         first = backoff.later if retry_class is RetryClass.LATER else backoff.base
         cap = max(backoff.cap, first)
         ceiling = min(cap, first * 2.0 ** min(max(receive_count - 1, 0), 16))
-        wait = max(ceiling * (0.5 + 0.5 * self._chance()), not_before + self._chance())
+        wait = max(ceiling * (0.5 + 0.5 * self._jitter()), not_before + self._jitter())
         return max(math.ceil(min(wait, _MAX_VISIBILITY)), 1)

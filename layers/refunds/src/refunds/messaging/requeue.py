@@ -34,7 +34,7 @@ class RequeuePolicy:
         longest: seconds for which the circuit may hold a message. Then it is tried, whatever
             happens, and an outage that lasts leads to the DLQ as ever.
         clock: UNIX seconds.
-        chance: uniform in 0 … 1; spreads messages that were held together.
+        jitter: uniform in 0 … 1; spreads messages that were held together.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class RequeuePolicy:
         paused: bool,
         longest: float,
         clock: Callable[[], float],
-        chance: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._circuit = circuit
         self._paused = paused
         self._longest = longest
         self._clock = clock
-        self._chance = chance
+        self._jitter = jitter
 
     def of(self, held_since: float | None) -> Requeue | None:
         """``None`` if the message is to be worked on; asked once per message and delivery.
@@ -72,4 +72,4 @@ class RequeuePolicy:
         return Requeue(_DOWN, self._spread(patient), since, waited)
 
     def _spread(self, seconds: float) -> int:
-        return int(seconds * (1 + self._chance() / 4)) + 1
+        return int(seconds * (1 + self._jitter() / 4)) + 1

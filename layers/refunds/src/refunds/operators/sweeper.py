@@ -69,14 +69,14 @@ class Sweeper:
         min_age: float,
         most: int,
         clock: Callable[[], float],
-        chance: random.Random | None = None,
+        jitter: random.Random | None = None,
     ) -> None:
         self._ledger_queries = ledger_queries
         self._resolver = resolver
         self._min_age = min_age
         self._most = most
         self._clock = clock
-        self._chance = chance or random.Random()  # noqa: S311 - fairness, no secret
+        self._jitter = jitter or random.Random()  # noqa: S311 - fairness, no secret
 
     def run(self, deadline: Deadline) -> Sweep:
         """Publish what was not published, ask what can be asked, count what stays open."""
@@ -108,10 +108,10 @@ class Sweeper:
                 if len(chosen) < self._most:
                     chosen.append(entry)
                     continue
-                if (place := self._chance.randrange(ripe)) < self._most:
+                if (place := self._jitter.randrange(ripe)) < self._most:
                     left, chosen[place] = chosen[place], entry
             sweep.count(left, self._clock())
-        self._chance.shuffle(chosen)
+        self._jitter.shuffle(chosen)
         return chosen
 
     def _is_ripe(self, entry: Entry) -> bool:
