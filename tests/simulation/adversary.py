@@ -224,8 +224,8 @@ class LoudWatcher(Watcher):
             yield
 
     @override
-    def settled(self, outcome: Outcome, source: Source) -> None:
-        self._telemetry.settled(outcome, source)
+    def processed(self, outcome: Outcome, source: Source) -> None:
+        self._telemetry.processed(outcome, source)
 
     @override
     def redelivered(self, reason: Reason, seconds: int) -> None:

@@ -85,7 +85,7 @@ class Watcher:
     def identify(self, **keys: object) -> None:
         """Nothing to do."""
 
-    def settled(self, outcome: Outcome, source: Source) -> None:
+    def processed(self, outcome: Outcome, source: Source) -> None:
         """Nothing to do."""
 
     def held(self, hold: Requeue) -> None:

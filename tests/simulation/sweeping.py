@@ -27,10 +27,10 @@ def sweep(process: Process) -> None:
         left = state_of(item) not in TERMINAL or "open_state" in item
         if name == kind and left:
             with process.watcher.record(cancel_request_id=request):
-                _settle(resolver, process.ledger.get(Key(name, request)))
+                _process(resolver, process.ledger.get(Key(name, request)))
 
 
-def _settle(resolver: Resolver, entry: Entry | None) -> None:
+def _process(resolver: Resolver, entry: Entry | None) -> None:
     """What cannot be settled today is left to the next run."""
     if entry is None:
         return

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from refunds.errors import NotSettled
+from refunds.errors import NotProcessed
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, envelope, record
 
 PAUSED = {"SENDING_PAUSED": "true"}
@@ -34,7 +34,7 @@ def test_a_pause_has_no_end_of_its_own(paid: Rig) -> None:
 
 def test_a_paused_function_refuses_single_events(paid: Rig) -> None:
     """An event that invokes a paused function fails, so that Lambda keeps it, and nothing is sent."""
-    with pytest.raises(NotSettled, match="paused"):
+    with pytest.raises(NotProcessed, match="paused"):
         paid.invoke("payment_cancel", envelope(Wanted().detail), changed=PAUSED)
     assert paid.world.requests == []
 

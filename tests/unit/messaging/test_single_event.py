@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from refunds.errors import NotSettled
+from refunds.errors import NotProcessed
 from tests.unit.aws.endpoint import AwsError
 from tests.unit.rig import Rig, Wanted, envelope
 
@@ -46,7 +46,7 @@ def test_raises_when_it_must_be_tried_again(paid: Rig) -> None:
     """During an outage the invocation fails, so that Lambda tries again and keeps the event in the end."""
     wanted = Wanted()
     paid.world.start_outage("refuse")
-    with pytest.raises(NotSettled, match="PROVIDER_UNAVAILABLE"):
+    with pytest.raises(NotProcessed, match="PROVIDER_UNAVAILABLE"):
         paid.invoke("payment_cancel", envelope(wanted.detail))
     paid.world.end_outage()
     assert paid.invoke("payment_cancel", envelope(wanted.detail))["outcome"] == "succeeded"
@@ -56,7 +56,7 @@ def test_raises_until_it_is_published(paid: Rig) -> None:
     """An outcome that EventBridge does not take makes the invocation fail, and the next one publishes it."""
     wanted = Wanted()
     paid.bus.fate.extend([AwsError("AccessDeniedException")] * 2)
-    with pytest.raises(NotSettled, match="did not take it yet"):
+    with pytest.raises(NotProcessed, match="did not take it yet"):
         paid.invoke("payment_cancel", envelope(wanted.detail))
     assert paid.invoke("payment_cancel", envelope(wanted.detail))["outcome"] == "succeeded"
     assert paid.world.money.refunded("imp_1") == 1000
@@ -82,5 +82,5 @@ def test_what_names_nobody_goes_to_the_dlq(paid: Rig, event: object) -> None:
 
 def test_invalid_without_a_dlq(paid: Rig) -> None:
     """Where there is no DLQ, as under sam local invoke, an invalid event makes the invocation fail."""
-    with pytest.raises(NotSettled, match="INVALID_REQUEST: the event detail is not a JSON object"):
+    with pytest.raises(NotProcessed, match="INVALID_REQUEST: the event detail is not a JSON object"):
         paid.invoke("payment_cancel", [], changed={"DLQ_URL": ""})

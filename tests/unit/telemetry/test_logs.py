@@ -156,7 +156,7 @@ def test_an_error_without_a_place(log: Log) -> None:
 
 def test_settled(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
     """A success is one line, and metrics of its count, its age and the won that moved."""
-    log.telemetry.settled(outcome(), Source.ANSWER)
+    log.telemetry.processed(outcome(), Source.ANSWER)
     assert log.lines[0]["message"] == "cancellation succeeded"
     assert log.lines[0]["attempts"] == 2
     lines = emf()
@@ -169,8 +169,8 @@ def test_settled(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
 
 def test_parked_in_doubt(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
     """What is parked counts under its error code too, and once more where money may have moved."""
-    log.telemetry.settled(outcome(OutcomeKind.PARKED, doubtful=True), Source.ANSWER)
-    log.telemetry.settled(outcome(OutcomeKind.PARKED), Source.ANSWER)
+    log.telemetry.processed(outcome(OutcomeKind.PARKED, doubtful=True), Source.ANSWER)
+    log.telemetry.processed(outcome(OutcomeKind.PARKED), Source.ANSWER)
     lines = emf()
     both = [["cancel_type"], ["cancel_type", "error_code"]]
     assert values(lines, "Parked") == [(1, both), (1, both)]
@@ -180,7 +180,7 @@ def test_parked_in_doubt(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> N
 
 def test_repetitions_are_not_counted_again(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
     """An outcome that was only published again counts as a repetition and not as another refund."""
-    log.telemetry.settled(outcome(), Source.LEDGER)
+    log.telemetry.processed(outcome(), Source.LEDGER)
     lines = emf()
     assert values(lines, "Repeated") == [(1, [["cancel_type"]])]
     assert values(lines, "Succeeded") == values(lines, "Refunded") == []

@@ -77,7 +77,7 @@ class DuplicateKey(RefundsError):
     code = ErrorCode.DUPLICATE_KEY_DIFFERENT_PAYLOAD
 
 
-class NotSettled(RefundsError):
+class NotProcessed(RefundsError):
     """A single event is not settled yet; the text says why. Invoking it again is safe."""
 
     retryable = True

@@ -26,7 +26,7 @@ from refunds.domain.disposition import (
 )
 from refunds.domain.operation import Operation
 from refunds.domain.policy import Policy
-from refunds.errors import ErrorCode, InvalidRequest, NotSettled
+from refunds.errors import ErrorCode, InvalidRequest, NotProcessed
 from refunds.messaging.message import Message, Reading, read_body, read_event
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
@@ -88,12 +88,12 @@ class BatchProcessor(Generic[RequestT]):
         """Settle an SQS batch; returns the partial batch response. Never raises for a bad record."""
         messages = [Message.of(record) for record in records]
         reads = {message.message_id: read_body(self._policy, message.body) for message in messages}
-        settled = self._settle_all(messages, reads, deadline)
-        unpublished = self._publish(settled.values())
+        processed = self._process_all(messages, reads, deadline)
+        unpublished = self._publish(processed.values())
         failures = [
             message.message_id
             for message in messages
-            if not self._finish(message, reads[message.message_id], settled[message.message_id], unpublished)
+            if not self._finish(message, reads[message.message_id], processed[message.message_id], unpublished)
         ]
         self._telemetry.flush()
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
@@ -102,27 +102,27 @@ class BatchProcessor(Generic[RequestT]):
         """Settle one EventBridge event and return its outcome.
 
         Raises:
-            NotSettled: it must be invoked again; Lambda does so for asynchronous invocations and
+            NotProcessed: it must be invoked again; Lambda does so for asynchronous invocations and
                 puts the event into the DLQ when that fails for good.
         """
         try:
-            return self._settle_event(event, deadline)
+            return self._process_event(event, deadline)
         finally:
             self._telemetry.flush()
 
-    def _settle_event(self, event: object, deadline: Deadline) -> dict[str, Any]:
+    def _process_event(self, event: object, deadline: Deadline) -> dict[str, Any]:
         read: Reading[RequestT] = read_event(self._policy, event)
         with self._telemetry.record(**_keys(read)):
-            disposition = self._held_back(read, None) or self._settle(read, Delivery(deadline))
+            disposition = self._held_back(read, None) or self._process(read, Delivery(deadline))
             if isinstance(disposition, (Redeliver, Requeue)):
-                raise NotSettled(f"{disposition.reason.code}: {disposition.reason.message}")
+                raise NotProcessed(f"{disposition.reason.code}: {disposition.reason.message}")
             if self._publish([disposition]):
-                raise NotSettled(_UNPUBLISHED.message)
+                raise NotProcessed(_UNPUBLISHED.message)
             reason = _dead_letter_reason(disposition)
             if reason is not None and not self._move(json.dumps(event), read, reason):
-                raise NotSettled(f"{reason.code}: {reason.message}")
+                raise NotProcessed(f"{reason.code}: {reason.message}")
             if isinstance(disposition, Publish):
-                self._telemetry.settled(disposition.outcome, disposition.source)
+                self._telemetry.processed(disposition.outcome, disposition.source)
             if isinstance(disposition, (Publish, Acknowledge)):
                 return disposition.outcome.model_dump(mode="json")
             return {
@@ -130,24 +130,24 @@ class BatchProcessor(Generic[RequestT]):
                 "error": {"code": disposition.reason.code, "message": disposition.reason.message},
             }
 
-    def _settle_all(
+    def _process_all(
         self, messages: Sequence[Message], reads: Mapping[str, Reading[RequestT]], deadline: Deadline
     ) -> dict[str, Disposition]:
         """Settle every message that can be settled in time; the others come again."""
-        settled: dict[str, Disposition] = {m.message_id: Redeliver(_UNFINISHED) for m in messages}
+        processed: dict[str, Disposition] = {m.message_id: Redeliver(_UNFINISHED) for m in messages}
 
-        def settle_in_turn(group: Sequence[Message]) -> None:
+        def process_in_turn(group: Sequence[Message]) -> None:
             for message in group:
-                disposition = self._settle_message(message, reads[message.message_id], deadline)
-                settled[message.message_id] = disposition
+                disposition = self._process_message(message, reads[message.message_id], deadline)
+                processed[message.message_id] = disposition
 
         lines: list[Future[None]] = [
-            self._workers.submit(settle_in_turn, group) for group in self._by_payment(messages, reads)
+            self._workers.submit(process_in_turn, group) for group in self._by_payment(messages, reads)
         ]
         wait(lines, timeout=max(deadline.remaining() - _FINISH, 0.0))
         for line in lines:
             line.cancel()
-        return dict(settled)
+        return dict(processed)
 
     def _by_payment(
         self, messages: Sequence[Message], reads: Mapping[str, Reading[RequestT]]
@@ -164,21 +164,21 @@ class BatchProcessor(Generic[RequestT]):
         subject = self._operation.subject(read.cancellation.request)
         return f"payment {subject}" if subject else f"order {read.cancellation.order_id}"
 
-    def _settle_message(self, message: Message, read: Reading[RequestT], deadline: Deadline) -> Disposition:
+    def _process_message(self, message: Message, read: Reading[RequestT], deadline: Deadline) -> Disposition:
         final_receive = message.receive_count >= self._max_receive_count
         with self._telemetry.record(**_keys(read, message)):
             try:
                 held = self._held_back(read, message.held_since)
-                return held or self._settle(read, Delivery(deadline, final_receive=final_receive))
+                return held or self._process(read, Delivery(deadline, final_receive=final_receive))
             except Exception as error:  # noqa: BLE001 - one record must never take its neighbours down
                 self._telemetry.failed("unexpected error while settling", error)
                 return Redeliver(_CRASHED)
 
-    def _settle(self, read: Reading[RequestT], delivery: Delivery) -> Disposition:
+    def _process(self, read: Reading[RequestT], delivery: Delivery) -> Disposition:
         if read.cancellation is None:
             error = read.error or InvalidRequest("the message says nothing that can be read")
             return self._service.reject(read.identity, error)
-        disposition = self._service.settle(read.cancellation, delivery)
+        disposition = self._service.process(read.cancellation, delivery)
         if read.quiet and isinstance(disposition, Publish) and disposition.source is Source.LEDGER:
             return Acknowledge(disposition.outcome)
         return disposition
@@ -201,7 +201,7 @@ class BatchProcessor(Generic[RequestT]):
                 if disposition.outcome.outcome_id in unpublished:
                     # On its last receive too: what was not published is not acknowledged, SQS moves it.
                     return self._hide(message, Redeliver(_UNPUBLISHED))
-                self._telemetry.settled(disposition.outcome, disposition.source)
+                self._telemetry.processed(disposition.outcome, disposition.source)
             if isinstance(disposition, Redeliver):
                 return self._again(message, read, disposition)
             if isinstance(disposition, Requeue):

@@ -50,7 +50,7 @@ class RefundService(Generic[RequestT]):
     ) -> None:
         self._parts = Parts(policy, operation, ledger, guard or Guard(Limits()), timing, new_owner)
 
-    def settle(self, cancellation: Cancellation[RequestT], delivery: Delivery) -> Disposition:
+    def process(self, cancellation: Cancellation[RequestT], delivery: Delivery) -> Disposition:
         """Carry out one valid cancellation, or find out what became of it.
 
         Never raises for anything the provider does. AWS errors pass through: the message was not

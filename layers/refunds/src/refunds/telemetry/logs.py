@@ -39,7 +39,7 @@ class Telemetry:
         finally:
             self._logger.thread_safe_clear_keys()
 
-    def settled(self, outcome: Outcome, source: Source) -> None:
+    def processed(self, outcome: Outcome, source: Source) -> None:
         """An outcome was reached, or found in the ledger and published again."""
         self._logger.info(
             "cancellation %s",
