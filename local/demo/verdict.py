@@ -37,7 +37,9 @@ def judge(
     moved = sum(m.amount for m in movements if m.kind is MovementKind.REFUND)
     voided = sum(1 for m in movements if _is_void(m))
     keys = {request.cancel_request_id for request in scenario.requests}
-    letters = _one_per_request(dead_letter for dead_letter in dead if cancel_request_id(dead_letter["Body"]) in keys)
+    letters = _one_per_request(
+        dead_letter for dead_letter in dead if cancel_request_id(dead_letter["Body"]) in keys
+    )
     finals = [_final(log.of(request.cancel_request_id)) for request in scenario.requests]
     return Verdict(
         scenario=scenario,

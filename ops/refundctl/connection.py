@@ -22,8 +22,8 @@ from botocore.config import Config
 from botocore.session import Session, get_session
 
 from refunds.errors import ConfigurationError
-from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import lanes_of_outputs, output_name
+from refunds.operators.operations import Operations
 from refunds.settings import Settings
 from refunds.telemetry.logs import quiet_libraries
 

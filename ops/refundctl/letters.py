@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.operations import Operations
-from refunds.operators.cancel_queues import CancelQueues
 
 Shown = Annotated[int, typer.Option("--show", min=0, help="How many messages to show, the oldest first.")]
 StatusInquiry = Annotated[
@@ -32,7 +32,9 @@ def summary(dead_letter: DeadLetterMessage) -> dict[str, Any]:
     }
 
 
-def find(operations: Operations, all_queues: Iterable[CancelQueues], selection: Selection) -> list[DeadLetterMessage]:
+def find(
+    operations: Operations, all_queues: Iterable[CancelQueues], selection: Selection
+) -> list[DeadLetterMessage]:
     """The messages meant; they stay where they are."""
     with closing(operations.dead_letters.letters(all_queues, selection)) as receives:
         return [dead_letter for letters in receives for dead_letter in letters]

@@ -36,7 +36,7 @@ def exact(value: object) -> Any:
     return json.loads(json.dumps(value), parse_float=Decimal)
 
 
-@pytest.mark.parametrize("case", range(3), ids=CASES)
+@pytest.mark.parametrize("attempt", range(3), ids=CASES)
 def test_a_sample_is_sent_as_it_stands_and_its_answer_read(attempt: int) -> None:
     """The body says what the document's sample says, is signed as sent, and the answer is a success."""
     request, answer = samples()[attempt]
@@ -54,7 +54,7 @@ def test_a_sample_is_sent_as_it_stands_and_its_answer_read(attempt: int) -> None
     ]
 
 
-@pytest.mark.parametrize("case", range(3), ids=CASES)
+@pytest.mark.parametrize("attempt", range(3), ids=CASES)
 def test_every_field_of_an_answer_is_typed(attempt: int) -> None:
     """Frame, data and items: no field of the document is left out."""
     _, answer = samples()[attempt]

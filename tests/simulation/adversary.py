@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from refunds.contracts.outbound import Outcome
     from refunds.domain.disposition import Reason, Source
     from refunds.domain.policy import Policy
-    from refunds.domain.provider_call import Call
+    from refunds.domain.provider_call import ProviderCall
 
 PERSONAL: Final = ("11012345678901", "김개인정보", "01098765432")
 """An account number, its holder and a phone number."""
@@ -241,7 +241,7 @@ class LoudWatcher(Watcher):
         self._telemetry.failed(what, error)
 
     @override
-    def called(self, call: Call) -> None:
+    def called(self, call: ProviderCall) -> None:
         self._telemetry.called(call)
 
     @override

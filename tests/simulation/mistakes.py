@@ -13,15 +13,15 @@ from refunds.contracts.outbound import MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
 from refunds.domain.operation import (
     Applied,
-    Baseline,
     Attempt,
-    ResolveContext,
+    Baseline,
     Effect,
     Failure,
     Operation,
     Rejected,
-    Siblings,
     Resolution,
+    ResolveContext,
+    Siblings,
 )
 from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
 from refunds.ledger.claims import AlreadyClaimed, Ledger

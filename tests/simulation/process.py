@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from refunds.contracts.outbound import Outcome
-    from refunds.domain.disposition import Requeue, Reason, Source
+    from refunds.domain.disposition import Reason, Requeue, Source
     from refunds.domain.operation import Operation
     from refunds.domain.policy import Policy
     from refunds.domain.provider_call import ProviderCall
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 TIMEOUTS: Final = Timeouts(connect=5, read=60, lookup=10)
 LEASE_MARGIN: Final = 10.0
 SEND_BUDGET: Final = TIMEOUTS.connect + TIMEOUTS.read + 2
-BACKOFF: Final = Backoff(base=30, cap=900, retry_later=1800)
+BACKOFF: Final = Backoff(base=30, cap=900, later=1800)
 TTL_DAYS: Final = 400
 SECRET: Final = json.dumps(
     {

@@ -228,7 +228,7 @@ class Simulation:
         self.gate.note("--- faults stop")
         self._drain(1)
         self.gate.note("--- late calls arrive")
-        self.world.process()
+        self.world.settle()
         self._drain(2)
 
     def _drain(self, rounds: int) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from refunds.domain.entry import Entry, Key
 from refunds.errors import ConfigurationError, LookupFailed, NotSent
+from refunds.operators.resolution import ResolutionRefused, Resolver
 from refunds.operators.status_inquiry import StatusInquiry
-from refunds.operators.resolution import Resolver, ResolutionRefused
 from tests.simulation.table import TERMINAL, state_of
 
 if TYPE_CHECKING:

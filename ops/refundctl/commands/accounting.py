@@ -17,8 +17,8 @@ from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, iso
 from refundctl.parameters import moment
-from refunds.operators.functions import offset
 from refunds.operators.cancel_queues import chosen
+from refunds.operators.functions import offset
 from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.reconciliation import Difference, Window
 from refunds.operators.republication import Period

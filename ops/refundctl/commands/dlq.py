@@ -13,15 +13,15 @@ from typing import Annotated, Any
 import typer
 
 from refundctl.connection import Target
-from refundctl.letters import StatusInquiry, Shown, expected, find, pretty, summary
+from refundctl.letters import Shown, StatusInquiry, expected, find, pretty, summary
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
 from refundctl.parameters import Filters
 from refundctl.spool import Spool
-from refunds.operators.dead_letters import DeadLetterMessage, Selection
-from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import CancelQueues, chosen
+from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.masking import mask, mask_body
+from refunds.operators.operations import Operations
 
 app = typer.Typer(no_args_is_help=True, help="Dead-letter queues: list, show, replay, export.")
 
@@ -76,11 +76,16 @@ def _read(
     spool: Spool,
     output: Output,
 ) -> None:
-    with output.progress() as progress, closing(operations.dead_letters.letters(all_queues, selection)) as receives:
+    with (
+        output.progress() as progress,
+        closing(operations.dead_letters.letters(all_queues, selection)) as receives,
+    ):
         task = progress.add_task("seen", total=expected(operations, all_queues, selection))
         for letters in receives:
             for dead_letter in letters:
-                groups.setdefault((dead_letter.queues.cancel_type, dead_letter.error_code), _Group()).add(dead_letter)
+                groups.setdefault((dead_letter.queues.cancel_type, dead_letter.error_code), _Group()).add(
+                    dead_letter
+                )
                 spool.add(dead_letter.sent_at, summary(dead_letter))
             progress.advance(task, len(letters))
         progress.update(task, total=sum(group.count for group in groups.values()))
@@ -168,7 +173,9 @@ def export(
         for dead_letter in (dead_letter for letters in receives for dead_letter in letters):
             path = to / dead_letter.queues.cancel_type / f"{dead_letter.message_id}.json"
             _write_private(path, json.dumps(_event(dead_letter, raw=raw), ensure_ascii=False, indent=2))
-            output.row("file", path=str(path), cancel_request_id=dead_letter.cancel_request_id, masked=not raw)
+            output.row(
+                "file", path=str(path), cancel_request_id=dead_letter.cancel_request_id, masked=not raw
+            )
             count += 1
     output.say(f"{count} messages written to {to}{'' if raw else ', personal data masked'}.")
 

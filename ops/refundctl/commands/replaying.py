@@ -14,15 +14,15 @@ import typer
 
 from refundctl.connection import Target, principal
 from refundctl.editor import edited
-from refundctl.letters import StatusInquiry, Shown, expected, find, pretty, summary
+from refundctl.letters import Shown, StatusInquiry, expected, find, pretty, summary
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of
 from refundctl.parameters import Filters
 from refundctl.spool import Spool
 from refunds.ledger.audit import Actor
+from refunds.operators.cancel_queues import CancelQueues, chosen
 from refunds.operators.dead_letters import Selection
 from refunds.operators.operations import Operations
-from refunds.operators.cancel_queues import CancelQueues, chosen
 from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.repair import NotRepairable, check, patched
 from refunds.operators.replay import USUAL, Judged, Plan
@@ -92,7 +92,9 @@ def replay(  # noqa: PLR0913 - one option each
         _repair(operations, all_queues, selection, actor, patch, output, ask=ask)
         return
     if limit is not None:
-        selection = Selection(ids=operations.dead_letters.oldest(all_queues, selection, limit) or frozenset({""}))
+        selection = Selection(
+            ids=operations.dead_letters.oldest(all_queues, selection, limit) or frozenset({""})
+        )
     worker = operations.replay(asks=ask)
     if actor is None:
         total = limit or expected(operations, all_queues, selection)
@@ -111,7 +113,11 @@ def replay(  # noqa: PLR0913 - one option each
 
 
 def _forecast(
-    judged: Generator[Judged, None, None], total: int | None, operations: Operations, show: int, output: Output
+    judged: Generator[Judged, None, None],
+    total: int | None,
+    operations: Operations,
+    show: int,
+    output: Output,
 ) -> None:
     tally = _Tally()
     with Spool() as spool, closing(judged):

@@ -10,8 +10,8 @@ import typer
 from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
-from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import chosen
+from refunds.operators.operations import Operations
 from refunds.operators.pause import SendingSwitch, Switched
 
 CancelTypes = Annotated[

@@ -16,7 +16,7 @@ from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode, LookupFailed, NotSent
 from refunds.ledger.audit import Actor
 from refunds.operators.operations import Operations
-from refunds.operators.resolution import Finding, ResolutionReport, ResolutionRefused
+from refunds.operators.resolution import Finding, ResolutionRefused, ResolutionReport
 
 EXIT_OPEN: Final = 4
 

@@ -33,7 +33,9 @@ def status(
     letters = _letters(operations, identifier, entries) if dlq else []
     found = {entry.key for entry in entries}
     # A message may carry the id of another order's request: then that request is part of its story.
-    entries += operations.ledger_queries.entries(key for key in map(_key, letters) if key and key not in found).values()
+    entries += operations.ledger_queries.entries(
+        key for key in map(_key, letters) if key and key not in found
+    ).values()
     for entry in entries:
         own = [dead_letter for dead_letter in letters if _key(dead_letter) == entry.key]
         where = _whereabouts(entry, own, looked=dlq)
@@ -55,7 +57,11 @@ def _letters(operations: Operations, identifier: str, entries: Sequence[Entry]) 
 
 
 def _key(dead_letter: DeadLetterMessage) -> Key | None:
-    return Key(dead_letter.queues.cancel_type, dead_letter.cancel_request_id) if dead_letter.cancel_request_id else None
+    return (
+        Key(dead_letter.queues.cancel_type, dead_letter.cancel_request_id)
+        if dead_letter.cancel_request_id
+        else None
+    )
 
 
 def _whereabouts(entry: Entry, letters: Sequence[DeadLetterMessage], *, looked: bool) -> str:
@@ -94,7 +100,9 @@ def _next_step(entry: Entry, now: float, *, waits: bool) -> tuple[str, ...] | No
     return ("Nothing was sent, and no message waits: the order service has to publish the event again.",)
 
 
-def _show(operations: Operations, entry: Entry, where: str, step: tuple[str, ...] | None, output: Output) -> None:
+def _show(
+    operations: Operations, entry: Entry, where: str, step: tuple[str, ...] | None, output: Output
+) -> None:
     audit = operations.audit.of(str(entry.key))
     facts = _facts(entry, operations.clock()) | {"message": where}
     output.row("request", **facts, **_details(entry), audit=audit)

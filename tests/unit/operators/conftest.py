@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from refunds.cancel_types import all_cancel_types
-from refunds.operators.operations import Operations
 from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.operations import Operations
 from refunds.settings import Settings
 from tests.unit.rig import DLQ_URL, QUEUE_URL, Rig
 

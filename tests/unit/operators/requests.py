@@ -7,8 +7,8 @@ from typing import Any
 
 from local.simulator.faults import Fault, FaultBoard, FaultKind, Operation
 from refunds.cancel_types import cancel_type
-from refunds.operators.dead_letters import DeadLetterMessage
 from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.dead_letters import DeadLetterMessage
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, record
 
 PAID = 10_000

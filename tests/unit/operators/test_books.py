@@ -31,6 +31,8 @@ def test_open_requests_of_all_shards_come_longest_untouched_first(rig: Rig, oper
         old = item | {"updated_at": retry_later["updated_at"]}
         rig.items[item["pk"]["S"]] = old if number % 5 == 0 else retry_later
     assert len({item["open_state"]["S"] for item in rig.items.values()}) > 10
-    found = [rig.items[str(entry.key)]["updated_at"]["S"] for entry in operations.ledger_queries.open_entries()]
+    found = [
+        rig.items[str(entry.key)]["updated_at"]["S"] for entry in operations.ledger_queries.open_entries()
+    ]
     assert len(found) == 40
     assert found == sorted(found)

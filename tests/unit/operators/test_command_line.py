@@ -16,9 +16,9 @@ from refundctl.output import age_of
 from refundctl.parameters import Filters, duration, moment
 from refundctl.spool import Spool
 from refunds.errors import ConfigurationError
+from refunds.operators.cancel_queues import chosen, lanes_of_json, lanes_of_outputs
 from refunds.operators.dead_letters import Selection
 from refunds.operators.functions import ReplayFunction, offset
-from refunds.operators.cancel_queues import chosen, lanes_of_json, lanes_of_outputs
 from tests.unit.operators.requests import dead_letter
 from tests.unit.rig import Context, Wanted
 
@@ -184,7 +184,9 @@ def test_lanes_are_read_from_outputs_and_from_json() -> None:
     with pytest.raises(ConfigurationError, match="OPERATOR_QUEUES"):
         lanes_of_json('{"payment_cancel": {}}')
     all_queues = lanes_of_json('{"cvs_revoke": {"queue": "q", "dlq": "d"}}')
-    assert [(queues.cancel_type, queues.queue_url, queues.dlq_url) for queues in all_queues] == [("cvs_revoke", "q", "d")]
+    assert [(queues.cancel_type, queues.queue_url, queues.dlq_url) for queues in all_queues] == [
+        ("cvs_revoke", "q", "d")
+    ]
     assert chosen(all_queues, ()) == all_queues
     with pytest.raises(ConfigurationError, match="no cancel type order_cancel"):
         chosen(all_queues, ["order_cancel"])

@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 
 from refunds.cancel_types import cancel_type
-from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Peek, Selection
 from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.dead_letters import DeadLetterMessage, DeadLetters, Peek, Selection
 from tests.unit.operators.sqs import Queue
 
-LANE = CancelQueues(cancel_type("payment_cancel").policy, "https://sqs.invalid/queue", "https://sqs.invalid/dlq")
+LANE = CancelQueues(
+    cancel_type("payment_cancel").policy, "https://sqs.invalid/queue", "https://sqs.invalid/dlq"
+)
 HOLD = 30
 
 

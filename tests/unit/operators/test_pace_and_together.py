@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.fan_in import fan_in
+from refunds.operators.rate_limiter import RateLimiter
 
 
 class Clock:

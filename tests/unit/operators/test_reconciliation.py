@@ -53,7 +53,9 @@ def test_a_refund_made_elsewhere_is_found(rig: Rig, operations: Operations) -> N
     assert {uid: one.provider_amount for uid, one in found.items()} == {"imp_1": 700, "imp_2": PAID}
 
 
-def test_our_own_refund_that_the_ledger_does_not_know_of_says_what_to_do(rig: Rig, operations: Operations) -> None:
+def test_our_own_refund_that_the_ledger_does_not_know_of_says_what_to_do(
+    rig: Rig, operations: Operations
+) -> None:
     """Its mark names the request, which waits to be resolved."""
     pay(rig, partial_status="cancelled")
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT)

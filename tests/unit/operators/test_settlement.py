@@ -68,7 +68,9 @@ def test_what_the_ledger_never_stored_is_not_guessed(
     assert told.money.settles == settles
 
 
-def test_asking_proves_a_failure_only_where_nothing_can_arrive_any_more(rig: Rig, operations: Operations) -> None:
+def test_asking_proves_a_failure_only_where_nothing_can_arrive_any_more(
+    rig: Rig, operations: Operations
+) -> None:
     """A refund that does not show may still come; once the balance has moved away it cannot."""
     pay(rig)
     park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
@@ -99,7 +101,9 @@ def test_what_was_provably_not_sent_is_not_asked_about(rig: Rig, operations: Ope
     assert len(rig.world.requests) == asked
 
 
-def test_a_request_that_changed_meanwhile_is_left_alone(rig: Rig, operations: Operations, doubtful: Entry) -> None:
+def test_a_request_that_changed_meanwhile_is_left_alone(
+    rig: Rig, operations: Operations, doubtful: Entry
+) -> None:
     """An operator who decides by what he saw before a function took the request over is refused."""
     taken = operations.ledger.take_over(doubtful, owner="function", lease_until=0.0)
     with pytest.raises(ResolutionRefused, match="changed while you looked"):
@@ -110,7 +114,9 @@ def test_a_request_that_changed_meanwhile_is_left_alone(rig: Rig, operations: Op
     assert rig.outcomes()[doubtful.key.cancel_request_id] == "parked"
 
 
-def test_a_function_that_took_it_over_cannot_win_against_a_settlement(operations: Operations, doubtful: Entry) -> None:
+def test_a_function_that_took_it_over_cannot_win_against_a_settlement(
+    operations: Operations, doubtful: Entry
+) -> None:
     """The same the other way round: what was settled is not taken over any more."""
     operations.resolver.by_hand(doubtful, CONSOLE, KIM)
     with pytest.raises(Exception, match="already in the ledger"):
@@ -143,7 +149,9 @@ def test_a_settlement_by_hand_tells_accounting_the_amount(operations: Operations
 def test_an_order_settled_by_hand_names_its_items(rig: Rig, operations: Operations) -> None:
     """Accounting learns what was cancelled of an EBP order."""
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT, "order_cancel", order_cancel(rig))
-    told = outcome(operations.resolver.by_hand(entry(operations), replace(CONSOLE, reference="RR-1"), KIM).entry)
+    told = outcome(
+        operations.resolver.by_hand(entry(operations), replace(CONSOLE, reference="RR-1"), KIM).entry
+    )
     assert [item.item_id for item in told.items] == ["P001", "D001"]
     assert told.provider.return_request_id == "RR-1"
     assert told.money is not None
@@ -178,7 +186,9 @@ def test_an_unpublished_outcome_is_not_forgotten(rig: Rig, operations: Operation
     assert rig.outcomes()[doubtful.key.cancel_request_id] == "succeeded"
 
 
-def test_a_ledger_write_that_dies_publishes_nothing(rig: Rig, operations: Operations, doubtful: Entry) -> None:
+def test_a_ledger_write_that_dies_publishes_nothing(
+    rig: Rig, operations: Operations, doubtful: Entry
+) -> None:
     """Recorded first, published then: without the record accounting hears nothing."""
 
     def die(operation: str, _key: str) -> None:
@@ -204,7 +214,9 @@ def test_an_amount_nobody_knows_must_be_given(rig: Rig, operations: Operations) 
     assert told.money.cancelled == PAID
 
 
-def test_a_request_kept_back_by_a_limit_passes_when_a_person_says_so(rig: Rig, operations: Operations) -> None:
+def test_a_request_kept_back_by_a_limit_passes_when_a_person_says_so(
+    rig: Rig, operations: Operations
+) -> None:
     """Admitted once, the same message is carried out although the limit still holds."""
     pay(rig)
     limit = {"LIMIT_LARGEST_WON": "500"}

@@ -34,7 +34,9 @@ def doubtful(rig: Rig, number: int, kind: FaultKind = FaultKind.DROP_AFTER_COMMI
     park_in_doubt(rig, kind, body=Wanted(f"imp_{number}").body)
 
 
-def test_what_can_be_proven_is_settled_and_the_rest_is_left_as_it_was(rig: Rig, operations: Operations) -> None:
+def test_what_can_be_proven_is_settled_and_the_rest_is_left_as_it_was(
+    rig: Rig, operations: Operations
+) -> None:
     """Refunds that show succeed; one that does not show, and an order that cannot be asked about, stay."""
     doubtful(rig, 1)
     doubtful(rig, 2)
@@ -128,7 +130,9 @@ def test_a_silent_subject_does_not_silence_its_provider(rig: Rig, operations: Op
     assert (found.resolved["payment_cancel"], found.unanswered) == (3, 1)
 
 
-def test_those_that_are_never_answered_do_not_hide_the_others_for_ever(rig: Rig, operations: Operations) -> None:
+def test_those_that_are_never_answered_do_not_hide_the_others_for_ever(
+    rig: Rig, operations: Operations
+) -> None:
     """As many silent ones as end a run, and parked first: the last one is settled within a few runs."""
     for number in range(4):
         doubtful(rig, number)

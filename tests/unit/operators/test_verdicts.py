@@ -11,7 +11,9 @@ from tests.unit.operators.requests import PAID, dead_letter, order_cancel, park_
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 
 
-def verdict(operations: Operations, body: str, name: str = "payment_cancel", *, asks: bool = True) -> Judgement:
+def verdict(
+    operations: Operations, body: str, name: str = "payment_cancel", *, asks: bool = True
+) -> Judgement:
     """The verdict, which must not change anything."""
     (judgement,) = operations.judge(asks=asks).judge([dead_letter(body, name)])
     return judgement
@@ -39,7 +41,10 @@ def test_a_finished_request_is_done(rig: Rig, operations: Operations) -> None:
     settle(rig, succeeded)
     settle(rig, failed)
     asked = len(rig.world.requests)
-    assert [verdict(operations, body).verdict for body in (succeeded, failed)] == [ReplayVerdict.DONE, ReplayVerdict.DONE]
+    assert [verdict(operations, body).verdict for body in (succeeded, failed)] == [
+        ReplayVerdict.DONE,
+        ReplayVerdict.DONE,
+    ]
     assert len(rig.world.requests) == asked
 
 

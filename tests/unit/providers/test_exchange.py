@@ -9,7 +9,14 @@ from typing_extensions import override
 
 from refunds.domain.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown
-from refunds.providers.http.provider_http import MAX_BODY, RECORD_MARGIN, Answer, ProviderHttp, Timeouts, open_http
+from refunds.providers.http.provider_http import (
+    MAX_BODY,
+    RECORD_MARGIN,
+    Answer,
+    ProviderHttp,
+    Timeouts,
+    open_http,
+)
 from tests.unit.providers.provider_stub import Clock, ProviderStub, reply
 
 if TYPE_CHECKING:

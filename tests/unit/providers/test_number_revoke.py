@@ -4,7 +4,7 @@ import pytest
 
 from refunds.contracts.inbound import Cancellation
 from refunds.contracts.number_revoke import NumberRevokeRequest
-from refunds.domain.operation import Baseline, Attempt, ResolveContext, Rejected, Siblings
+from refunds.domain.operation import Attempt, Baseline, Rejected, ResolveContext, Siblings
 from refunds.errors import ErrorCode, OutcomeUnknown
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.number_revoke import vbank_revoke

@@ -18,8 +18,8 @@ from refunds.errors import CredentialsRejected, ErrorCode, Refused
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
-from refunds.providers.http.provider_http import ProviderHttp, Timeouts, open_http
 from refunds.providers.http.plain_http import PlainClient
+from refunds.providers.http.provider_http import ProviderHttp, Timeouts, open_http
 
 TIMEOUTS = Timeouts(connect=1, read=5, lookup=5)
 ITEM = {"seq": 1, "itemType": "PHYSICAL", "itemId": "P1", "quantity": 1, "amount": 5_000}
@@ -55,7 +55,9 @@ class Running:
         http: PlainClient = open_http(1, transport=WorldTransport(self.world))
         headers = EbpHeaders("D", "S", "C", "KIC", "KR", "KRW")
         provider_http = ProviderHttp(http, TIMEOUTS)
-        self.clients = ProviderClients(provider_http, source, "https://portone.test", "https://ebp.test", headers)
+        self.clients = ProviderClients(
+            provider_http, source, "https://portone.test", "https://ebp.test", headers
+        )
         self.portone = self.clients.portone()
         self.ebp = self.clients.ebp()
 

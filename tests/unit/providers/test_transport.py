@@ -57,7 +57,9 @@ def provider_http() -> Iterator[Opener]:
         yield opened
 
 
-def send(through: ProviderHttp, url: str, *, path: str = "/vbanks/imp_1", content: bytes | None = None) -> Answer:
+def send(
+    through: ProviderHttp, url: str, *, path: str = "/vbanks/imp_1", content: bytes | None = None
+) -> Answer:
     return through.send(
         "DELETE",
         url + path,

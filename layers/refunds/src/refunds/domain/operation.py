@@ -108,8 +108,8 @@ class Siblings:
 class ResolveContext:
     """What is known when the provider is asked what is true.
 
-    ``refusal`` is the answer to the latest send, if it was a refusal. ``only_attempt`` says that no other attempt
-    of this request was ever possibly sent. No attempt it may be about began before ``sent_at`` (UNIX
+    ``refusal`` is the answer to the latest send, if it was a refusal. ``only_attempt`` says that no other
+    attempt of this request was ever possibly sent. No attempt it may be about began before ``sent_at`` (UNIX
     seconds; 0 if unknown).
     """
 

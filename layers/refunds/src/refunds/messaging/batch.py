@@ -18,10 +18,10 @@ from refunds.domain.disposition import (
     Acknowledge,
     DeadLetter,
     Disposition,
-    Requeue,
     Publish,
     Reason,
     Redeliver,
+    Requeue,
     Source,
 )
 from refunds.domain.operation import Operation
@@ -93,7 +93,9 @@ class BatchProcessor(Generic[RequestT]):
         failures = [
             message.message_id
             for message in messages
-            if not self._finish(message, reads[message.message_id], processed[message.message_id], unpublished)
+            if not self._finish(
+                message, reads[message.message_id], processed[message.message_id], unpublished
+            )
         ]
         self._telemetry.flush()
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}

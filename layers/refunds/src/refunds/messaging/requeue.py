@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from refunds.domain.disposition import Requeue, Reason
+from refunds.domain.disposition import Reason, Requeue
 from refunds.errors import ErrorCode
 from refunds.messaging.circuit_breaker import Circuit
 

@@ -32,7 +32,9 @@ def lanes_of_outputs(outputs: Mapping[str, str]) -> tuple[CancelQueues, ...]:
         ConfigurationError: an output is missing; it is named.
     """
     return tuple(
-        CancelQueues(cancel_type(name).policy, _output(outputs, name, "QueueUrl"), _output(outputs, name, "DlqUrl"))
+        CancelQueues(
+            cancel_type(name).policy, _output(outputs, name, "QueueUrl"), _output(outputs, name, "DlqUrl")
+        )
         for name in MODULES
     )
 
@@ -45,7 +47,9 @@ def lanes_of_json(text: str) -> tuple[CancelQueues, ...]:
     """
     try:
         urls = json.loads(text)
-        return tuple(CancelQueues(cancel_type(name).policy, urls[name]["queue"], urls[name]["dlq"]) for name in urls)
+        return tuple(
+            CancelQueues(cancel_type(name).policy, urls[name]["queue"], urls[name]["dlq"]) for name in urls
+        )
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(
             'OPERATOR_QUEUES is not {"<cancel type>": {"queue": "<URL>", "dlq": "<URL>"}, …}'

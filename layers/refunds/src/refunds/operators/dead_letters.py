@@ -128,7 +128,9 @@ class Selection:
             and (not self.ids or bool(self.ids & {dead_letter.message_id, dead_letter.cancel_request_id}))
             and (
                 not self.names
-                or bool(self.names & {dead_letter.message_id, dead_letter.cancel_request_id, dead_letter.order_id})
+                or bool(
+                    self.names & {dead_letter.message_id, dead_letter.cancel_request_id, dead_letter.order_id}
+                )
             )
             and (self.older_than is None or age >= self.older_than)
             and (self.younger_than is None or age <= self.younger_than)
@@ -216,7 +218,11 @@ class Peek:
             ],
         )
         kept = {failure["Id"] for failure in answer.get("Failed", [])}
-        gone = {dead_letter.receipt_handle for number, dead_letter in enumerate(letters) if str(number) not in kept}
+        gone = {
+            dead_letter.receipt_handle
+            for number, dead_letter in enumerate(letters)
+            if str(number) not in kept
+        }
         self._held = [receipt for receipt in self._held if receipt not in gone]
 
     def _receive(self) -> Sequence[MessageTypeDef]:
@@ -270,13 +276,19 @@ class DeadLetters:
 
     def peek(self, queues: CancelQueues, size: int = 10) -> Peek:
         """One pass over a lane's DLQ, as it is now; a context manager."""
-        return Peek(self._client, queues, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
+        return Peek(
+            self._client, queues, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size
+        )
 
-    def letters(self, all_queues: Iterable[CancelQueues], selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
+    def letters(
+        self, all_queues: Iterable[CancelQueues], selection: Selection
+    ) -> Generator[list[DeadLetterMessage], None, None]:
         """The messages meant, receive by receive, of all lanes at once; all of them stay where they are."""
         return fan_in([partial(self._letters, queues, selection) for queues in all_queues])
 
-    def _letters(self, queues: CancelQueues, selection: Selection) -> Generator[list[DeadLetterMessage], None, None]:
+    def _letters(
+        self, queues: CancelQueues, selection: Selection
+    ) -> Generator[list[DeadLetterMessage], None, None]:
         with self.peek(queues) as peek:
             for letters in peek:
                 yield peek.meant(letters, selection)
@@ -294,7 +306,8 @@ class DeadLetters:
             "ApproximateNumberOfMessagesNotVisible",
         ]
         answers = [
-            self._client.get_queue_attributes(QueueUrl=queues.dlq_url, AttributeNames=names) for queues in all_queues
+            self._client.get_queue_attributes(QueueUrl=queues.dlq_url, AttributeNames=names)
+            for queues in all_queues
         ]
         return sum(int(value) for answer in answers for value in answer.get("Attributes", {}).values())
 

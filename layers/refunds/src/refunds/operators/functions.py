@@ -23,14 +23,14 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.redaction import redact
 from refunds.errors import ConfigurationError
 from refunds.ledger.audit import Actor
+from refunds.operators.cancel_queues import chosen, lanes_of_json
 from refunds.operators.dead_letters import Selection
 from refunds.operators.operations import Operations
-from refunds.operators.cancel_queues import chosen, lanes_of_json
 from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.reconciliation import Kind, Window
 from refunds.operators.replay import USUAL, Judged, Plan
-from refunds.operators.sweeper import Sweeper
 from refunds.operators.replay_verdicts import ReplayVerdict
+from refunds.operators.sweeper import Sweeper
 from refunds.settings import Settings
 from refunds.telemetry.logs import quiet_libraries
 from refunds.telemetry.metrics import Metrics

@@ -15,14 +15,14 @@ from refunds.ledger.audit import AuditTrail
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import LedgerQueries
 from refunds.messaging.publisher import Publisher
-from refunds.operators.status_inquiry import StatusInquiry
-from refunds.operators.dead_letters import DeadLetters
 from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.dead_letters import DeadLetters
 from refunds.operators.reconciliation import Reconciliation
 from refunds.operators.replay import Replay
+from refunds.operators.replay_verdicts import Judge
 from refunds.operators.republication import Republication
 from refunds.operators.resolution import Resolver
-from refunds.operators.replay_verdicts import Judge
+from refunds.operators.status_inquiry import StatusInquiry
 from refunds.providers.clients import ProviderClients, provider_clients
 from refunds.settings import Settings
 
@@ -113,7 +113,9 @@ class Operations:
 
     def reconciliation(self, tiers: Iterable[str] = ()) -> Reconciliation:
         """Compares PortOne with the ledger."""
-        return Reconciliation(self.ledger_queries, self._providers.portone(), patience=self._patience, tiers=tiers)
+        return Reconciliation(
+            self.ledger_queries, self._providers.portone(), patience=self._patience, tiers=tiers
+        )
 
     @cached_property
     def _dynamodb(self) -> Any:

@@ -117,7 +117,12 @@ class Reconciliation:
     """
 
     def __init__(
-        self, ledger_queries: LedgerQueries, client: PortOneClient, *, patience: float, tiers: Iterable[str] = ()
+        self,
+        ledger_queries: LedgerQueries,
+        client: PortOneClient,
+        *,
+        patience: float,
+        tiers: Iterable[str] = (),
     ) -> None:
         self._ledger_queries = ledger_queries
         self._client = client
@@ -148,7 +153,11 @@ class Reconciliation:
         )
 
     def _entries(self, imp_uid: str) -> list[Entry]:
-        return [entry for entry in self._ledger_queries.of_payment(imp_uid) if entry.key.cancel_type == CANCEL_TYPE]
+        return [
+            entry
+            for entry in self._ledger_queries.of_payment(imp_uid)
+            if entry.key.cancel_type == CANCEL_TYPE
+        ]
 
     def _listed(self, window: Window, tier: str | None) -> Iterator[list[Payment]]:
         """Page by page, each payment once. A list that grows or shrinks meanwhile is read again."""

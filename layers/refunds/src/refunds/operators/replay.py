@@ -15,10 +15,10 @@ from functools import partial
 from typing import Final
 
 from refunds.ledger.audit import Actor, AuditTrail
-from refunds.operators.dead_letters import DeadLetters, DeadLetterMessage, Peek, Selection
 from refunds.operators.cancel_queues import CancelQueues
-from refunds.operators.rate_limiter import RateLimiter
+from refunds.operators.dead_letters import DeadLetterMessage, DeadLetters, Peek, Selection
 from refunds.operators.fan_in import fan_in
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
 
 #: What is replayed unless the operator asks for more: whatever ends well or brings clarity.
@@ -65,7 +65,9 @@ class Replay:
         self._audit = audit
         self._stopped = stopped
 
-    def forecast(self, all_queues: Iterable[CancelQueues], selection: Selection) -> Generator[Judged, None, None]:
+    def forecast(
+        self, all_queues: Iterable[CancelQueues], selection: Selection
+    ) -> Generator[Judged, None, None]:
         """A verdict for each message meant; nothing is changed."""
         with closing(self._dead_letters.letters(all_queues, selection)) as receives:
             for letters in receives:
@@ -74,11 +76,15 @@ class Replay:
                 if self._stopped():
                     return
 
-    def run(self, all_queues: Iterable[CancelQueues], plan: Plan, rate_limiter: RateLimiter) -> Generator[Judged, None, None]:
+    def run(
+        self, all_queues: Iterable[CancelQueues], plan: Plan, rate_limiter: RateLimiter
+    ) -> Generator[Judged, None, None]:
         """Replay the messages meant whose verdict, made anew, is among those wanted; all lanes at once."""
         return fan_in([partial(self._run, queues, plan, rate_limiter) for queues in all_queues])
 
-    def _run(self, queues: CancelQueues, plan: Plan, rate_limiter: RateLimiter) -> Generator[Judged, None, None]:
+    def _run(
+        self, queues: CancelQueues, plan: Plan, rate_limiter: RateLimiter
+    ) -> Generator[Judged, None, None]:
         with self._dead_letters.peek(queues, rate_limiter.burst(10)) as peek:
             for letters in peek:
                 meant = peek.meant(letters, plan.selection)
@@ -86,8 +92,10 @@ class Replay:
                 if self._stopped():
                     return
 
-    def replace(self, dead_letter: DeadLetterMessage, body: str, actor: Actor, changed: Sequence[str]) -> Judged:
-        """Replay ``body`` in the place of ``dead_letter``, an invalid message (see ``refunds.operators.repair``).
+    def replace(
+        self, dead_letter: DeadLetterMessage, body: str, actor: Actor, changed: Sequence[str]
+    ) -> Judged:
+        """Replay ``body`` in the place of ``dead_letter``, an invalid one (see ``refunds.operators.repair``).
 
         ``changed`` names the fields that were corrected, for the audit trail.
         """
@@ -104,7 +112,9 @@ class Replay:
         gone = Judgement(ReplayVerdict.INVALID, "the message is no longer in the dead-letter queue")
         return Judged(dead_letter, gone, failure=gone.why)
 
-    def _replay(self, peek: Peek, letters: Sequence[DeadLetterMessage], plan: Plan, rate_limiter: RateLimiter) -> Iterator[Judged]:
+    def _replay(
+        self, peek: Peek, letters: Sequence[DeadLetterMessage], plan: Plan, rate_limiter: RateLimiter
+    ) -> Iterator[Judged]:
         judged = [Judged(*pair) for pair in zip(letters, self._judge.judge(letters), strict=True)]
         wanted = [one for one in judged if one.judgement.verdict in plan.verdicts]
         yield from (one for one in judged if one not in wanted)
@@ -130,4 +140,5 @@ class Replay:
 
 def audit_subject(dead_letter: DeadLetterMessage) -> str:
     """What a message is noted under: its ledger key, or its message id where it has none."""
-    return f"{dead_letter.queues.cancel_type}#{letter.cancel_request_id or f'message {dead_letter.message_id}'}"
+    request = dead_letter.cancel_request_id or f"message {dead_letter.message_id}"
+    return f"{dead_letter.queues.cancel_type}#{request}"

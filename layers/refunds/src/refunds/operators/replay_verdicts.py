@@ -18,10 +18,10 @@ from refunds.domain.entry import Entry, Key
 from refunds.domain.operation import (
     Applied,
     Attempt,
-    ResolveContext,
     Failure,
     Operation,
     Rejected,
+    ResolveContext,
     Siblings,
     Unapplied,
     Unproven,
@@ -30,8 +30,8 @@ from refunds.domain.operation import Resolution as Answer
 from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import LedgerQueries
-from refunds.operators.status_inquiry import StatusInquiry
 from refunds.operators.dead_letters import DeadLetterMessage
+from refunds.operators.status_inquiry import StatusInquiry
 
 
 class ReplayVerdict(StrEnum):
@@ -69,7 +69,13 @@ class Judge:
         clock: UNIX seconds.
     """
 
-    def __init__(self, ledger_queries: LedgerQueries, status_inquiry: StatusInquiry | None, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        ledger_queries: LedgerQueries,
+        status_inquiry: StatusInquiry | None,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
         self._ledger_queries = ledger_queries
         self._status_inquiry = status_inquiry
         self._clock = clock
@@ -88,9 +94,13 @@ class Judge:
             return Judgement(ReplayVerdict.INVALID, str(dead_letter.reading.error))
         entry = entries.get(key)
         if entry is None:
-            return self._unsent(dead_letter.queues.policy, cancellation, "not in the ledger: nothing was sent")
+            return self._unsent(
+                dead_letter.queues.policy, cancellation, "not in the ledger: nothing was sent"
+            )
         if entry.fingerprint != fingerprint(key.cancel_type, cancellation):
-            return Judgement(ReplayVerdict.INVALID, f"its id was used for another payload, which is {entry.state}")
+            return Judgement(
+                ReplayVerdict.INVALID, f"its id was used for another payload, which is {entry.state}"
+            )
         if entry.state.terminal:
             return Judgement(ReplayVerdict.DONE, f"{entry.state}: {entry.proof}")
         if entry.in_doubt:
@@ -138,7 +148,9 @@ def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) 
         return _would_fail(baseline_or_failure)
     if operation.needs_precheck(attempt.request):
         return None
-    match operation.resolve(attempt, baseline_or_failure, ResolveContext(None, only_attempt=True, siblings=_no_siblings)):
+    match operation.resolve(
+        attempt, baseline_or_failure, ResolveContext(None, only_attempt=True, siblings=_no_siblings)
+    ):
         case Rejected(failure):
             return _would_fail(failure)
         case Applied() if policy.moves_money:

@@ -27,8 +27,8 @@ from refunds.errors import ErrorCode, Fenced, RefundsError
 from refunds.ledger.audit import Actor
 from refunds.ledger.claims import Ledger
 from refunds.messaging.publisher import Publisher
-from refunds.operators.status_inquiry import StatusInquiry, recall
 from refunds.operators.replay_verdicts import in_words
+from refunds.operators.status_inquiry import StatusInquiry, recall
 
 _NOTHING_SENT: Final = (
     "It is proven that nothing was sent, so there is nothing to ask: replay its message, or settle it by hand"
@@ -77,7 +77,12 @@ class Resolver:
     """
 
     def __init__(
-        self, ledger: Ledger, publisher: Publisher, status_inquiry: StatusInquiry, *, clock: Callable[[], float]
+        self,
+        ledger: Ledger,
+        publisher: Publisher,
+        status_inquiry: StatusInquiry,
+        *,
+        clock: Callable[[], float],
     ) -> None:
         self._ledger = ledger
         self._publisher = publisher

@@ -12,7 +12,7 @@ from refunds.contracts.inbound import Cancellation, ProviderRequest, parse_cance
 from refunds.contracts.outbound import SCHEMA_VERSION
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry
-from refunds.domain.operation import Attempt, ResolveContext, Operation, Resolution
+from refunds.domain.operation import Attempt, Operation, Resolution, ResolveContext
 from refunds.domain.tag import tag_of
 from refunds.ledger.claims import Ledger
 

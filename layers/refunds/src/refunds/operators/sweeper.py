@@ -17,7 +17,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry
 from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import LedgerQueries
-from refunds.operators.resolution import Resolver, ResolutionRefused
+from refunds.operators.resolution import ResolutionRefused, Resolver
 
 #: Questions in a row that a provider leaves unanswered before it is left in peace until the next run.
 _PATIENCE: Final = 3

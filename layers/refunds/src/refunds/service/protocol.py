@@ -27,13 +27,13 @@ from refunds.domain.disposition import Disposition, Publish, Reason, Redeliver, 
 from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import (
     Applied,
-    Baseline,
     Attempt,
-    ResolveContext,
+    Baseline,
     Effect,
     Failure,
     Operation,
     Rejected,
+    ResolveContext,
     Unapplied,
     Unproven,
 )
@@ -223,7 +223,9 @@ class Execution(Generic[RequestT]):
             sent_at=sent_at if only_attempt else entry.begun_at,
         )
         try:
-            resolution = _configured(lambda: self._operation.resolve(self._attempt, _baseline_of(entry), context))
+            resolution = _configured(
+                lambda: self._operation.resolve(self._attempt, _baseline_of(entry), context)
+            )
         except (LookupFailed, NotSent) as error:
             return self._leave_open(entry, answer or error, sent=answer is not None)
         match resolution:
@@ -395,7 +397,9 @@ def _trouble(error: ProviderError, *, may_have_been_applied: bool) -> Trouble:
 
 def _unproven(resolution: object) -> OutcomeUnknown:
     message = (
-        resolution.message if isinstance(resolution, Unproven) else "not carried out so far, but it may still be"
+        resolution.message
+        if isinstance(resolution, Unproven)
+        else "not carried out so far, but it may still be"
     )
     return OutcomeUnknown(message)
 

@@ -12,7 +12,7 @@ from typing import Final
 from aws_lambda_powertools import Logger
 
 from refunds.contracts.outbound import Outcome, OutcomeKind
-from refunds.domain.disposition import Requeue, Reason, Source
+from refunds.domain.disposition import Reason, Requeue, Source
 from refunds.domain.policy import Policy
 from refunds.domain.provider_call import ProviderCall
 from refunds.telemetry.metrics import Metrics

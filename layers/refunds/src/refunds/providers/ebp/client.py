@@ -19,8 +19,8 @@ from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.ebp.models import CancelData, Envelope, OrderDetail
 from refunds.providers.ebp.signature import signature
 from refunds.providers.http import wire
-from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.http.fields import read_as
+from refunds.providers.http.provider_http import Answer, ProviderHttp
 
 _CANCEL = "/api/v2/payment/cancel"
 _DETAIL = "/api/v2/payment/detail"

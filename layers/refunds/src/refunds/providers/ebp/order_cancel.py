@@ -15,14 +15,14 @@ from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, 
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
-    Baseline,
     Attempt,
-    ResolveContext,
+    Baseline,
     Effect,
     Failure,
     Rejected,
-    Unproven,
     Resolution,
+    ResolveContext,
+    Unproven,
 )
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
@@ -95,18 +95,29 @@ class OrderCancel:
         proof = "the answer repeats order, items and total"
         return _effect(request, proof, data.return_request_id, _tax(data))
 
-    def resolve(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline, context: ResolveContext) -> Resolution:
+    def resolve(
+        self, attempt: Attempt[OrderCancelRequest], baseline: Baseline, context: ResolveContext
+    ) -> Resolution:
         """Proven for a full cancellation of an order that was not cancelled before."""
         detail = self._detail(attempt)
         cancelled = detail is not None and detail.payment_status in _CANCELLED
-        if context.only_attempt and context.refusal is not None and (not cancelled or baseline.status is None):
+        if (
+            context.only_attempt
+            and context.refusal is not None
+            and (not cancelled or baseline.status is None)
+        ):
             return _refused(baseline, context.refusal, cancelled=cancelled)
         if detail is None or not cancelled:
             return self._unproven(attempt.request, baseline)
         if not _is_full(attempt.request, baseline) or not detail.pg_cancel_transaction_id:
             return self._unproven(attempt.request, baseline)
         siblings = context.siblings()
-        if context.only_attempt or baseline.status is None or siblings.open_amounts or siblings.others_succeeded:
+        if (
+            context.only_attempt
+            or baseline.status is None
+            or siblings.open_amounts
+            or siblings.others_succeeded
+        ):
             return Unproven(
                 "the order is cancelled, but another cancellation may have done it", unresolvable=True
             )

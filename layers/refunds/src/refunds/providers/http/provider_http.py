@@ -18,7 +18,7 @@ import httpcore
 import httpx
 
 from refunds.domain.deadline import Deadline
-from refunds.domain.provider_call import ProviderCall, Fault
+from refunds.domain.provider_call import Fault, ProviderCall
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
 from refunds.providers.http import wire
 from refunds.providers.http.plain_http import PlainClient

@@ -14,8 +14,8 @@ from pydantic import BaseModel, StrictInt, StrictStr
 
 from refunds.domain.redaction import redact
 from refunds.errors import ErrorCode, LookupFailed, OutcomeUnknown, Refused
-from refunds.providers.http.provider_http import Answer
 from refunds.providers.http.fields import ProviderModel, read_as
+from refunds.providers.http.provider_http import Answer
 
 M = TypeVar("M", bound=BaseModel)
 

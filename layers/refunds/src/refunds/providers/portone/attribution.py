@@ -48,7 +48,9 @@ class Search:
     sent_reason: str
 
 
-def find_own(payment: Payment, baseline: Baseline, search: Search, context: ResolveContext) -> Own | Unclear | None:
+def find_own(
+    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext
+) -> Own | Unclear | None:
     """Our entry, ``None`` if we have none, or ``Unclear``."""
     fresh = _unseen(payment, baseline)
     tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
@@ -100,7 +102,11 @@ def _tagged(tagged: Sequence[CancelHistoryEntry], search: Search) -> Own | Uncle
 
 
 def _after_refusal(
-    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
+    payment: Payment,
+    baseline: Baseline,
+    search: Search,
+    context: ResolveContext,
+    candidates: Sequence[CancelHistoryEntry],
 ) -> Unclear | None:
     """The only attempt was refused, sometimes falsely: "cancelled already" can be our own doing."""
     moved = _moved(payment, baseline)
@@ -120,7 +126,9 @@ def _after_refusal(
     )
 
 
-def _unexplained(candidates: Sequence[CancelHistoryEntry], search: Search, context: ResolveContext) -> list[CancelHistoryEntry]:
+def _unexplained(
+    candidates: Sequence[CancelHistoryEntry], search: Search, context: ResolveContext
+) -> list[CancelHistoryEntry]:
     """Where nobody looked, an entry in somebody else's words, or older than our send, is why we were refused.
 
     Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
@@ -130,7 +138,11 @@ def _unexplained(candidates: Sequence[CancelHistoryEntry], search: Search, conte
 
 
 def _after_silence(
-    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
+    payment: Payment,
+    baseline: Baseline,
+    search: Search,
+    context: ResolveContext,
+    candidates: Sequence[CancelHistoryEntry],
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
     moved = _moved(payment, baseline)
@@ -158,7 +170,11 @@ def _recent(candidates: Sequence[CancelHistoryEntry], context: ResolveContext) -
 
 
 def _unclaimed(
-    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
+    payment: Payment,
+    baseline: Baseline,
+    search: Search,
+    context: ResolveContext,
+    candidates: Sequence[CancelHistoryEntry],
 ) -> Own | Unclear | None:
     """Ours, if no other request has it or may have it, and nothing speaks against it."""
     siblings = context.siblings()

@@ -15,15 +15,15 @@ from refunds.contracts.outbound import ProviderRefs
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
-    Baseline,
     Attempt,
-    ResolveContext,
+    Baseline,
     Effect,
     Failure,
     Rejected,
+    Resolution,
+    ResolveContext,
     Unapplied,
     Unproven,
-    Resolution,
 )
 from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
 from refunds.providers.portone.client import PortOneClient
@@ -80,7 +80,9 @@ class NumberRevoke:
             raise OutcomeUnknown(f"PortOne answered success, but shows the payment as {payment.status}")
         return _effect(payment, "the answer shows the number voided")
 
-    def resolve(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline, context: ResolveContext) -> Resolution:
+    def resolve(
+        self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline, context: ResolveContext
+    ) -> Resolution:
         """Voided, paid, or still waiting to be paid."""
         payment = self.client.payment(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if payment is None:

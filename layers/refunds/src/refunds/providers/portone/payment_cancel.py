@@ -15,15 +15,15 @@ from refunds.contracts.payment_cancel import PaymentCancellation, PaymentCancelR
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
-    Baseline,
     Attempt,
-    ResolveContext,
+    Baseline,
     Effect,
     Failure,
     Rejected,
+    Resolution,
+    ResolveContext,
     Unapplied,
     Unproven,
-    Resolution,
 )
 from refunds.domain.policy import Policy
 from refunds.domain.tag import reason_with
@@ -103,7 +103,9 @@ class PaymentCancel:
             )
         return _effect(attempt.request, payment, own, baseline)
 
-    def resolve(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline, context: ResolveContext) -> Resolution:
+    def resolve(
+        self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline, context: ResolveContext
+    ) -> Resolution:
         """Find our cancellation in the payment's history, or show that it cannot be there."""
         payment = self.client.payment(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         contradiction = _contradiction(payment, baseline)
@@ -123,7 +125,9 @@ class PaymentCancel:
         request = attempt.request
         if request.imp_uid is not None:
             return self.client.payment(request.imp_uid, tier=request.tier, deadline=attempt.deadline)
-        found = self.client.payments_of(request.merchant_uid or "", tier=request.tier, deadline=attempt.deadline)
+        found = self.client.payments_of(
+            request.merchant_uid or "", tier=request.tier, deadline=attempt.deadline
+        )
         if len(found) <= 1:
             return found[0] if found else None
         return _the_cancellable_one(found)
@@ -209,7 +213,9 @@ def _unknown_payment(request: PaymentCancelRequest, context: ResolveContext) -> 
     return Rejected(_quoting(failure, context.refusal))
 
 
-def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baseline, context: ResolveContext) -> Resolution:
+def _not_ours(
+    request: PaymentCancelRequest, payment: Payment, baseline: Baseline, context: ResolveContext
+) -> Resolution:
     """Nothing of ours is in the history.
 
     An attempt under way carries a checksum that may still match: not once the balance is below it, but
@@ -228,7 +234,9 @@ def _not_ours(request: PaymentCancelRequest, payment: Payment, baseline: Baselin
         ErrorCode.PROVIDER_REFUSED,
         "refused by the payment gateway; the payment is unchanged",
     )
-    return Rejected(_quoting(failure, context.refusal), retry_later=means_later(context.refusal.provider_message))
+    return Rejected(
+        _quoting(failure, context.refusal), retry_later=means_later(context.refusal.provider_message)
+    )
 
 
 def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None:
@@ -292,7 +300,9 @@ def _quoting(failure: Failure, refusal: Refused) -> Failure:
 
 
 def _effect(request: PaymentCancelRequest, payment: Payment, own: Own, baseline: Baseline) -> Effect:
-    balance = baseline.cancellable if baseline.cancellable is not None else payment.cancellable + own.entry.amount
+    balance = (
+        baseline.cancellable if baseline.cancellable is not None else payment.cancellable + own.entry.amount
+    )
     return Effect(
         provider=ProviderRefs(
             name="portone",

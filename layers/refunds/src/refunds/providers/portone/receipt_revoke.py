@@ -11,15 +11,15 @@ from refunds.contracts.receipt_revoke import ReceiptRevocation, ReceiptRevokeReq
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Applied,
-    Baseline,
     Attempt,
-    ResolveContext,
+    Baseline,
     Effect,
     Failure,
     Rejected,
+    Resolution,
+    ResolveContext,
     Unapplied,
     Unproven,
-    Resolution,
 )
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
@@ -79,7 +79,9 @@ class ReceiptRevoke:
             raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
         return _effect(receipt, "the answer shows when the receipt was revoked")
 
-    def resolve(self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline, context: ResolveContext) -> Resolution:
+    def resolve(
+        self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline, context: ResolveContext
+    ) -> Resolution:
         """Revoked or not."""
         receipt = self.client.receipt(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if receipt is None:
@@ -102,11 +104,18 @@ def _no_receipt(baseline: Baseline, context: ResolveContext) -> Resolution:
         return Unapplied(baseline)
     message = "PortOne knows no receipt issued under this merchant_uid"
     never_was = context.refusal.status == _NOT_FOUND
-    return Rejected(_failure(baseline, context.refusal, ErrorCode.NOT_FOUND, message, excludes_late_attempts=never_was))
+    return Rejected(
+        _failure(baseline, context.refusal, ErrorCode.NOT_FOUND, message, excludes_late_attempts=never_was)
+    )
 
 
 def _failure(
-    baseline: Baseline, refusal: Refused, code: ErrorCode, message: str, *, excludes_late_attempts: bool = False
+    baseline: Baseline,
+    refusal: Refused,
+    code: ErrorCode,
+    message: str,
+    *,
+    excludes_late_attempts: bool = False,
 ) -> Failure:
     return Failure(
         code=code,

@@ -14,8 +14,8 @@ from refunds.domain.deadline import Deadline
 from refunds.errors import CredentialsRejected, NotSent, ProviderError, RefundsError
 from refunds.providers.credentials import CredentialSource, PortOneCredentials
 from refunds.providers.http import wire
-from refunds.providers.http.provider_http import ProviderHttp
 from refunds.providers.http.fields import read_as
+from refunds.providers.http.provider_http import ProviderHttp
 from refunds.providers.portone.answers import read_envelope
 from refunds.providers.portone.models import Token
 
