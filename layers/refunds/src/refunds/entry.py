@@ -136,7 +136,7 @@ def progress(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
     if entry.before is not None:
         item["before"] = {"S": _encode_before(entry.before)}
     if entry.outcome is not None:
-        item["outcome"] = {"S": entry.outcome.model_dump_json()}
+        item["outcome"] = {"S": entry.outcome.to_json()}
     if entry.proof is not None:
         item["proof"] = {"S": entry.proof}
     if entry.state.terminal:
@@ -175,7 +175,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
         in_doubt=item["in_doubt"]["BOOL"],
         admitted=item.get("admitted", {"BOOL": False})["BOOL"],
         before=_decode_before(before["S"]) if before else None,
-        outcome=Outcome.model_validate_json(outcome["S"]) if outcome else None,
+        outcome=Outcome.from_json(outcome["S"]) if outcome else None,
         proof=item["proof"]["S"] if "proof" in item else None,
         timeline=tuple(event["S"] for event in item["timeline"]["L"]),
         unpublished=item.get("open_state", {"S": ""})["S"].startswith(UNPUBLISHED),

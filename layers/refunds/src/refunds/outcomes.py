@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, format_timestamp
+from refunds.contracts.inbound import Identity, identity_of
 from refunds.contracts.outbound import (
     MoneyMoved,
     Outcome,
@@ -18,6 +18,8 @@ from refunds.contracts.outbound import (
 from refunds.errors import ErrorCode
 from refunds.operation import Before, Effect, Failure
 from refunds.policy import Policy
+
+__all__ = ["OutcomeFactory", "Trouble", "identity_of"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class OutcomeFactory:
         money = None
         if self.policy.moves_money:
             money = MoneyMoved(
+                currency=self.identity.currency or "KRW",
                 cancelled=None if trouble.may_have_been_applied else Decimal(0),
                 cancellable_before=before.cancellable if before else None,
             )
@@ -84,6 +87,13 @@ class OutcomeFactory:
 
     def _masked(self, text: str | None) -> str | None:
         return None if text is None else self.mask(text)
+
+    def _named(self, provider: ProviderRefs) -> ProviderRefs:
+        """With the ids that the request itself names, where the provider showed no other."""
+        if provider.name != "portone":
+            return provider
+        missing = {k: v for k, v in self.identity.references().items() if getattr(provider, k) is None}
+        return provider.model_copy(update=missing) if missing else provider
 
     def _refs(self, before: Before | None) -> ProviderRefs:
         if before is None:
@@ -95,12 +105,14 @@ class OutcomeFactory:
         kind: OutcomeKind,
         attempts: int,
         provider: ProviderRefs,
+        *,
+        error: OutcomeError | None = None,
         **parts: object,
     ) -> Outcome:
         identity = self.identity
         return Outcome.model_validate(
             {
-                "outcome_id": outcome_id(self.policy.cancel_type, identity.cancel_request_id, kind),
+                "outcome_id": outcome_id(self.policy.cancel_type, identity.cancel_request_id, kind, error),
                 "outcome": kind,
                 "cancel_type": self.policy.cancel_type,
                 "cancel_request_id": identity.cancel_request_id,
@@ -109,17 +121,8 @@ class OutcomeFactory:
                 "requested_at": identity.requested_at,
                 "occurred_at": self.occurred_at,
                 "attempts": attempts,
-                "provider": provider,
+                "provider": self._named(provider),
+                "error": error,
                 **parts,
             }
         )
-
-
-def identity_of(cancellation: Cancellation[ProviderRequest]) -> Identity:
-    """The identity of a valid cancellation."""
-    return Identity(
-        cancel_request_id=cancellation.cancel_request_id,
-        order_id=cancellation.order_id,
-        requested_by=cancellation.requested_by,
-        requested_at=format_timestamp(cancellation.requested_at),
-    )

@@ -181,6 +181,7 @@ class Settlement:
             raise SettlementRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
         before = entry.before.cancellable if entry.before else None
         return MoneyMoved(
+            currency="KRW",
             cancelled=amount,
             cancellable_before=before,
             cancellable_after=None if before is None else before - amount,
@@ -214,7 +215,7 @@ def _failure(entry: Entry, finding: Finding) -> Failure:
     money = None
     if _policy(entry).moves_money:
         before = entry.before.cancellable if entry.before else None
-        money = MoneyMoved(cancelled=Decimal(0), cancellable_before=before)
+        money = MoneyMoved(currency="KRW", cancelled=Decimal(0), cancellable_before=before)
     return Failure(
         code=finding.code,
         message="an operator found that it was not carried out",

@@ -165,7 +165,7 @@ def _failure(before: Before, code: ErrorCode, message: str, refusal: Refused | N
         code=code,
         message=message,
         provider=ProviderRefs(name="ebp"),
-        money=MoneyMoved(cancelled=Decimal(0)),
+        money=MoneyMoved(currency="KRW", cancelled=Decimal(0)),
         provider_code=refusal.provider_code if refusal else None,
         provider_message=refusal.provider_message if refusal else None,
         before=before,
@@ -178,7 +178,9 @@ def _effect(
     return Effect(
         provider=ProviderRefs(name="ebp", return_request_id=return_request_id),
         proof=proof,
-        money=MoneyMoved(cancelled=request.total_cancel_amount, vat=tax, settles=_settles(request)),
+        money=MoneyMoved(
+            currency="KRW", cancelled=request.total_cancel_amount, vat=tax, settles=_settles(request)
+        ),
         items=tuple(
             CancelledItem(
                 seq=item.seq,
