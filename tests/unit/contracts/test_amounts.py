@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 from refunds.contracts.inbound import misfit
 from refunds.contracts.money import MAX_AMOUNT
+from refunds.contracts.strict_json import NotStrictJson
 from refunds.errors import InvalidRequest
-from refunds.strict_json import NotStrictJson
 from tests.unit.contracts.details import detail, ordering, parse, parse_text, refunding, with_literal
 
 
@@ -186,10 +186,12 @@ def test_dollars_with_cents() -> None:
 
 
 @pytest.mark.parametrize("code", ["KRW", "JPY", "VND", None])
-@pytest.mark.parametrize("field", ["amount", "tax_free", "vat_amount", "checksum"])
-def test_whole_currencies(code: str | None, field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"), [("amount", 900.5), ("tax_free", 0.5), ("vat_amount", 0.5), ("checksum", 1000.5)]
+)
+def test_whole_currencies(code: str | None, field: str, value: float) -> None:
     """Won, yen and dong have no decimals, and PortOne's amounts are won where the event does not say."""
-    request = {"imp_uid": "imp_1", "amount": 900, "checksum": 10000, field: 900.5}
+    request = {"imp_uid": "imp_1", "amount": 900, "checksum": 10000, field: value}
     content = detail(currency=code, request=request)
     with pytest.raises(InvalidRequest, match=rf"request\.{field}: must have at most 0 decimals"):
         parse("payment_cancel", content)

@@ -9,7 +9,7 @@ import pytest
 from refunds.contracts.fingerprint import fingerprint
 from tests.unit.contracts.details import CANCEL_TYPES, asking, detail, ordering, parse, refunding
 
-RECORDED = Path(__file__).parents[1] / "guard" / "items_of_version_1.json"
+RECORDED = Path(__file__).parents[1] / "ledger" / "items_of_version_1.json"
 
 
 def of(content: dict[str, Any], name: str = "payment_cancel") -> str:

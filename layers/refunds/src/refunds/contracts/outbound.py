@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 from refunds.contracts.fields import ContractModel
 from refunds.contracts.inbound import RequestedBy, SchemaVersion
 from refunds.contracts.money import AS_NUMBER, CURRENCY_PATTERN, exact_number
