@@ -28,6 +28,7 @@ class Delivery:
 
     deadline: Deadline
     final_receive: bool = False
+    republished: bool = True
 
 
 class RefundService(Generic[RequestT]):
