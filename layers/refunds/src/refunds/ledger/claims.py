@@ -212,6 +212,14 @@ class Ledger:
         """
         return self._change(entry, f"{entry.state} published", unpublished=False)
 
+    def mark_unpublished(self, entry: Entry) -> Entry:
+        """Note that the outcome is not on the accounting bus and that no later delivery publishes it.
+
+        Raises:
+            Fenced: the item is not as ``entry`` saw it.
+        """
+        return self._change(entry, f"{entry.state} unpublished", unpublished=True)
+
     def note_open(self, entry: Entry) -> None:
         """Note that a message left for the DLQ while a worker may still have the item, so that it is swept.
 

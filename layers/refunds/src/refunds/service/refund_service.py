@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, identity_of
 from refunds.domain.deadline import Deadline
 from refunds.domain.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver
+from refunds.domain.entry import Entry
 from refunds.domain.limits import Limits
 from refunds.domain.operation import Attempt, Operation
 from refunds.domain.outcomes import Trouble
 from refunds.domain.policy import Policy
 from refunds.domain.tag import tag_of
-from refunds.errors import DuplicateKey, ErrorCode, InvalidRequest, LedgerError
+from refunds.errors import DuplicateKey, ErrorCode, Fenced, InvalidRequest, LedgerError
 from refunds.ledger.claims import Ledger
 from refunds.service.guard import Guard
 from refunds.service.protocol import Execution, Parts, Timing
+from refunds.service.unfinished import Unfinished
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
 
@@ -82,3 +85,25 @@ class RefundService(Generic[RequestT]):
             return DeadLetter(reason)
         trouble = Trouble(error.code, str(error), may_have_been_applied=False)
         return Publish(self._parts.outcomes(identity).parked(trouble, 0, None), dead_letter=reason)
+
+    def stored(self, cancellation: Cancellation[RequestT]) -> Disposition | None:
+        """What an earlier delivery left to be said, without work: one read, no write, no provider.
+
+        ``None`` while there is something to do.
+        """
+        return Unfinished(self._parts, cancellation).stored()
+
+    def park_unfinished(self, cancellation: Cancellation[RequestT], reason: Reason) -> Disposition:
+        """What to do with a message that has no receive left and whose processing did not end.
+
+        Afterwards accounting is about to be told, or the ledger knows that it was not. No provider is asked.
+
+        Raises:
+            LedgerError: others kept changing the item; AWS errors pass through. The message stays.
+        """
+        return Unfinished(self._parts, cancellation).park(reason)
+
+    def published(self, mark: Entry) -> None:
+        """Take the mark away from an entry that was recorded as unpublished."""
+        with suppress(Fenced):  # somebody else noted it, or there is something newer to be said
+            self._parts.ledger.published(mark)
