@@ -25,7 +25,7 @@ from refunds.messaging.message import ANYBODY, Origin
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
-from refunds.service.refund_service import Delivery
+from refunds.service.parts import Delivery
 from refunds.telemetry.logs import Telemetry
 from refunds.telemetry.metrics import Metrics
 from tests.unit.aws import messaging

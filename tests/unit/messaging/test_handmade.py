@@ -8,7 +8,7 @@ import pytest
 from refunds.domain.disposition import Disposition, Reason, Redeliver
 from refunds.errors import ErrorCode, NotProcessed
 from refunds.messaging.message import Message, Origin
-from refunds.service.refund_service import Delivery
+from refunds.service.parts import Delivery
 from tests.unit.messaging.parts import POLICY, Asked, Service, bench, without
 from tests.unit.rig import DLQ_URL, Wanted, envelope, record
 

@@ -5,7 +5,7 @@ import pytest
 from refunds.contracts.outbound import OutcomeKind
 from refunds.domain.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver, Source
 from refunds.errors import ErrorCode
-from refunds.service.refund_service import Delivery
+from refunds.service.parts import Delivery
 from tests.unit.aws.endpoint import AwsError
 from tests.unit.messaging.parts import Asked, Bench, Service, bench, entry, outcome, stored
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Wanted, record

@@ -5,7 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from refunds.domain.disposition import DeadLetter, Disposition, Publish
-from refunds.service.refund_service import Delivery
+from refunds.service.parts import Delivery
 from tests.unit.messaging.parts import MINUTE, Asked, Bench, Gate, Service, bench, entry, outcome
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Wanted, record
 

@@ -37,7 +37,7 @@ from refunds.messaging.requeue import RequeuePolicy
 from refunds.providers.clients import provider_clients
 from refunds.providers.http.transport import tls_context
 from refunds.service.guard import Guard
-from refunds.service.protocol import Timing
+from refunds.service.parts import Timing
 from refunds.service.refund_service import RefundService
 from refunds.settings import Settings
 from refunds.telemetry.logs import Telemetry, quiet_libraries
@@ -157,7 +157,7 @@ def build_processor(
             lease_margin=settings.lease_margin,
         ),
         new_owner=lambda: uuid.uuid4().hex,
-        guard=Guard(settings.limits, counter, dry_run=settings.dry_run),
+        guard=Guard(settings.limits, counter, dry_run=settings.dry_run, memory=_memory(settings)),
     )
     return BatchProcessor(
         kind.policy,
@@ -177,6 +177,11 @@ def build_processor(
             jitter=jitter,
         ),
     )
+
+
+def _memory(settings: Settings) -> float:
+    """Seconds; a day less than the ledger keeps what has ended."""
+    return (settings.ledger_ttl_days - 1) * 86_400.0
 
 
 def _trusted_aws(environment: Mapping[str, str], tls: ssl.SSLContext) -> ssl.SSLContext:

@@ -212,14 +212,6 @@ class Ledger:
         """
         return self._change(entry, f"{entry.state} published", unpublished=False)
 
-    def mark_unpublished(self, entry: Entry) -> Entry:
-        """Note that the outcome is not on the accounting bus and that no later delivery publishes it.
-
-        Raises:
-            Fenced: the item is not as ``entry`` saw it.
-        """
-        return self._change(entry, f"{entry.state} unpublished", unpublished=True)
-
     def note_open(self, entry: Entry) -> None:
         """Note that a message left for the DLQ while a worker may still have the item, so that it is swept.
 
@@ -250,6 +242,14 @@ class Ledger:
             held: Any = refused.response
             return bool(held.get("Item", {}).get("holder", {}).get("S") == str(entry.key))
         return True
+
+    def mark_unpublished(self, entry: Entry) -> Entry:
+        """Note that nobody else publishes the outcome again.
+
+        Raises:
+            Fenced: the item is not as ``entry`` saw it.
+        """
+        return self._change(entry, f"{entry.state} to be published", unpublished=True)
 
     def admit(self, entry: Entry, by: str) -> Entry:
         """Let a request pass that the guard rails keep back; ``by`` is who decided so, and why.

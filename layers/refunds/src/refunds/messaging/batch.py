@@ -40,7 +40,8 @@ from refunds.messaging.message import ANYBODY, Message, Origin
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
-from refunds.service.refund_service import Delivery, RefundService
+from refunds.service.parts import Delivery
+from refunds.service.refund_service import RefundService
 from refunds.telemetry.logs import Telemetry
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
