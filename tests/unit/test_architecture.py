@@ -38,6 +38,7 @@ POWERTOOLS = {"aws_lambda_powertools"}
 MAY_IMPORT = {
     "aws": HTTP | AWS,
     "providers": HTTP,
+    "messaging": POWERTOOLS,  # the shapes of triggers
     "telemetry": POWERTOOLS,
     "application": AWS | POWERTOOLS | {"snapshot_restore_py"},
     "operators": AWS | POWERTOOLS,
