@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from local.simulator.control_console import CONSOLE_ROUTES
+from local.simulator.currencies import as_number
 from local.simulator.faults import Fault, Operation
 from local.simulator.wire import JSON_HEADERS, Answer
 
@@ -29,7 +31,7 @@ def control(world: World, method: str, path: str, query: Mapping[str, str], body
 
 
 def _answer(status: int, payload: Any) -> Answer:
-    return Answer(status, JSON_HEADERS, json.dumps(payload, ensure_ascii=False).encode())
+    return Answer(status, JSON_HEADERS, json.dumps(payload, ensure_ascii=False, default=as_number).encode())
 
 
 def _listed(body: Any) -> list[dict[str, Any]]:
@@ -143,4 +145,5 @@ _ROUTES: Mapping[tuple[str, str], Callable[[World, Mapping[str, str], Any], Any]
     ("GET", "requests"): _requests,
     ("GET", "state"): _state,
     ("POST", "reset"): _reset,
+    **CONSOLE_ROUTES,
 }

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.simulator import Actor, LoggedRequest, Operation, World
-from local.simulator.portone_cancel import (
-    ALREADY_CANCELLED,
-    CHECKSUM_MISMATCH,
+from local.simulator.pg_rules import (
     MISSING_REFUND_ACCOUNT,
     MISSING_REQUESTER,
     MISSING_VAT,
+    PROMOTION_CHOICE_CHANGED,
+)
+from local.simulator.portone_cancel import (
+    ALREADY_CANCELLED,
+    CHECKSUM_MISMATCH,
     NOT_PAID,
     OVER_AMOUNT,
-    PROMOTION_CHOICE_CHANGED,
     UNKNOWN_PAYMENT,
     WRONG_AMOUNT,
 )
