@@ -119,7 +119,8 @@ def test_a_booked_refund_is_rejected(caller: Caller, world: World, shape: str, a
     payment = caller.lookup("imp_1")
     assert [entry["amount"] for entry in payment["cancel_history"]] == amounts
     assert len({entry["cancellation_id"] for entry in payment["cancel_history"]}) == len(amounts)
-    assert (payment["cancel_amount"], payment["status"], world.money.refunded("imp_1")) == (300, "paid", 300)
+    assert (payment["cancel_amount"], payment["status"]) == (300, "paid")
+    assert world.money.refunded("imp_1") == 300
     assert world.money.movements[-1].kind is MovementKind.REFUND_REVERSAL
 
 

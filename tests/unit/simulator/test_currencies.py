@@ -136,7 +136,8 @@ def test_money_is_read_and_written_exactly() -> None:
     """Numbers and texts are the same money; anything else is none, and nothing else is written."""
     assert money("726.24") == money(726.24) == money(Decimal("726.240"))
     assert json.dumps([money(726.24), money(1000.0)], default=as_number) == "[726.24, 1000]"
-    for wrong in (None, True, [], "x", "1e", float("inf")):
+    nonsense: list[Any] = [None, True, [], "x", "1e", float("inf")]
+    for wrong in nonsense:
         with pytest.raises(ValueError, match="not an amount"):
             money(wrong)
     with pytest.raises(TypeError):
