@@ -1,8 +1,4 @@
-"""EBP's purchase API (`/api/v2`): document 004 and the EBP part of providers.md.
-
-The meaning of the single codes EBP-C-0001..0007 is not public; which one stands for what is this simulator's
-own choice, as are the texts.
-"""
+"""EBP's purchase API (`/api/v2`): document 004 and the EBP part of providers.md."""
 
 from __future__ import annotations
 
@@ -13,11 +9,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from local.simulator.calls import Call, Plan
-from local.simulator.currencies import DEFAULT_CURRENCY, NOTHING, fits, money
+from local.simulator.currencies import DEFAULT_CURRENCY
+from local.simulator.ebp_rules import (
+    AUTHENTICATION,
+    CANCELLATION_FAILED,
+    FORMAT,
+    INTERNAL,
+    RETRY_RECOMMENDED,
+    UNKNOWN_ORDER,
+    cancelled,
+    objection,
+    requested,
+)
 from local.simulator.echoes import distort_code, distort_order
 from local.simulator.faults import Fault, Operation
 from local.simulator.movements import Actor, MoneyLedger, Movement, MovementKind
-from local.simulator.orders import CancelLine, Order, OrderCancellation, as_shown, cancel_line, lines_total
+from local.simulator.orders import CancelLine, Order, OrderCancellation, lines_total
 from local.simulator.records import CLEAR_SIGHT, Records, Sight
 from local.simulator.reversal import check_shape
 from local.simulator.wire import Reply, Request
@@ -25,19 +32,6 @@ from local.simulator.wire import Reply, Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from decimal import Decimal
-
-AUTHENTICATION = "EBP-A-0001"
-FORMAT = "EBP-B-0001"
-UNKNOWN_ORDER = "EBP-C-0001"
-UNKNOWN_ITEM = "EBP-C-0002"
-OVER_AMOUNT = "EBP-C-0003"
-WRONG_TOTAL = "EBP-C-0004"
-NOT_CAPTURED = "EBP-C-0005"
-NOT_APPROVED = "EBP-C-0006"
-ALREADY_CANCELLED = "EBP-C-0007"
-CANCELLATION_FAILED = "EBP-C-0010"
-RETRY_RECOMMENDED = "EBP-C-0011"
-INTERNAL = "EBP-Z-0010"
 
 REQUIRED_HEADERS = (
     "x-access-key",
@@ -233,18 +227,18 @@ class Ebp:
     ) -> Plan | Reply:
         currency = request.headers.get("x-currency-code") or DEFAULT_CURRENCY
         try:
-            total, lines = _requested(fields, currency)
+            total, lines = requested(fields, currency)
         except ValueError as wrong:
             return self._refusal(order_no, FORMAT, "items", str(wrong))
         order = self._found(order_no, request, CLEAR_SIGHT)
         if order is None:
             return self._refusal(order_no, UNKNOWN_ORDER, "orderNo", "no such order")
-        code = _objection(order, total, lines)
+        code = objection(order, total, lines)
         if code:
             return self._refusal(order_no, code, "items", "the cancellation is not possible")
         request_id = self._state.next_id("RETREQ")
         return Plan(
-            reply=lambda: self._success(_cancelled(order_no, lines, request_id)),
+            reply=lambda: self._success(cancelled(order_no, lines, request_id)),
             commit=partial(self._apply, order, lines, Actor.API, currency, request_id),
         )
 
@@ -290,57 +284,3 @@ class Ebp:
             "requestId": str(int(now * 1000)),
             "timestamp": f"{shown:%Y-%m-%dT%H:%M:%S}.{shown.microsecond:06d}000Z",
         }
-
-
-def _requested(fields: Mapping[str, Any], currency: str) -> tuple[Decimal, tuple[CancelLine, ...]]:
-    """The total and the lines; a tax may have any number of decimals. Raises ValueError."""
-    items = fields.get("items")
-    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
-        raise ValueError("items must be a list of objects")
-    total, lines = money(fields.get("totalCancelAmount")), tuple(cancel_line(item) for item in items)
-    if not all(fits(amount, currency) for amount in (total, *(line.amount for line in lines))):
-        raise ValueError(f"an amount has more decimals than {currency}")
-    return total, lines
-
-
-def _objection(order: Order, total: Decimal, lines: tuple[CancelLine, ...]) -> str | None:
-    """The code of the first rule a cancellation breaks."""
-    if not order.approved:
-        return NOT_APPROVED
-    if order.left == 0:
-        return ALREADY_CANCELLED
-    if total != lines_total(lines) or total <= 0:
-        return WRONG_TOTAL
-    if len({line.seq for line in lines}) != len(lines):
-        return UNKNOWN_ITEM
-    code = next(filter(None, (_line_objection(order, line) for line in lines)), None)
-    if code:
-        return code
-    return NOT_CAPTURED if not order.captured and total != order.total else None
-
-
-def _line_objection(order: Order, line: CancelLine) -> str | None:
-    item = order.item(line.seq, line.item_id)
-    if item is None or item.item_type != line.item_type:
-        return UNKNOWN_ITEM
-    return OVER_AMOUNT if line.total > item.left or line.quantity > item.quantity else None
-
-
-def _cancelled(order_no: str, lines: tuple[CancelLine, ...], request_id: str) -> dict[str, Any]:
-    """`data` exactly as the samples of document 004 shape it."""
-    delivery = [line for line in lines if line.item_type == "DELIVERY"]
-    products = [line for line in lines if line.item_type != "DELIVERY"]
-    return {
-        "orderNo": order_no,
-        "totalProductAmount": as_shown(lines_total(products)),
-        "totalProductTaxAmount": as_shown(_tax_total(products)),
-        "totalDeliveryAmount": as_shown(lines_total(delivery)),
-        "totalDeliveryTaxAmount": as_shown(_tax_total(delivery)),
-        "processedCount": len(lines),
-        "returnRequestId": request_id,
-        "items": [line.payload() for line in lines],
-    }
-
-
-def _tax_total(lines: list[CancelLine]) -> Decimal:
-    return sum((line.quantity * line.tax_amount for line in lines), NOTHING)

@@ -9,6 +9,7 @@ from local.simulator import effects
 from local.simulator.calls import Call, Plan, Provider
 from local.simulator.currencies import NOTHING, money
 from local.simulator.ebp import Ebp, EbpKeys, EbpState
+from local.simulator.fault_actions import INSTEAD, MEANWHILE
 from local.simulator.faults import Fault, FaultBoard, FaultKind, Operation, Stage
 from local.simulator.movements import Actor, MoneyLedger
 from local.simulator.orders import Order, order_from_seed
@@ -304,9 +305,9 @@ class World:
         # Asked by merchant_uid, the same request may mean another payment now.
         if any(fault.kind is FaultKind.PAID_AGAIN for fault in handling.struck):
             call = call.provider.recognise(call.request) or call
-        if deciding and deciding.kind in _INSTEAD:
+        if deciding and deciding.kind in INSTEAD:
             handling.strike(deciding)
-            return _INSTEAD[deciding.kind](call, deciding).encoded()
+            return INSTEAD[deciding.kind](call, deciding).encoded()
         plan = call.plan(sight)
         if isinstance(plan, Reply):
             return plan.encoded()
@@ -321,7 +322,7 @@ class World:
                 grown_by += fault.exact_amount or NOTHING
             elif fault.rule.stage is Stage.MEANWHILE:
                 handling.strike(fault)
-                _MEANWHILE[fault.kind](call, fault)
+                MEANWHILE[fault.kind](call, fault)
         return Sight(stale, grown_by) if stale or grown_by else CLEAR_SIGHT
 
     def _carry_out(
@@ -377,21 +378,3 @@ class World:
                 tier=request.headers.get("tier") or "",
             )
         )
-
-
-_INSTEAD: Mapping[FaultKind, Callable[[Call, Fault], Reply]] = {
-    FaultKind.REFUSE: lambda call, fault: call.provider.refuse(call, fault),
-    FaultKind.UNSETTLED: lambda call, _fault: call.provider.refuse_for_now(call),
-    FaultKind.LOOKUP_404: lambda call, _fault: call.provider.not_found(call),
-    FaultKind.TOKEN_EXPIRED: lambda call, _fault: call.provider.expire_credentials(call),
-}
-
-_MEANWHILE: Mapping[FaultKind, Callable[[Call, Fault], None]] = {
-    FaultKind.SOMEBODY_ELSE: lambda call, fault: call.provider.interfere(call, fault.exact_amount),
-    FaultKind.DEPOSIT: lambda call, _fault: call.provider.deposit(call.subject, Actor.SOMEBODY_ELSE),
-    FaultKind.PAID_AGAIN: lambda call, fault: call.provider.pay_again(
-        call.subject, keep=fault.chosen_variant == "kept"
-    ),
-    FaultKind.REISSUED: lambda call, _fault: call.provider.reissue(call.subject),
-    FaultKind.REVERSED: lambda call, fault: call.provider.reverse(call.subject, fault.chosen_variant),
-}
