@@ -20,7 +20,6 @@ from refunds.domain.entry import Entry, Key
 from refunds.domain.operation import Baseline
 from refunds.errors import ErrorCode
 from refunds.ledger.claims import Ledger
-from refunds.ledger.item import UnreadableItem
 from refunds.ledger.queries import LedgerQueries
 from tests.unit.aws import dynamodb
 from tests.unit.aws.endpoint import Aws
@@ -36,13 +35,13 @@ class Shelf:
 
     tables: dynamodb.Tables = field(default_factory=lambda: dynamodb.Tables(**{TABLE: "pk"}))
     now: float = NOON
-    passed_over: list[UnreadableItem] = field(default_factory=list)
+    passed_over: list[Key] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.client = Aws({dynamodb.TARGET: self.tables}).connect("dynamodb")
         self.ledger = Ledger(self.client, TABLE, clock=lambda: self.now, ttl_days=400)
         self.queries = LedgerQueries(
-            self.client, TABLE, ["payment_cancel", "order_cancel"], pass_over=self.passed_over.append
+            self.client, TABLE, ["payment_cancel", "order_cancel"], unreadable=self.passed_over.append
         )
 
     @property

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from refunds.contracts.outbound import OutcomeKind
-from refunds.domain.entry import Entry, State
+from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import Baseline
 from refunds.errors import ErrorCode, Fenced
 from tests.unit.ledger.conftest import NOON, Shelf, new_entry, outcome, parked
@@ -164,7 +165,17 @@ def test_an_item_that_cannot_be_read_stops_nobody(shelf: Shelf) -> None:
         shelf.ledger.release(shelf.claimed(number), in_doubt=True)
     shelf.items["payment_cancel#cr-1"]["attempt"] = {"S": "one"}
     assert open_keys(shelf) == {"payment_cancel#cr-0", "payment_cancel#cr-2"}
-    assert [unreadable.pk for unreadable in shelf.passed_over] == ["payment_cancel#cr-1"]
+    assert shelf.passed_over == [Key("payment_cancel", "cr-1")]
+
+
+def test_an_index_that_is_gone_is_empty(shelf: Shelf) -> None:
+    """Once the previous version's index has been removed, only this version's is read."""
+    shelf.tables.missing_indexes = {"by_state"}
+    shelf.ledger.release(shelf.claimed(), in_doubt=True)
+    assert open_keys(shelf) == {"payment_cancel#cr-1"}
+    shelf.tables.missing_indexes = {"by_open"}
+    with pytest.raises(ClientError):
+        open_keys(shelf)
 
 
 def test_a_state_of_a_newer_version_is_among_the_open_ones(shelf: Shelf) -> None:

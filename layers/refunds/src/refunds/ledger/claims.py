@@ -420,6 +420,7 @@ _PAYLOAD: Final = (
     "requested_by",
     "requested_at",
     "request",
+    "currency",
     "payment_ref",
     "baseline",
 )

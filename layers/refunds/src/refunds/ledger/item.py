@@ -30,6 +30,7 @@ OPEN_ATTRIBUTES: Final = ("open", "open_state")
 
 #: What an update may not leave as it was when the entry no longer says it.
 _OPTIONAL: Final = (
+    "currency",
     "payment_ref",
     "lease_until",
     "in_doubt",
@@ -95,6 +96,8 @@ def encode(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
         "timeline": {"L": [{"S": event} for event in timeline.shortened(entry.timeline)]},
         **_flags(entry),
     }
+    if entry.currency is not None:
+        item["currency"] = {"S": entry.currency}
     if entry.payment_ref is not None:
         item["payment_ref"] = {"S": entry.payment_ref}
     if entry.lease_until:
@@ -131,7 +134,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
     """
     try:
         return _decode(item)
-    except (KeyError, ValueError, TypeError, ArithmeticError, AttributeError) as problem:
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError) as problem:
         unreadable = UnreadableItem(item.get("pk", {}).get("S", "?"), problem)
     raise unreadable
 
@@ -162,6 +165,7 @@ def _decode(item: Mapping[str, Any]) -> Entry:
         proof=item["proof"]["S"] if "proof" in item else _proof(events),
         timeline=events,
         unpublished=_flag(item, "unpublished") or _previously_unpublished(item),
+        currency=item["currency"]["S"] if "currency" in item else None,
         revision=int(item["version"]["N"]),
         statement=int(item.get("statement", {"N": "1"})["N"]),
     )
@@ -169,7 +173,7 @@ def _decode(item: Mapping[str, Any]) -> Entry:
         return entry
     try:
         return replace(entry, outcome=stored_outcome.restored(entry, item["outcome"]["S"]))
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError):
         # A statement of a newer version: whoever does not understand it must not say another one.
         return replace(entry, state=State.UNKNOWN)
 

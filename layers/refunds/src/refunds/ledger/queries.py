@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from refunds.domain.entry import Entry, Key, State
+from refunds.errors import LedgerError
 from refunds.ledger import timeline
 from refunds.ledger.batch_read import MOST_KEYS, BatchReader
-from refunds.ledger.item import OPEN_ATTRIBUTES, UnreadableItem, decode, is_open
+from refunds.ledger.item import UnreadableItem, decode, is_open
 from refunds.ledger.shards import (
     DAY_SHARDS,
     day_of,
@@ -31,40 +32,27 @@ if TYPE_CHECKING:
 
 _TICK: Final = 0.001  # seconds; the ledger's times are no finer
 _NO_SUCH_INDEX: Final = "ValidationException"
+_DAY_INDEX: Final = "by_day"
+_OPEN_INDEX: Final = "by_open"
+#: The previous version's, of open requests, until a deployment removes it.
+_PREVIOUS_INDEX: Final = "by_state"
+_ATTRIBUTES: Final = {_DAY_INDEX: "day", _OPEN_INDEX: "open", _PREVIOUS_INDEX: "open_state"}
 
 
 @dataclass(frozen=True)
-class Cursor:
-    """How far a day has been read: everything up to ``after`` in partition ``shard``, and all before it."""
+class Partition:
+    """One partition of an index that holds keys only."""
 
-    shard: int
-    after: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """What ``str`` wrote.
-
-        Raises:
-            ValueError: it is none.
-        """
-        shard, _, after = text.partition(":")
-        return cls(int(shard), after)
-
-    def __str__(self) -> str:
-        return f"{self.shard}:{self.after}"
+    index: str
+    value: str
 
 
 @dataclass(frozen=True)
-class DayPage:
-    """Some entries of a day.
+class Readings:
+    """Entries as they are now, and the keys of items that cannot be read."""
 
-    Attributes:
-        entries: in no particular order.
-        cursor: reading goes on behind these entries when it is passed to the next call.
-    """
-
-    entries: Sequence[Entry]
-    cursor: Cursor
+    entries: Mapping[Key, Entry]
+    unreadable: tuple[Key, ...] = ()
 
 
 class LedgerQueries:
@@ -75,8 +63,8 @@ class LedgerQueries:
         table: its name.
         cancel_types: all there are; ``find`` looks for an idempotency key in each.
         reader: reads items by key; made from the client if there is none.
-        pass_over: told of an item that cannot be read, which is then left out; without it, such an item
-            is an error.
+        unreadable: told of an item that cannot be read, where entries are not asked for by key; without
+            it, such an item is an error.
     """
 
     def __init__(
@@ -86,18 +74,22 @@ class LedgerQueries:
         cancel_types: Iterable[str],
         *,
         reader: BatchReader | None = None,
-        pass_over: Callable[[UnreadableItem], None] | None = None,
+        unreadable: Callable[[Key], None] | None = None,
     ) -> None:
         self._client = client
         self._table = table
         self._cancel_types = tuple(cancel_types)
         self._reader = reader or BatchReader(client, table)
-        self._pass_over = pass_over
+        self._unreadable = unreadable
 
     def entries(self, keys: Iterable[Key]) -> dict[Key, Entry]:
-        """The entries of these keys, strongly consistent; a key without an item is absent."""
-        found = self._decoded(self._reader.items(str(key) for key in keys))
-        return {entry.key: entry for entry in found}
+        """The entries of these keys, strongly consistent; a key without an item is absent.
+
+        Raises:
+            UnreadableItem: one of the items cannot be read.
+        """
+        items = self._reader.items(str(key) for key in keys)
+        return {entry.key: entry for entry in map(decode, items)}
 
     def find(self, identifier: str) -> list[Entry]:
         """Every entry meant by a ``cancel_request_id``, an order, a payment or a receipt."""
@@ -110,57 +102,77 @@ class LedgerQueries:
         return sorted([*direct.values(), *others.values()], key=lambda entry: entry.timeline[:1])
 
     def of_payment(self, payment_ref: str) -> list[Entry]:
-        """The cancellations of a payment, receipt or order."""
+        """The cancellations of a payment, receipt or order; those that can be read."""
         keys = map(Key.of, self._keys("by_payment", "payment_ref", payment_ref))
-        return list(self.entries(keys).values())
+        return list(self.readable(keys).entries.values())
 
-    def of_day(self, day: date, *, after: Cursor | None = None) -> Iterator[DayPage]:
-        """Everything that was claimed or ended on a day (UTC), as it stands now, page by page.
+    def readable(self, keys: Iterable[Key]) -> Readings:
+        """The entries of these keys, strongly consistent; what cannot be read is named, and ends nothing."""
+        entries: dict[Key, Entry] = {}
+        unreadable: list[Key] = []
+        for item in self._reader.items(str(key) for key in keys):
+            try:
+                entry = decode(item)
+            except UnreadableItem as error:
+                unreadable.append(Key.of(error.pk))
+            else:
+                entries[entry.key] = entry
+        return Readings(entries, tuple(unreadable))
 
-        An entry that was claimed on one day and ended on the next is the next one's. What has moved on to
-        another day since the index was read may be in a page, and what moved here meanwhile may be
-        missing: a day is complete once it is over, and the index has caught up.
+    def day_partitions(self, day: date) -> tuple[Partition, ...]:
+        """Where the keys of a day (UTC) stand: of what was claimed or ended last on it."""
+        return tuple(Partition(_DAY_INDEX, partition_of_day(day, shard)) for shard in range(DAY_SHARDS))
 
-        Args:
-            day: in UTC.
-            after: where an earlier reading stopped.
+    def open_partitions(self) -> tuple[Partition, ...]:
+        """Where the keys of everything stand that needs somebody, and of what the previous version left."""
+        return (
+            *(Partition(_OPEN_INDEX, value) for value in open_partitions()),
+            *(Partition(_PREVIOUS_INDEX, value) for value in previous_open_partitions()),
+        )
+
+    def keys_in(self, partition: Partition, after: Key | None = None) -> Iterator[Key]:
+        """The keys of a partition in their order, beginning after ``after``.
+
+        The previous version's index has another order: it is always read from its beginning, and is empty
+        once it has been removed.
         """
-        return (DayPage(list(self._decoded(page.items)), page.cursor) for page in self._pages(day, after))
+        attribute = _ATTRIBUTES[partition.index]
+        if partition.index != _PREVIOUS_INDEX:
+            behind = str(after) if after else ""
+            return map(Key.of, self._keys(partition.index, attribute, partition.value, behind=behind))
+        return map(Key.of, self._previously_open(partition.value))
 
-    def claims_never_ended(self, day: date, *, after: Cursor | None = None) -> Iterator[DayPage]:
+    def of_day(self, day: date) -> Iterator[Entry]:
+        """Everything that was claimed or ended last on a day (UTC), as it stands now.
+
+        What has moved on to another day since the index was read may be among it, and what moved here
+        meanwhile may be missing: a day is complete once it is over, and the index has caught up.
+        """
+        return self._entries_in(self.day_partitions(day))
+
+    def claims_never_ended(self, day: date) -> Iterator[Entry]:
         """The claims of a day that nothing followed: no record, and no second write that left them open.
 
-        A worker that is still at it is among them: see ``Entry.leased``. What is in ``by_open`` is not,
-        nor what a newer version wrote.
+        A worker that is still at it is among them: see ``Entry.leased``.
         """
-        for page in self._pages(day, after):
-            unnoticed = [item for item in page.items if not any(name in item for name in OPEN_ATTRIBUTES)]
-            entries = [
-                entry
-                for entry in self._decoded(unnoticed)
-                if not entry.state.terminal and entry.state is not State.UNKNOWN
-            ]
-            yield DayPage(entries, page.cursor)
+        return (e for e in self.of_day(day) if e.state is State.STARTED and e.revision == 1)
 
     def open_entries(self, states: Sequence[State] = ()) -> Iterator[Entry]:
         """What still needs somebody, in no particular order; all of it, or what is in one of ``states``.
 
-        Also what the previous version left in its own index, as long as that is there, and what a newer
-        version left open (``State.UNKNOWN``). An entry that moves from one index to the other may come twice.
+        Also what a newer version left open (``State.UNKNOWN``). An entry that moves from the previous
+        version's index to this one's may come twice.
         """
-        for items in self._open_items():
-            for entry in self._decoded(items):
-                if is_open(entry) and (not states or entry.state in states):
-                    yield entry
+        entries = self._entries_in(self.open_partitions())
+        return (e for e in entries if is_open(e) and (not states or e.state in states))
 
     def no_longer_open(self) -> Iterator[Entry]:
         """What stands among the open requests and has ended: ``Ledger.note_open`` takes it out.
 
-        A request is noted there without a new version of its item, by a worker that does not have it: a
+        A request is noted there without a new version of its item, by somebody who does not have it: a
         worker of the previous version does not know that it has to be taken out.
         """
-        for items in self._open_items():
-            yield from (entry for entry in self._decoded(items) if not is_open(entry))
+        return (e for e in self._entries_in(self.open_partitions()) if not is_open(e))
 
     def ended_between(
         self, since: float, until: float, *, cancel_types: Sequence[str] = (), states: Sequence[State]
@@ -171,32 +183,27 @@ class LedgerQueries:
         nobody has adopted (``Ledger.adopt``) have no day and are not among them.
         """
         for day in days(day_of(since), day_of(until - _TICK)):
-            for page in self.of_day(day):
-                for entry in page.entries:
-                    meant = entry.state in states and (
-                        not cancel_types or entry.key.cancel_type in cancel_types
-                    )
-                    if meant and since <= recorded_at(entry) < until:
-                        yield entry
+            for entry in self.of_day(day):
+                meant = entry.state in states and (not cancel_types or entry.key.cancel_type in cancel_types)
+                if meant and since <= recorded_at(entry) < until:
+                    yield entry
 
-    def _pages(self, day: date, after: Cursor | None) -> Iterator[_Page]:
-        start = after or Cursor(0)
-        for shard in range(start.shard, DAY_SHARDS):
-            behind = start.after if shard == start.shard else ""
-            keys = self._keys("by_day", "day", partition_of_day(day, shard), behind=behind)
-            for chunk in _chunks(keys):
-                yield _Page(self._reader.items(chunk), Cursor(shard, chunk[-1]))
+    def _entries_in(self, partitions: Iterable[Partition]) -> Iterator[Entry]:
+        keys = chain.from_iterable(self.keys_in(partition) for partition in partitions)
+        for chunk in _chunks(keys):
+            readings = self.readable(chunk)
+            for key in readings.unreadable:
+                self._pass_over(key)
+            yield from readings.entries.values()
 
-    def _open_items(self) -> Iterator[list[Mapping[str, Any]]]:
-        partitions = (self._keys("by_open", "open", partition) for partition in open_partitions())
-        keys = chain(chain.from_iterable(partitions), self._previously_open())
-        return (self._reader.items(chunk) for chunk in _chunks(keys))
+    def _pass_over(self, key: Key) -> None:
+        if self._unreadable is None:
+            raise LedgerError(f"the ledger item {key} cannot be read")
+        self._unreadable(key)
 
-    def _previously_open(self) -> Iterator[str]:
-        """What stands in the index of the previous version, until a deployment removes that index."""
+    def _previously_open(self, partition: str) -> Iterator[str]:
         try:
-            for partition in previous_open_partitions():
-                yield from self._keys("by_state", "open_state", partition)
+            yield from self._keys(_PREVIOUS_INDEX, _ATTRIBUTES[_PREVIOUS_INDEX], partition)
         except self._client.exceptions.ClientError as error:
             if error.response["Error"]["Code"] != _NO_SUCH_INDEX:
                 raise
@@ -219,23 +226,8 @@ class LedgerQueries:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def _decoded(self, items: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
-        for item in items:
-            try:
-                yield decode(item)
-            except UnreadableItem as unreadable:
-                if self._pass_over is None:
-                    raise
-                self._pass_over(unreadable)
 
-
-@dataclass(frozen=True)
-class _Page:
-    items: Sequence[Mapping[str, Any]]
-    cursor: Cursor
-
-
-def _chunks(keys: Iterator[str]) -> Iterator[list[str]]:
+def _chunks(keys: Iterator[Key]) -> Iterator[list[Key]]:
     """As many keys at a time as one read may have."""
     while chunk := list(islice(keys, MOST_KEYS)):
         yield chunk
