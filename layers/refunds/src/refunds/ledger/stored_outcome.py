@@ -184,7 +184,8 @@ def _expected_error(entry: Entry, kind: str) -> dict[str, Any] | None:
 
 def _expected_id(entry: Entry, outcome: Outcome) -> str:
     error: OutcomeError | None = outcome.error
-    return outcome_id(entry.key.cancel_type, entry.key.cancel_request_id, outcome.outcome, error)
+    request_id = entry.key.cancel_request_id
+    return outcome_id(entry.key.cancel_type, request_id, outcome.outcome, error, number=entry.statement)
 
 
 def _differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
 
-from refunds.contracts.number_revoke import NumberRevokeRequest
 from refunds.contracts.inbound import Cancellation
+from refunds.contracts.number_revoke import NumberRevokeRequest
 from refunds.contracts.outbound import ProviderRefs
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
@@ -69,6 +69,7 @@ class NumberRevoke:
 
     def precheck(self, attempt: Attempt[NumberRevokeRequest], _chosen: str | None) -> Baseline | Failure:
         """Nothing to look at."""
+        self.client.check(tier=attempt.request.tier, subject=attempt.request.imp_uid)
         return Baseline(subject=attempt.request.imp_uid)
 
     def send(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline) -> Effect:
@@ -129,7 +130,9 @@ def cvs_revoke(client: PortOneClient) -> NumberRevoke:
 
 def _was_paid(payment: Payment) -> bool:
     """A number that was paid to is no void one, whatever became of the money afterwards."""
-    return payment.status == "paid" or bool(payment.paid_at)
+    return payment.status == "paid" or bool(
+        payment.paid_at or payment.cancel_amount or payment.deposit_history
+    )
 
 
 def _voided(payment: Payment) -> bool:
