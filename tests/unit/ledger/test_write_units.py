@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 
 from bench.world.units import INDEXES, Item, index_units, size, write_units
 from refunds.cancel_types import MODULES
-from refunds.ledger.item import decode
-from tests.unit.rig import EVENTS, Rig
+from refunds.domain.entry import Key
+from refunds.ledger.claims import Ledger
+from tests.unit.rig import EVENTS, TABLE, Rig
 
 #: Bytes of an item that one write unit pays for.
 UNIT = 1024
@@ -77,7 +79,9 @@ def test_an_outcome_that_is_read_is_the_one_that_was_published(
 ) -> None:
     """It is put together again from its item, byte for byte."""
     cost(rig, cancel_type, sample)
-    (item,) = (item for key, item in rig.items.items() if key.startswith(cancel_type))
-    entry = decode(item)
+    ledger = Ledger(rig.aws.connect("dynamodb"), TABLE, clock=time.time, ttl_days=400)
+    (key,) = (key for key in rig.items if key.startswith(cancel_type))
+    entry = ledger.get(Key.of(key))
+    assert entry is not None
     assert entry.outcome is not None
     assert rig.bus.details() == [json.loads(entry.outcome.to_json())]
