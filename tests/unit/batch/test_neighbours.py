@@ -69,7 +69,7 @@ def test_a_huge_body_is_moved_whole(paid: Rig) -> None:
 
 def test_records_run_side_by_side(paid: Rig) -> None:
     """Records of different payments are carried out at the same time."""
-    everybody = threading.Barrier(4, timeout=10)
+    everybody = threading.Barrier(4, timeout=300)
 
     def meet(operation: str, _key: str) -> None:
         if operation == "PutItem":

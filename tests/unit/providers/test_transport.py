@@ -63,7 +63,7 @@ def send(through: Exchange, url: str, *, path: str = "/vbanks/imp_1", content: b
         "DELETE",
         url + path,
         template="/vbanks/{imp_uid}",
-        deadline=Deadline(time.monotonic() + 60, time.monotonic),
+        deadline=Deadline(time.monotonic() + 3600, time.monotonic),
         read_timeout=through.timeouts.read,
         headers={"Authorization": "Bearer the-token"},
         params={"pg_api_key": "the-pg-key"},
