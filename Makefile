@@ -188,11 +188,13 @@ format: $(ENVIRONMENTS) ## format and mend what can be mended
 ##@ Deploy
 
 # From a copy: a __pycache__ that tests left in a function's folder would be deployed, as another function.
+# In a folder of its own: what a plain `sam build` makes is for this machine, and never deployed.
 SOURCE = .aws-sam/source
+PACKAGE = .aws-sam/package
 package: $(ENVIRONMENTS) ## build for AWS (PYTHON_VERSION, ARCHITECTURE)
 	@rm -rf $(SOURCE) && mkdir -p $(SOURCE)
 	@tar -cf - --exclude __pycache__ template.yaml functions layers | tar -xf - -C $(SOURCE)
-	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) $(SAM) build --template $(SOURCE)/template.yaml \
+	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) $(SAM) build --template $(SOURCE)/template.yaml --build-dir $(PACKAGE) \
 	  --parameter-overrides PythonRuntime=python$(PYTHON_VERSION) Architecture=$(ARCHITECTURE)
 
 STAGE ?= dev
