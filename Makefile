@@ -98,9 +98,9 @@ up: $(ENVIRONMENTS) ## start the local stack and leave it running (PORT)
 down: $(ENVIRONMENTS) ## stop the local stack
 	@$(RUN) -m local.stack down
 
-export EVENT FUNCTION
 EVENT ?= events/payment_cancel/eventbridge.json
 FUNCTION ?= payment_cancel
+export EVENT FUNCTION
 invoke: $(ENVIRONMENTS) ## sam local invoke, in Docker: FUNCTION=… EVENT=…
 	@$(RUN) -m local.stack invoke "$$FUNCTION" "$$EVENT"
 
