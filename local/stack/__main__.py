@@ -56,7 +56,7 @@ def _up() -> int:
         stack = start(options, say)
         _seed_samples(stack)
     else:
-        _refuse_moving(stack, os.environ, options)
+        refuse_moving(stack, os.environ, options)
         say("the stack is running: deploying the working tree to it")
         update(stack, options, say)
     sam_local.write(stack)
@@ -69,7 +69,7 @@ def _up() -> int:
     return 0
 
 
-def _refuse_moving(stack: Stack, environment: Mapping[str, str], options: Options) -> None:
+def refuse_moving(stack: Stack, environment: Mapping[str, str], options: Options) -> None:
     """A running stack stays where it is: another PORT or BIND_HOST is no update."""
     port = urlsplit(stack.endpoint_url).port or 0
     if environment.get("PORT") and options.port != port:

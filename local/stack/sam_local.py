@@ -46,7 +46,7 @@ def _variables(stack: Stack) -> dict[str, dict[str, str]]:
     """By logical id, what the deployed functions have, with this machine seen from a container."""
     resources = stack.aws.cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
     return {
-        resource["LogicalResourceId"]: _seen_from_container(
+        resource["LogicalResourceId"]: seen_from_container(
             {**_deployed(stack, resource["PhysicalResourceId"]), **_local_aws(stack)}
         )
         for resource in resources
@@ -63,7 +63,8 @@ def _local_aws(stack: Stack) -> dict[str, str]:
     return {"AWS_ENDPOINT_URL": stack.endpoint_url, "AWS_DEFAULT_REGION": stack.region, **CREDENTIALS}
 
 
-def _seen_from_container(variables: Mapping[str, str]) -> dict[str, str]:
+def seen_from_container(variables: Mapping[str, str]) -> dict[str, str]:
+    """The same variables, with this machine's services under the name a container has for it."""
     return {name: _LOCAL.sub(f"//{CONTAINER_HOST}", value) for name, value in variables.items()}
 
 
