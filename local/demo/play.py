@@ -89,7 +89,7 @@ def detail_type(outcome: Mapping[str, Any]) -> str:
 
 def dead_letters(stack: Stack, cancel_types: Iterable[str]) -> list[dict[str, Any]]:
     """Every message in these DLQs with its attributes; they stay there, for the next call to see too."""
-    return [letter for cancel_type in cancel_types for letter in _dead_letters(stack, cancel_type)]
+    return [dead_letter for cancel_type in cancel_types for dead_letter in _dead_letters(stack, cancel_type)]
 
 
 def _dead_letters(stack: Stack, cancel_type: str) -> list[dict[str, Any]]:

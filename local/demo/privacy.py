@@ -48,7 +48,9 @@ def leaks(stack: Stack, log: OutcomeLog, cancel_types: Iterable[str]) -> list[st
 
 def outputs(stack: Stack, log: OutcomeLog, cancel_types: Iterable[str]) -> dict[str, str]:
     """All that is kept or told: everything but the messages themselves, which wait for their replay."""
-    attributes = [letter.get("MessageAttributes", {}) for letter in dead_letters(stack, cancel_types)]
+    attributes = [
+        dead_letter.get("MessageAttributes", {}) for dead_letter in dead_letters(stack, cancel_types)
+    ]
     return {
         "logs": "\n".join(log_lines(stack)),
         "ledger items": _text(_ledger(stack)),

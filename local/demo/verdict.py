@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from local.demo.play import cancel_request_id, detail_type
@@ -21,7 +22,7 @@ class Verdict:
     """One scenario judged; ``problems`` is empty if everything is as it must be."""
 
     scenario: Scenario
-    moved: int
+    moved: Decimal
     voided: int
     heard: tuple[str, ...]
     dead: tuple[str, ...]
@@ -34,17 +35,19 @@ def judge(
 ) -> Verdict:
     """Compare oracle, accounting bus and DLQ with each other and with what the scenario demands."""
     movements = [m for m in simulator.ledger(scenario.subject) if m.who is Actor.API]
-    moved = sum(m.amount for m in movements if m.kind is MovementKind.REFUND)
+    moved = sum((m.amount for m in movements if m.kind is MovementKind.REFUND), Decimal(0))
     voided = sum(1 for m in movements if _is_void(m))
     keys = {request.cancel_request_id for request in scenario.requests}
-    letters = _one_per_request(letter for letter in dead if cancel_request_id(letter["Body"]) in keys)
+    letters = _one_per_request(
+        dead_letter for dead_letter in dead if cancel_request_id(dead_letter["Body"]) in keys
+    )
     finals = [_final(log.of(request.cancel_request_id)) for request in scenario.requests]
     return Verdict(
         scenario=scenario,
         moved=moved,
         voided=voided,
         heard=tuple(detail_type(o) if o else "nothing" for o in finals),
-        dead=tuple(_code(letter) for letter in letters),
+        dead=tuple(_code(dead_letter) for dead_letter in letters),
         sends=sum(simulator.calls(scenario.subject, operation) for operation in _SENDS),
         problems=(
             *_money_problems(scenario, moved, voided),
@@ -56,7 +59,7 @@ def judge(
 
 def _one_per_request(letters: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """A process killed between the copy to the DLQ and the acknowledgement leaves a second copy."""
-    return list({cancel_request_id(letter["Body"]): letter for letter in letters}.values())
+    return list({cancel_request_id(dead_letter["Body"]): dead_letter for dead_letter in letters}.values())
 
 
 def _is_void(movement: Movement) -> bool:
@@ -70,7 +73,7 @@ def _final(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return told[-1] if told else None
 
 
-def _money_problems(scenario: Scenario, moved: int, voided: int) -> list[str]:
+def _money_problems(scenario: Scenario, moved: Decimal, voided: int) -> list[str]:
     problems = []
     if moved != scenario.moved:
         problems.append(f"the provider moved {moved:,} won instead of {scenario.moved:,}")
@@ -80,7 +83,7 @@ def _money_problems(scenario: Scenario, moved: int, voided: int) -> list[str]:
 
 
 def _outcome_problems(
-    scenario: Scenario, log: OutcomeLog, finals: Sequence[Mapping[str, Any] | None], moved: int
+    scenario: Scenario, log: OutcomeLog, finals: Sequence[Mapping[str, Any] | None], moved: Decimal
 ) -> list[str]:
     problems = []
     for request, final, expected in zip(scenario.requests, finals, scenario.expected, strict=True):
@@ -107,6 +110,6 @@ def _letter_problems(scenario: Scenario, found: int) -> list[str]:
     return [f"{found} messages in the DLQ instead of {scenario.in_dlq}"]
 
 
-def _code(letter: Mapping[str, Any]) -> str:
-    attribute = letter.get("MessageAttributes", {}).get("error_code")
+def _code(dead_letter: Mapping[str, Any]) -> str:
+    attribute = dead_letter.get("MessageAttributes", {}).get("error_code")
     return str(attribute["StringValue"]) if attribute else "no reason"

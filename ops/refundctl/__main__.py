@@ -22,8 +22,8 @@ from botocore.exceptions import (
 )
 
 from refundctl.commands import app
+from refunds.domain.redaction import redact
 from refunds.errors import RefundsError
-from refunds.providers.redaction import redact
 
 EXIT_ERROR: Final = 1
 EXIT_INTERRUPTED: Final = 130

@@ -22,10 +22,10 @@ from botocore.config import Config
 from botocore.session import Session, get_session
 
 from refunds.errors import ConfigurationError
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import lanes_of_outputs, output_name
+from refunds.operators.cancel_queues import lanes_of_outputs, output_name
+from refunds.operators.operations import Operations
 from refunds.settings import Settings
-from refunds.telemetry import quiet_libraries
+from refunds.telemetry.logs import quiet_libraries
 
 _STACK_FILE: Final = Path(".local") / "stack.json"
 _CONNECTIONS: Final = 20
@@ -71,7 +71,7 @@ class Target:
     def __exit__(self, *_: object) -> None:
         self._connected.close()
 
-    def desk(self) -> Desk:
+    def operations(self) -> Operations:
         """Connect.
 
         Raises:
@@ -87,19 +87,19 @@ class Target:
             raise ConfigurationError("say which deployment you mean: --stack NAME or --local")
         make, outputs = _local() if self.local else _remote(self.stack or "", self.region)
         environment, skew = _function_configuration(make, outputs)
-        desk = Desk(
+        operations = Operations(
             make_aws_client=make,
             settings=Settings.from_environment(environment),
-            lanes=lanes_of_outputs(outputs),
+            all_queues=lanes_of_outputs(outputs),
             hold=self.hold,
             clock=lambda: time.time() + skew,
         )
-        return self._connected.enter_context(desk)
+        return self._connected.enter_context(operations)
 
 
-def principal(desk: Desk) -> str:
+def principal(operations: Operations) -> str:
     """Who AWS says you are."""
-    return str(desk.aws("sts").get_caller_identity()["Arn"])
+    return str(operations.aws("sts").get_caller_identity()["Arn"])
 
 
 def _local() -> tuple[Callable[[str], Any], Mapping[str, str]]:

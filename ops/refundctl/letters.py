@@ -9,33 +9,35 @@ from typing import Annotated, Any
 
 import typer
 
-from refunds.operators.dead_letters import Letter, Selection
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import Lane
+from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.dead_letters import DeadLetterMessage, Selection
+from refunds.operators.operations import Operations
 
 Shown = Annotated[int, typer.Option("--show", min=0, help="How many messages to show, the oldest first.")]
-Asking = Annotated[
+StatusInquiry = Annotated[
     bool, typer.Option("--ask/--no-ask", help="Ask the providers for a verdict, not the ledger alone.")
 ]
 
 
-def summary(letter: Letter) -> dict[str, Any]:
+def summary(dead_letter: DeadLetterMessage) -> dict[str, Any]:
     """What identifies a message and why it is there, without its body."""
     return {
-        "cancel_type": letter.lane.cancel_type,
-        "error_code": letter.error_code,
-        "cancel_request_id": letter.cancel_request_id,
-        "order_id": letter.order_id,
-        "message_id": letter.message_id,
-        "sent_at": letter.sent_at,
-        "why": letter.error_message,
+        "cancel_type": dead_letter.queues.cancel_type,
+        "error_code": dead_letter.error_code,
+        "cancel_request_id": dead_letter.cancel_request_id,
+        "order_id": dead_letter.order_id,
+        "message_id": dead_letter.message_id,
+        "sent_at": dead_letter.sent_at,
+        "why": dead_letter.error_message,
     }
 
 
-def find(desk: Desk, lanes: Iterable[Lane], selection: Selection) -> list[Letter]:
+def find(
+    operations: Operations, all_queues: Iterable[CancelQueues], selection: Selection
+) -> list[DeadLetterMessage]:
     """The messages meant; they stay where they are."""
-    with closing(desk.dead_letters.letters(lanes, selection)) as receives:
-        return [letter for letters in receives for letter in letters]
+    with closing(operations.dead_letters.letters(all_queues, selection)) as receives:
+        return [dead_letter for letters in receives for dead_letter in letters]
 
 
 def pretty(body: str) -> str:
@@ -46,6 +48,6 @@ def pretty(body: str) -> str:
         return body
 
 
-def expected(desk: Desk, lanes: Sequence[Lane], selection: Selection) -> int | None:
+def expected(operations: Operations, all_queues: Sequence[CancelQueues], selection: Selection) -> int | None:
     """About how many messages are meant; what is filtered out is not known before it is seen."""
-    return desk.dead_letters.count(lanes) if selection == Selection() else None
+    return operations.dead_letters.count(all_queues) if selection == Selection() else None

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from refunds.entry import State, open_states
+from refunds.domain.entry import State
+from refunds.ledger.item import open_states
 from tests.capacity.weights import Weight
 
 RATES: Final = (10, 1_000, 10_000)

@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from bench.world.units import INDEXES, Item, index_units, size, write_units
-from refunds.entry import State, open_states
+from refunds.domain.entry import State
+from refunds.ledger.item import open_states
 from tests.unit.rig import EVENTS, Rig
 
 BY_STATE = INDEXES[2]

@@ -36,12 +36,12 @@ def exact(value: object) -> Any:
     return json.loads(json.dumps(value), parse_float=Decimal)
 
 
-@pytest.mark.parametrize("case", range(3), ids=CASES)
-def test_a_sample_is_sent_as_it_stands_and_its_answer_read(case: int) -> None:
+@pytest.mark.parametrize("attempt", range(3), ids=CASES)
+def test_a_sample_is_sent_as_it_stands_and_its_answer_read(attempt: int) -> None:
     """The body says what the document's sample says, is signed as sent, and the answer is a success."""
-    request, answer = samples()[case]
+    request, answer = samples()[attempt]
     stub = ProviderStub().on("POST /api/v2/payment/cancel", reply(200, answer))
-    client = EbpClient(stub.exchange(), BASE_URL, EBP_HEADERS, credentials())
+    client = EbpClient(stub.provider_http(), BASE_URL, EBP_HEADERS, credentials())
     data = client.cancel(exact(request), deadline=plenty())
     (sent,) = stub.requests
     assert json.loads(sent.content) == request
@@ -54,10 +54,10 @@ def test_a_sample_is_sent_as_it_stands_and_its_answer_read(case: int) -> None:
     ]
 
 
-@pytest.mark.parametrize("case", range(3), ids=CASES)
-def test_every_field_of_an_answer_is_typed(case: int) -> None:
+@pytest.mark.parametrize("attempt", range(3), ids=CASES)
+def test_every_field_of_an_answer_is_typed(attempt: int) -> None:
     """Frame, data and items: no field of the document is left out."""
-    _, answer = samples()[case]
+    _, answer = samples()[attempt]
     assert set(answer) <= {field.alias for field in Envelope.model_fields.values()}
     assert set(answer["data"]) == {field.alias for field in CancelData.model_fields.values()}
     for item in answer["data"]["items"]:

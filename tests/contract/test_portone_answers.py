@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from refunds.providers.fields import read_as
+from refunds.providers.http.fields import read_as
 from refunds.providers.portone.answers import read_envelope
 from refunds.providers.portone.models import (
-    Cancellation,
+    CancelHistoryEntry,
     Deposit,
     Payment,
     PaymentPage,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SPECIFICATION = Specification()
 DOCUMENTED: dict[str, type[BaseModel]] = {
     "PaymentAnnotation": Payment,
-    "PaymentCancelAnnotation": Cancellation,
+    "PaymentCancelAnnotation": CancelHistoryEntry,
     "ExternalReceiptAnnotation": Receipt,
     "PagedPaymentAnnotation": PaymentPage,
     "AuthAnnotation": Token,

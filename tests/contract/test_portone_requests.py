@@ -87,7 +87,7 @@ def requests_of(call: Callable[[PortOneClient], object]) -> list[httpx.Request]:
     stub = ProviderStub()
     for name, answer in ANSWERS.items():
         stub.on(name, answer)
-    call(PortOneClient(stub.exchange(), BASE_URL, credentials(), Clock()))
+    call(PortOneClient(stub.provider_http(), BASE_URL, credentials(), Clock()))
     return stub.requests
 
 

@@ -16,8 +16,8 @@ from local.demo.scenario import Request
 from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, start
-from refunds.operators.lanes import Lane, lanes_of_outputs
-from refunds.operators.sending import Sending, SendingSwitch
+from refunds.operators.cancel_queues import CancelQueues, lanes_of_outputs
+from refunds.operators.pause import Sending, SendingSwitch
 
 _RECEIVES = 3
 _VISIBILITY_SECONDS = 8
@@ -65,8 +65,8 @@ def switch(railed: Stack) -> SendingSwitch:
     return SendingSwitch(railed.aws.functions, railed.aws.sqs)
 
 
-def lanes(stack: Stack, *names: str) -> list[Lane]:
-    return [lane for lane in lanes_of_outputs(stack.outputs) if lane.cancel_type in names]
+def all_queues(stack: Stack, *names: str) -> list[CancelQueues]:
+    return [queues for queues in lanes_of_outputs(stack.outputs) if queues.cancel_type in names]
 
 
 def refunds(cast: Cast, count: int, amount: int = 1_000) -> list[Request]:
@@ -97,14 +97,14 @@ def test_a_pause_holds_two_hundred_messages(
     count = 200
     requests = refunds(cast, count)
     providers.seed_payments(*(cast.paid(number) for number in range(count)))
-    (paused,) = switch.pause(lanes(railed, "payment_cancel"))
+    (paused,) = switch.pause(all_queues(railed, "payment_cancel"))
     assert paused.state is Sending.PAUSED
     send_events(railed, requests)
     time.sleep(_RECEIVES * _VISIBILITY_SECONDS + 2)
     assert waiting(railed, "PaymentCancelQueueUrl") == count
     assert waiting(railed, "PaymentCancelDlqUrl") == 0
     assert providers.requests(cast.payment(0)) == []
-    (resumed,) = switch.resume(lanes(railed, "payment_cancel"))
+    (resumed,) = switch.resume(all_queues(railed, "payment_cancel"))
     assert resumed.state is Sending.ENABLED
     accounting.wait_for_requests([one.cancel_request_id for one in requests], _PATIENCE_SECONDS)
     assert [len(providers.ledger(cast.payment(number))) for number in range(count)] == [1] * count
@@ -114,7 +114,7 @@ def test_a_pause_holds_two_hundred_messages(
 def test_a_pause_can_close_the_functions(railed: Stack, cast: Cast, switch: SendingSwitch) -> None:
     """With single events paused too, nobody can invoke a function until sending is resumed."""
     name = railed.outputs["VbankRevokeFunctionName"]
-    revoke = lanes(railed, "vbank_revoke")
+    revoke = all_queues(railed, "vbank_revoke")
     event = json.dumps(cast.request("vbank_revoke", 1, {"imp_uid": cast.payment(1)}).detail()).encode()
     switch.pause(revoke, single_events=True)
     with pytest.raises(ClientError, match="TooManyRequests"):

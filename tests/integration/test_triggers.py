@@ -131,9 +131,9 @@ def test_a_message_replayed_from_the_dlq_after_an_outage_is_refunded_once(
     simulator.add_faults(Fault(FaultKind.HTTP_5XX_BEFORE_COMMIT, cast.payment(1), times=None))
     request = _refund(cast, checksum=10_000)
     _send(stack, "payment_cancel", request.body())
-    letter = _letters(stack, request.cancel_request_id, "payment_cancel", 2 * _PATIENCE_SECONDS)[0]
+    dead_letter = _letters(stack, request.cancel_request_id, "payment_cancel", 2 * _PATIENCE_SECONDS)[0]
     simulator.clear_faults(cast.payment(1))
-    _send(stack, "payment_cancel", letter["Body"])
+    _send(stack, "payment_cancel", dead_letter["Body"])
     outcomes.wait_for(
         lambda log: "succeeded" in {o["outcome"] for o in log.of(request.cancel_request_id)},
         2 * _PATIENCE_SECONDS,
@@ -151,9 +151,9 @@ def test_a_mismatch_is_resolved_by_a_replay(
     simulator.add_faults(Fault(FaultKind.WRONG_ECHO, cast.payment(1), Operation.CANCEL, variant="identity"))
     request = _refund(cast)
     _send(stack, "payment_cancel", request.body())
-    letter = _letters(stack, request.cancel_request_id, "payment_cancel", _PATIENCE_SECONDS)[0]
-    assert letter["MessageAttributes"]["error_code"]["StringValue"] == "RESPONSE_MISMATCH"
-    _send(stack, "payment_cancel", letter["Body"])
+    dead_letter = _letters(stack, request.cancel_request_id, "payment_cancel", _PATIENCE_SECONDS)[0]
+    assert dead_letter["MessageAttributes"]["error_code"]["StringValue"] == "RESPONSE_MISMATCH"
+    _send(stack, "payment_cancel", dead_letter["Body"])
     outcomes.wait_for(
         lambda log: "succeeded" in {o["outcome"] for o in log.of(request.cancel_request_id)},
         _PATIENCE_SECONDS,

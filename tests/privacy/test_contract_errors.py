@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from refunds.cancel_types import all_cancel_types
+from refunds.messaging.message import read_body
 from refunds.operators.masking import mask_body
-from refunds.reading import read_body
 from tests.privacy.planted import CUSTOMER, PERSONAL, REFUND, detail, order_request, sightings
 from tests.unit.rig import envelope
 

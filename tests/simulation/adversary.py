@@ -14,8 +14,8 @@ from aws_lambda_powertools import Logger
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from refunds.metrics import Metrics
-from refunds.telemetry import Telemetry
+from refunds.telemetry.logs import Telemetry
+from refunds.telemetry.metrics import Metrics
 from tests.simulation.gate import NoFaults
 from tests.simulation.process import SECRET, Watcher, Wiring
 from tests.simulation.simulation import Observer, Setting, Simulation
@@ -23,10 +23,10 @@ from tests.simulation.simulation import Observer, Setting, Simulation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from refunds.calls import Call
     from refunds.contracts.outbound import Outcome
-    from refunds.disposition import Reason, Source
-    from refunds.policy import Policy
+    from refunds.domain.disposition import Reason, Source
+    from refunds.domain.policy import Policy
+    from refunds.domain.provider_call import ProviderCall
 
 PERSONAL: Final = ("11012345678901", "김개인정보", "01098765432")
 """An account number, its holder and a phone number."""
@@ -224,8 +224,8 @@ class LoudWatcher(Watcher):
             yield
 
     @override
-    def settled(self, outcome: Outcome, source: Source) -> None:
-        self._telemetry.settled(outcome, source)
+    def processed(self, outcome: Outcome, source: Source) -> None:
+        self._telemetry.processed(outcome, source)
 
     @override
     def redelivered(self, reason: Reason, seconds: int) -> None:
@@ -241,7 +241,7 @@ class LoudWatcher(Watcher):
         self._telemetry.failed(what, error)
 
     @override
-    def called(self, call: Call) -> None:
+    def called(self, call: ProviderCall) -> None:
         self._telemetry.called(call)
 
     @override

@@ -64,13 +64,13 @@ _FORGETFUL: Final = (scenarios.BY_NAME["two equal parts, reasons dropped"],)
 BREAKAGES: Final = (
     Breakage(
         "no checksum is sent",
-        Wiring(exchange=mistakes.WithoutChecksum),
+        Wiring(provider_http=mistakes.WithoutChecksum),
         invariants.a_request_moves_money_at_most_once,
         _REFUNDS,
     ),
     Breakage(
         "a read timeout is answered by sending again, without asking",
-        Wiring(exchange=mistakes.RepeatsOrders),
+        Wiring(provider_http=mistakes.RepeatsOrders),
         invariants.a_request_moves_money_at_most_once,
         _ORDERS,
     ),
@@ -126,7 +126,7 @@ BREAKAGES: Final = (
     ),
     Breakage(
         "a partial refund is sent without its amount",
-        Wiring(exchange=mistakes.WithoutAmount),
+        Wiring(provider_http=mistakes.WithoutAmount),
         invariants.the_amount_moved_is_the_amount_asked,
         _REFUNDS,
     ),
@@ -150,7 +150,7 @@ BREAKAGES: Final = (
     ),
     Breakage(
         "money is a float",
-        Wiring(exchange=mistakes.FloatMoney),
+        Wiring(provider_http=mistakes.FloatMoney),
         invariants.amounts_are_sent_as_integers,
         _REFUNDS,
     ),
@@ -162,7 +162,7 @@ BREAKAGES: Final = (
     ),
     Breakage(
         "the HTTP client retries `DELETE`",
-        Wiring(exchange=mistakes.RepeatsDeletes),
+        Wiring(provider_http=mistakes.RepeatsDeletes),
         invariants.nothing_is_sent_again_without_asking,
         _NUMBERS,
     ),

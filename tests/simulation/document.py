@@ -59,9 +59,9 @@ def generated(text: str) -> str:
     """The document with its generated sections made anew."""
     for name, make in SECTIONS.items():
         begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->"
-        before, _, rest = text.partition(begin)
+        baseline, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)
-        text = f"{before}{begin}{make()}{end}{after}"
+        text = f"{baseline}{begin}{make()}{end}{after}"
     return text
 
 

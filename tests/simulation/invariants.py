@@ -122,12 +122,12 @@ def a_worker_is_not_replaced_while_it_lives(s: Simulation, old: Item | None, new
     """A lease outlives the invocation that holds it (unless a clock is wrong)."""
     if old is None or old["owner"] == new["owner"] or float(old["lease_until"]["N"]) == 0:
         return None
-    before, after = s.process_of(old["owner"]["S"]), s.process_of(new["owner"]["S"])
-    if before is None or after is None or before.skew != after.skew:
+    baseline, after = s.process_of(old["owner"]["S"]), s.process_of(new["owner"]["S"])
+    if baseline is None or after is None or baseline.skew != after.skew:
         return None
-    if before.ended or s.clock.now > before.end:
+    if baseline.ended or s.clock.now > baseline.end:
         return None
-    return f"{new['pk']['S']} was taken over from delivery {before.number}, which is still at work"
+    return f"{new['pk']['S']} was taken over from delivery {baseline.number}, which is still at work"
 
 
 def the_ledger_holds_no_binary_fraction(_s: Simulation, old: Item | None, new: Item) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from refunds.tag import is_tagged, reason_with, tag_of
+from refunds.domain.tag import is_tagged, reason_with, tag_of
 from tests.simulation import faults
 from tests.simulation.gate import Call
 from tests.simulation.requests import REASON
@@ -124,14 +124,14 @@ def _is_rival(s: Simulation, wanted: Wanted, other: Wanted) -> bool:
 def _order_proves(s: Simulation, wanted: Wanted, item: Item) -> bool:
     """An order shown as cancelled proves the only request for all of it, if it was seen uncancelled."""
     order = s.world.ebp_state.orders.current.get(wanted.subject)
-    before = json.loads(item["before"]["S"]) if "before" in item else {}
+    baseline = json.loads(item["before"]["S"]) if "before" in item else {}
     alone = all(other.key == wanted.key or other.subject != wanted.subject for other in s.wanted.values())
     made_by_us = all(owner is not None for _movement, owner in s.books.owned)
     return (
         order is not None
         and wanted.amount == order.total
         and order.left == 0
-        and before.get("status") is not None
+        and baseline.get("status") is not None
         and alone
         and made_by_us
     )

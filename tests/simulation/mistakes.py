@@ -10,32 +10,32 @@ from typing_extensions import override
 
 from refunds.aws.errors import NoAnswer
 from refunds.contracts.outbound import MoneyMoved, Outcome, ProviderRefs
-from refunds.entry import Entry, State
-from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.ledger import AlreadyClaimed, Ledger
-from refunds.operation import (
+from refunds.domain.entry import Entry, State
+from refunds.domain.operation import (
     Applied,
-    Before,
-    Case,
-    Doubt,
+    Attempt,
+    Baseline,
     Effect,
     Failure,
     Operation,
     Rejected,
+    Resolution,
+    ResolveContext,
     Siblings,
-    Verdict,
 )
-from refunds.providers.exchange import Answer, Exchange
+from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
+from refunds.ledger.claims import AlreadyClaimed, Ledger
+from refunds.messaging.publisher import Publisher
+from refunds.messaging.queue import MessageQueue
+from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.portone.number_revoke import NumberRevoke
-from refunds.publisher import Publisher
-from refunds.queue import MessageQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from decimal import Decimal
 
-    from refunds.deadline import Deadline
-    from refunds.disposition import Reason
+    from refunds.domain.deadline import Deadline
+    from refunds.domain.disposition import Reason
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
     from tests.simulation.table import Table
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 # --- the way to the provider
 
 
-class _Exchange(Exchange):
+class _Exchange(ProviderHttp):
     """An exchange that is about to be broken; ``again`` is what it really does."""
 
     def again(self, method: str, url: str, parts: dict[str, Any]) -> Answer:
@@ -120,34 +120,34 @@ class _Around:
         """As the operation says."""
         return self.operation.subject(request)
 
-    def amount(self, request: Any, before: Before) -> Decimal:
+    def amount(self, request: Any, baseline: Baseline) -> Decimal:
         """As the operation says."""
-        return self.operation.amount(request, before)
+        return self.operation.amount(request, baseline)
 
     def warm_up(self, deadline: Deadline) -> None:
         """As the operation does."""
         self.operation.warm_up(deadline)
 
-    def looks_first(self, request: Any) -> bool:
+    def needs_precheck(self, request: Any) -> bool:
         """As the operation says."""
-        return self.operation.looks_first(request)
+        return self.operation.needs_precheck(request)
 
-    def prepare(self, case: Case[Any]) -> Before | Failure:
+    def precheck(self, attempt: Attempt[Any]) -> Baseline | Failure:
         """As the operation does."""
-        return self.operation.prepare(case)
+        return self.operation.precheck(attempt)
 
-    def send(self, case: Case[Any], before: Before) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         """As the operation does."""
-        return self.operation.send(case, before)
+        return self.operation.send(attempt, baseline)
 
-    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
         """As the operation does."""
-        return self.operation.resolve(case, before, doubt)
+        return self.operation.resolve(attempt, baseline, context)
 
-    def believed(self, case: Case[Any], before: Before) -> Effect:
+    def believed(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         """A success nobody has verified."""
-        amount = self.amount(case.request, before)
-        provider = ProviderRefs(name="portone", imp_uid=before.subject, cancellation_id="believed")
+        amount = self.amount(attempt.request, baseline)
+        provider = ProviderRefs(name="portone", imp_uid=baseline.subject, cancellation_id="believed")
         return Effect(provider=provider, proof="believed", money=MoneyMoved(cancelled=amount))
 
 
@@ -155,23 +155,23 @@ class TrustsCodeZero(_Around):
     """Takes HTTP 200 with ``code: 0`` for the proof."""
 
     @override
-    def send(self, case: Case[Any], before: Before) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         try:
-            return super().send(case, before)
+            return super().send(attempt, baseline)
         except ResponseMismatch:
-            return self.believed(case, before)
+            return self.believed(attempt, baseline)
 
 
 class TrustsTexts(_Around):
     """Takes "cancelled already" for "our earlier attempt has worked"."""
 
     @override
-    def send(self, case: Case[Any], before: Before) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         try:
-            return super().send(case, before)
+            return super().send(attempt, baseline)
         except Refused as refusal:
             if "취소된" in (refusal.provider_message or ""):
-                return self.believed(case, before)
+                return self.believed(attempt, baseline)
             raise
 
 
@@ -179,9 +179,9 @@ class TrustsRefusals(_Around):
     """Takes a refusal for "not carried out" without asking."""
 
     @override
-    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
-        if doubt.refusal is None or not doubt.sole:
-            return super().resolve(case, before, doubt)
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
+        if context.refusal is None or not context.only_attempt:
+            return super().resolve(attempt, baseline, context)
         return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="portone")))
 
 
@@ -189,19 +189,19 @@ class RefundsPaidNumbers(_Around):
     """Helpfully refunds a number that was paid before it could be voided."""
 
     @override
-    def resolve(self, case: Case[Any], before: Before, doubt: Doubt) -> Verdict:
-        verdict = super().resolve(case, before, doubt)
-        if isinstance(verdict, Rejected) and verdict.failure.code is ErrorCode.ALREADY_PAID:
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
+        resolution = super().resolve(attempt, baseline, context)
+        if isinstance(resolution, Rejected) and resolution.failure.code is ErrorCode.ALREADY_PAID:
             assert isinstance(self.operation, NumberRevoke)
             body = {
-                "imp_uid": before.subject,
+                "imp_uid": baseline.subject,
                 "refund_holder": "a",
                 "refund_bank": "04",
                 "refund_account": "1",
             }
-            self.operation.client.cancel(body, tier=None, deadline=case.deadline)
-            return Applied(Effect(provider=verdict.failure.provider, proof="refunded instead"))
-        return verdict
+            self.operation.client.cancel(body, tier=None, deadline=attempt.deadline)
+            return Applied(Effect(provider=resolution.failure.provider, proof="refunded instead"))
+        return resolution
 
 
 # --- the ledger

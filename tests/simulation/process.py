@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from refunds.batch import Intake
 from refunds.cancel_types import CancelType, cancel_type
-from refunds.holding import Holding
-from refunds.ledger import Ledger
-from refunds.protocol import Timing
+from refunds.ledger.claims import Ledger
+from refunds.messaging.batch import BatchProcessor
+from refunds.messaging.publisher import Publisher
+from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
+from refunds.messaging.requeue import RequeuePolicy
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Exchange
-from refunds.publisher import Publisher
-from refunds.queue import MessageQueue, RetrySchedule
-from refunds.service import RefundService
-from refunds.settings import Backoff, EbpHeaders, Timeouts
+from refunds.providers.ebp.headers import EbpHeaders
+from refunds.providers.http.provider_http import ProviderHttp, Timeouts
+from refunds.service.protocol import Timing
+from refunds.service.refund_service import RefundService
 from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from refunds.calls import Call as ProviderCall
     from refunds.contracts.outbound import Outcome
-    from refunds.disposition import Hold, Reason, Source
-    from refunds.operation import Operation
-    from refunds.policy import Policy
+    from refunds.domain.disposition import Reason, Requeue, Source
+    from refunds.domain.operation import Operation
+    from refunds.domain.policy import Policy
+    from refunds.domain.provider_call import ProviderCall
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
 
@@ -85,10 +85,10 @@ class Watcher:
     def identify(self, **keys: object) -> None:
         """Nothing to do."""
 
-    def settled(self, outcome: Outcome, source: Source) -> None:
+    def processed(self, outcome: Outcome, source: Source) -> None:
         """Nothing to do."""
 
-    def held(self, hold: Hold) -> None:
+    def held(self, hold: Requeue) -> None:
         """Nothing to do."""
 
     def called(self, call: ProviderCall) -> None:
@@ -131,7 +131,7 @@ class Wiring:
         watcher: stands in for the telemetry.
     """
 
-    exchange: type[Exchange] = Exchange
+    provider_http: type[ProviderHttp] = ProviderHttp
     ledger: type[Ledger] = Ledger
     publisher: type[Publisher] = Publisher
     queue: type[MessageQueue] = MessageQueue
@@ -203,7 +203,7 @@ class Process:
         self.ledger = self.wiring.ledger(client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
         bus: Any = simulation.bus
         self.publisher = self.wiring.publisher(bus, "accounting")
-        self.intake = self._build()
+        self.processor = self._build()
 
     def survived(self) -> None:
         """The environment waits for the next batch, with its access token."""
@@ -213,36 +213,36 @@ class Process:
         """UNIX seconds, as this process believes."""
         return self.simulation.clock.now + self.skew
 
-    def _build(self) -> Intake[Any]:
+    def _build(self) -> BatchProcessor[Any]:
         simulation, policy, wiring = self.simulation, self.kind.policy, self.wiring
         service: RefundService[Any] = RefundService(
             policy, self.operation, self.ledger, timing=self._timing(), new_owner=self._new_owner
         )
         queue: Any = simulation.queues[policy.cancel_type]
         watcher: Any = self.watcher
-        return Intake(
+        return BatchProcessor(
             policy,
             self.operation,
             service,
             publisher=self.publisher,
             queue=wiring.queue(queue, QUEUE_URL, DLQ_URL, clock=self.wall_clock),
-            schedule=RetrySchedule(BACKOFF, simulation.setting.chance),
+            schedule=RetrySchedule(BACKOFF, simulation.setting.jitter),
             telemetry=watcher,
             max_receive_count=queue.max_receives,
             workers=InlineExecutor(),
-            holding=self._holding(),
+            requeue_policy=self._requeue_policy(),
         )
 
-    def _holding(self) -> Holding:
+    def _requeue_policy(self) -> RequeuePolicy:
         setting = self.simulation.setting
-        return Holding(
-            None, paused=setting.paused(), longest=3600, clock=self.wall_clock, chance=setting.chance
+        return RequeuePolicy(
+            None, paused=setting.paused(), longest=3600, clock=self.wall_clock, jitter=setting.jitter
         )
 
     def _clients(self) -> ProviderClients:
         simulation = self.simulation
         return ProviderClients(
-            exchange=self.wiring.exchange(simulation.http, TIMEOUTS, observe=self.watcher.called),
+            provider_http=self.wiring.provider_http(simulation.http, TIMEOUTS, observe=self.watcher.called),
             credentials=CredentialSource(self._read_secret, clock=simulation.clock),
             portone_base_url="https://portone.invalid",
             ebp_base_url="https://ebp.invalid",

@@ -74,7 +74,7 @@ class ProviderGate:
         self._who = who
         self._on_send = on_send
 
-    def exchange(self, request: Request, perform: Callable[[], ResponseT]) -> ResponseT:
+    def provider_http(self, request: Request, perform: Callable[[], ResponseT]) -> ResponseT:
         """Send a request by ``perform``, unless it fares otherwise. Raises what httpx raises."""
         call = _call_of(request)
         fault = self._gate.enter(call)
@@ -150,7 +150,7 @@ class GatedTransport(httpx.BaseTransport):
         """Send one request."""
         url = request.url
         outgoing = Request(request.method, url.path, dict(url.params), request.headers, request.content)
-        return self._gate.exchange(outgoing, lambda: self._world.handle_request(request))
+        return self._gate.provider_http(outgoing, lambda: self._world.handle_request(request))
 
 
 @dataclass(slots=True)
@@ -195,7 +195,7 @@ class PlainHttp:
     def send(self, built: tuple[Request, float]) -> PlainResponse:
         """Send one request."""
         request, read_timeout = built
-        return self._gate.exchange(request, lambda: self._perform(request, read_timeout))
+        return self._gate.provider_http(request, lambda: self._perform(request, read_timeout))
 
     def _perform(self, request: Request, read_timeout: float) -> PlainResponse:
         answer = self._world.handle(

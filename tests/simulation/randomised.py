@@ -87,7 +87,7 @@ class History:
         dice = Dice(self._random)
         watch = Watch()
         setting = Setting(
-            chance=self._random.random,
+            jitter=self._random.random,
             max_receives=self._random.choice((2, 3, 4)),
             index_lag=_INDEX_LAG,
             plain_http=True,
@@ -145,10 +145,10 @@ class History:
         )
         balance = paid
         if self._random.random() < 0.15:
-            before = self._random.choice(_AMOUNTS)
-            self.simulation.world.somebody_else(imp_uid, "cancel", before)
+            baseline = self._random.choice(_AMOUNTS)
+            self.simulation.world.somebody_else(imp_uid, "cancel", baseline)
             self.simulation.clock.advance(self._random.choice((1.0, 86_400.0)))
-            balance -= min(before, paid)
+            balance -= min(baseline, paid)
         refunds = []
         for _ in range(self._random.choice((1, 1, 1, 2, 3))):
             amount = self._random.choice((None, *_AMOUNTS))

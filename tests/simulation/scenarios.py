@@ -29,7 +29,7 @@ class Scenario:
         wanted: the requests, published at the same moment in this order.
         payment, receipt, order: the record at the provider, as the simulator is seeded; absent if unknown.
         cancelled_before: won that somebody else has cancelled long before.
-        later: requests published when the others have been delivered for the last time.
+        retry_later: requests published when the others have been delivered for the last time.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Scenario:
     receipt: Mapping[str, Any] | None = None
     order: Mapping[str, Any] | None = None
     cancelled_before: int = 0
-    later: tuple[Wanted, ...] = ()
+    retry_later: tuple[Wanted, ...] = ()
 
     def simulate(self, chooser: Chooser, setting: Setting = COLD) -> Simulation:
         """Play the whole history: up to three deliveries with faults, then what follows once they stop."""
@@ -46,7 +46,7 @@ class Scenario:
         simulation = Simulation(chooser, watch, setting)
         watch.simulation = simulation
         self._seed(simulation)
-        for requests in (self.wanted, self.later):
+        for requests in (self.wanted, self.retry_later):
             for wanted in requests:
                 simulation.publish(wanted)
             simulation.run()
@@ -232,13 +232,13 @@ RIVALS: Final = (
         "a part whose checksum comes true later",
         (refund(1, "imp_1", PART, checksum=PAID - LESS),),
         _payment(),
-        later=(refund(2, "imp_1", LESS),),
+        retry_later=(refund(2, "imp_1", LESS),),
     ),
     Scenario(
         "a part, later an equal one",
         (refund(1, "imp_1", PART),),
         _payment(),
-        later=(refund(2, "imp_1", PART),),
+        retry_later=(refund(2, "imp_1", PART),),
     ),
     Scenario(
         "order, two equal parts",

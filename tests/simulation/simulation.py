@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from local.simulator import World
 from local.simulator.movements import Movement
 from refunds.aws.errors import AwsError
-from refunds.deadline import Deadline
-from refunds.providers.plain_http import PlainClient
+from refunds.domain.deadline import Deadline
+from refunds.providers.http.plain_http import PlainClient
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
 from tests.simulation.oracle import Books, Sent
@@ -106,7 +106,7 @@ class Setting:
     """What a history takes place in.
 
     Attributes:
-        chance: uniform in 0 … 1, for the jitter of retries.
+        jitter: uniform in 0 … 1, for the jitter of retries.
         max_receives: of a message, before it goes to the DLQ.
         wiring: the parts of a process.
         index_lag: seconds until the ledger's indexes show an item.
@@ -116,7 +116,7 @@ class Setting:
         around: wraps the transport to the providers.
     """
 
-    chance: Callable[[], float] = lambda: 0.5
+    jitter: Callable[[], float] = lambda: 0.5
     max_receives: int = 3
     wiring: Wiring = _WIRING
     index_lag: float = 0.0
@@ -255,7 +255,7 @@ class Simulation:
         """Returns the messages to delete: none if the process died or was stopped for its time."""
         try:
             records = [self.setting.wiring.record(self, message) for message in received]
-            answer = process.intake.batch(records, Deadline(process.end, self.clock))
+            answer = process.processor.batch(records, Deadline(process.end, self.clock))
             self.gate.enter(Call.RETURN)
         except ProcessDied:
             self.gate.note(f"delivery {process.number} dies")
@@ -403,8 +403,8 @@ class Simulation:
         self.observer.moved(movement, owner)
 
     def _wrote(self, old: Item | None, new: Item) -> None:
-        doubt = ", in doubt" if new["in_doubt"]["BOOL"] else ""
-        self.gate.note(f"  {new['pk']['S']} {new['state']['S']} attempt {new['attempt']['N']}{doubt}")
+        context = ", in doubt" if new["in_doubt"]["BOOL"] else ""
+        self.gate.note(f"  {new['pk']['S']} {new['state']['S']} attempt {new['attempt']['N']}{context}")
         self.observer.wrote(old, new)
 
     def _published(self, event: Event) -> None:

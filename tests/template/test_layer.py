@@ -116,7 +116,7 @@ def test_roots_one_by_one(layer: Path) -> None:
 
 def test_layer_is_compiled(layer: Path) -> None:
     """Bytecode that stays valid whatever times the files get saves the cold start from compiling."""
-    (compiled,) = (layer / "refunds" / "__pycache__").glob("service.*.pyc")
+    (compiled,) = (layer / "refunds" / "service" / "__pycache__").glob("protocol.*.pyc")
     flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
     assert flags == 0b01, "hash-based and unchecked (PEP 552)"
 

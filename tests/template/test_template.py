@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from refunds.hourly import KEY_PREFIX
+from refunds.ledger.hourly_count import KEY_PREFIX
 from tests.template.cancel_types import CANCEL_TYPES, OPERATORS, CancelType
 from tests.template.expanded import Expanded
 

@@ -94,10 +94,10 @@ def test_elsewhere_a_process_goes_where_it_likes(
     line: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without Linux's files, with odd ones, or without such a processor nothing happens and nothing fails."""
-    before = os.sched_getaffinity(0)
+    baseline = os.sched_getaffinity(0)
     status = tmp_path / "stat"
     if line is not None:
         status.write_text(line)
     monkeypatch.setattr(loading, "_OWN_STATUS", str(status))
     stay_on_one_processor()
-    assert os.sched_getaffinity(0) == before
+    assert os.sched_getaffinity(0) == baseline

@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 
 from refunds.errors import ConfigurationError
-from refunds.settings import Backoff, EbpHeaders, Settings, Timeouts
+from refunds.messaging.queue import Backoff
+from refunds.providers.ebp.headers import EbpHeaders
+from refunds.providers.http.provider_http import Timeouts
+from refunds.settings import Settings
 
 REQUIRED = {
     "LEDGER_TABLE_NAME": "ledger",

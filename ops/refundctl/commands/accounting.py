@@ -17,9 +17,9 @@ from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, iso
 from refundctl.parameters import moment
+from refunds.operators.cancel_queues import chosen
 from refunds.operators.functions import offset
-from refunds.operators.lanes import chosen
-from refunds.operators.pace import Pace
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.reconciliation import Difference, Window
 from refunds.operators.republication import Period
 
@@ -43,19 +43,19 @@ def republish(  # noqa: PLR0913 - one option each
     yes: Annotated[bool, typer.Option("--yes", help="Publish; without it they are only counted.")] = False,
 ) -> None:
     """Publish stored outcomes again, with the same outcome_id, for an accounting system that lost them."""
-    desk = target.desk()
-    now = desk.clock()
-    kinds = tuple(lane.cancel_type for lane in chosen(desk.lanes, cancel_types or ()))
+    operations = target.operations()
+    now = operations.clock()
+    kinds = tuple(queues.cancel_type for queues in chosen(operations.all_queues, cancel_types or ()))
     period = Period(moment(since, now), moment(until, now), kinds if cancel_types else ())
     counts: Counter[tuple[str, str]] = Counter()
     failed = 0
     if not yes:
-        for outcome in desk.republication.outcomes(period):
+        for outcome in operations.republication.outcomes(period):
             counts[outcome.cancel_type, outcome.outcome] += 1
     else:
         with output.progress() as progress:
             task = progress.add_task("published", total=None)
-            for outcome, taken in desk.republication.run(period, Pace(rate)):
+            for outcome, taken in operations.republication.run(period, RateLimiter(rate)):
                 counts[outcome.cancel_type, outcome.outcome] += taken
                 failed += not taken
                 progress.advance(task)
@@ -94,9 +94,9 @@ def reconcile(  # noqa: PLR0913 - one option each
     zone = offset(utc_offset)
     yesterday = (datetime.now(UTC).astimezone(zone) - timedelta(days=1)).date()
     first = _date(day) if day else yesterday
-    desk = target.desk()
+    operations = target.operations()
     found: list[Difference] = []
-    for difference in desk.reconciliation(tiers or ()).run(Window.of_days(first, days, zone)):
+    for difference in operations.reconciliation(tiers or ()).run(Window.of_days(first, days, zone)):
         found.append(difference)
         output.row("difference", **asdict(difference))
     kinds = Counter(difference.kind.value for difference in found)

@@ -13,15 +13,15 @@ from typing import Annotated, Any
 import typer
 
 from refundctl.connection import Target
-from refundctl.letters import Asking, Shown, expected, find, pretty, summary
+from refundctl.letters import Shown, StatusInquiry, expected, find, pretty, summary
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
 from refundctl.parameters import Filters
 from refundctl.spool import Spool
-from refunds.operators.dead_letters import Letter, Selection
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import Lane, chosen
+from refunds.operators.cancel_queues import CancelQueues, chosen
+from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.masking import mask, mask_body
+from refunds.operators.operations import Operations
 
 app = typer.Typer(no_args_is_help=True, help="Dead-letter queues: list, show, replay, export.")
 
@@ -35,22 +35,22 @@ class _Group:
     newest: float = 0.0
     example: str = ""
 
-    def add(self, letter: Letter) -> None:
+    def add(self, dead_letter: DeadLetterMessage) -> None:
         self.count += 1
-        if letter.sent_at < self.oldest:
-            self.oldest, self.example = letter.sent_at, letter.error_message
-        self.newest = max(self.newest, letter.sent_at)
+        if dead_letter.sent_at < self.oldest:
+            self.oldest, self.example = dead_letter.sent_at, dead_letter.error_message
+        self.newest = max(self.newest, dead_letter.sent_at)
 
 
 @app.command("list")
 @with_option_groups
 def list_messages(target: Target, filters: Filters, output: Output, *, show: Shown = 20) -> None:
     """List dead letters by cancel type and error code, the oldest first. They stay where they are."""
-    desk = target.desk()
-    lanes = chosen(desk.lanes, filters.cancel_types or ())
+    operations = target.operations()
+    all_queues = chosen(operations.all_queues, filters.cancel_types or ())
     groups: dict[tuple[str, str], _Group] = {}
     with Spool() as spool:
-        _read(desk, lanes, filters.selection(), groups, spool, output)
+        _read(operations, all_queues, filters.selection(), groups, spool, output)
         _tell_groups(groups, output)
         for row in spool.oldest_first(None if output.as_json else 0):
             output.row("message", **row)
@@ -59,8 +59,8 @@ def list_messages(target: Target, filters: Filters, output: Output, *, show: Sho
         output.say("No dead letters.")
         return
     # What sums it up comes last: that is what a terminal still shows.
-    _show_messages(oldest, groups, desk.clock(), output)
-    _show_groups(groups, desk.clock(), output)
+    _show_messages(oldest, groups, operations.clock(), output)
+    _show_groups(groups, operations.clock(), output)
     output.suggest(
         "docs/runbook.md has an entry for each error code. To see one message, and what a replay would do:",
         "refundctl dlq show <cancel_request_id>",
@@ -69,19 +69,24 @@ def list_messages(target: Target, filters: Filters, output: Output, *, show: Sho
 
 
 def _read(
-    desk: Desk,
-    lanes: Sequence[Lane],
+    operations: Operations,
+    all_queues: Sequence[CancelQueues],
     selection: Selection,
     groups: dict[tuple[str, str], _Group],
     spool: Spool,
     output: Output,
 ) -> None:
-    with output.progress() as progress, closing(desk.dead_letters.letters(lanes, selection)) as receives:
-        task = progress.add_task("seen", total=expected(desk, lanes, selection))
+    with (
+        output.progress() as progress,
+        closing(operations.dead_letters.letters(all_queues, selection)) as receives,
+    ):
+        task = progress.add_task("seen", total=expected(operations, all_queues, selection))
         for letters in receives:
-            for letter in letters:
-                groups.setdefault((letter.lane.cancel_type, letter.error_code), _Group()).add(letter)
-                spool.add(letter.sent_at, summary(letter))
+            for dead_letter in letters:
+                groups.setdefault((dead_letter.queues.cancel_type, dead_letter.error_code), _Group()).add(
+                    dead_letter
+                )
+                spool.add(dead_letter.sent_at, summary(dead_letter))
             progress.advance(task, len(letters))
         progress.update(task, total=sum(group.count for group in groups.values()))
 
@@ -131,20 +136,20 @@ def show_message(
     target: Target,
     output: Output,
     *,
-    ask: Asking = True,
+    ask: StatusInquiry = True,
 ) -> None:
     """Show a dead letter, personal data masked, and what replaying it would do."""
-    desk = target.desk()
-    found = find(desk, desk.lanes, Selection(ids=frozenset({identifier})))
+    operations = target.operations()
+    found = find(operations, operations.all_queues, Selection(ids=frozenset({identifier})))
     if not found:
         output.remark(f"no dead letter has the id {identifier}")
         raise typer.Exit(1)
-    for letter, judgement in zip(found, desk.judge(asks=ask).judge(found), strict=True):
-        facts = summary(letter) | {"verdict": judgement.verdict.value, "verdict_why": judgement.why}
-        body = mask_body(letter.body)
-        output.row("message", **facts, attributes=mask(dict(letter.attributes)), body=body)
-        shown = facts | {"sent_at": iso(letter.sent_at)}
-        output.facts(letter.message_id, shown.items())
+    for dead_letter, judgement in zip(found, operations.judge(asks=ask).judge(found), strict=True):
+        facts = summary(dead_letter) | {"verdict": judgement.verdict.value, "verdict_why": judgement.why}
+        body = mask_body(dead_letter.body)
+        output.row("message", **facts, attributes=mask(dict(dead_letter.attributes)), body=body)
+        shown = facts | {"sent_at": iso(dead_letter.sent_at)}
+        output.facts(dead_letter.message_id, shown.items())
         output.say(pretty(body))
 
 
@@ -161,25 +166,27 @@ def export(
     ] = False,
 ) -> None:
     """Write dead letters as SQS events for `sam local invoke --event`, one file each."""
-    desk = target.desk()
-    lanes = chosen(desk.lanes, filters.cancel_types or ())
+    operations = target.operations()
+    all_queues = chosen(operations.all_queues, filters.cancel_types or ())
     count = 0
-    with closing(desk.dead_letters.letters(lanes, filters.selection())) as receives:
-        for letter in (letter for letters in receives for letter in letters):
-            path = to / letter.lane.cancel_type / f"{letter.message_id}.json"
-            _write_private(path, json.dumps(_event(letter, raw=raw), ensure_ascii=False, indent=2))
-            output.row("file", path=str(path), cancel_request_id=letter.cancel_request_id, masked=not raw)
+    with closing(operations.dead_letters.letters(all_queues, filters.selection())) as receives:
+        for dead_letter in (dead_letter for letters in receives for dead_letter in letters):
+            path = to / dead_letter.queues.cancel_type / f"{dead_letter.message_id}.json"
+            _write_private(path, json.dumps(_event(dead_letter, raw=raw), ensure_ascii=False, indent=2))
+            output.row(
+                "file", path=str(path), cancel_request_id=dead_letter.cancel_request_id, masked=not raw
+            )
             count += 1
     output.say(f"{count} messages written to {to}{'' if raw else ', personal data masked'}.")
 
 
-def _event(letter: Letter, *, raw: bool) -> dict[str, Any]:
+def _event(dead_letter: DeadLetterMessage, *, raw: bool) -> dict[str, Any]:
     """What the event source mapping would hand to the function, without a receipt to act on."""
     record = {
-        "messageId": letter.message_id,
+        "messageId": dead_letter.message_id,
         "receiptHandle": "",
-        "body": letter.body if raw else mask_body(letter.body),
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(letter.sent_at * 1000))},
+        "body": dead_letter.body if raw else mask_body(dead_letter.body),
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(dead_letter.sent_at * 1000))},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
     }

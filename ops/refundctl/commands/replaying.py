@@ -14,19 +14,19 @@ import typer
 
 from refundctl.connection import Target, principal
 from refundctl.editor import edited
-from refundctl.letters import Asking, Shown, expected, find, pretty, summary
+from refundctl.letters import Shown, StatusInquiry, expected, find, pretty, summary
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of
 from refundctl.parameters import Filters
 from refundctl.spool import Spool
-from refunds.operators.audit import Actor
+from refunds.ledger.audit import Actor
+from refunds.operators.cancel_queues import CancelQueues, chosen
 from refunds.operators.dead_letters import Selection
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import Lane, chosen
-from refunds.operators.pace import Pace
+from refunds.operators.operations import Operations
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.repair import NotRepairable, check, patched
 from refunds.operators.replay import USUAL, Judged, Plan
-from refunds.operators.verdicts import Verdict
+from refunds.operators.replay_verdicts import ReplayVerdict
 
 EXIT_INCOMPLETE: Final = 4
 
@@ -42,7 +42,7 @@ class _Tally:
     unanswered: int = 0
 
     def add(self, one: Judged) -> None:
-        key = (one.letter.lane.cancel_type, one.letter.error_code, one.judgement.verdict.value)
+        key = (one.dead_letter.queues.cancel_type, one.dead_letter.error_code, one.judgement.verdict.value)
         self.verdicts[key] += 1
         self.whys.setdefault(key, one.judgement.why)
         self.replayed += one.replayed
@@ -62,12 +62,12 @@ def replay(  # noqa: PLR0913 - one option each
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="The oldest so many only.")] = None,
     rate: Annotated[float, typer.Option("--rate", min=0.1, max=1000, help="Messages per second.")] = 10.0,
     verdicts: Annotated[
-        list[Verdict] | None,
+        list[ReplayVerdict] | None,
         typer.Option("--verdict", help="Replay these verdicts; else done, safe and unknown."),
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; for the audit trail.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Your name; else your AWS identity.")] = None,
-    ask: Asking = True,
+    ask: StatusInquiry = True,
     edit: Annotated[
         bool,
         typer.Option("--edit", help="Correct the one invalid message chosen in $EDITOR, then replay it."),
@@ -79,29 +79,31 @@ def replay(  # noqa: PLR0913 - one option each
     show: Shown = 20,
 ) -> None:
     """Tell what replaying dead letters would do; with --yes, do it."""
-    desk = target.desk()
-    lanes = chosen(desk.lanes, filters.cancel_types or ())
+    operations = target.operations()
+    all_queues = chosen(operations.all_queues, filters.cancel_types or ())
     selection = filters.selection()
     actor = None
     if yes:
         if not reason:
             raise typer.BadParameter("--yes needs a --reason, for the audit trail")
-        identity = principal(desk)
+        identity = principal(operations)
         actor = Actor(by or identity, identity, reason)
     if edit or patch is not None:
-        _repair(desk, lanes, selection, actor, patch, output, ask=ask)
+        _repair(operations, all_queues, selection, actor, patch, output, ask=ask)
         return
     if limit is not None:
-        selection = Selection(ids=desk.dead_letters.oldest(lanes, selection, limit) or frozenset({""}))
-    worker = desk.replay(asks=ask)
+        selection = Selection(
+            ids=operations.dead_letters.oldest(all_queues, selection, limit) or frozenset({""})
+        )
+    worker = operations.replay(asks=ask)
     if actor is None:
-        total = limit or expected(desk, lanes, selection)
-        _forecast(worker.forecast(lanes, selection), total, desk, show, output)
+        total = limit or expected(operations, all_queues, selection)
+        _forecast(worker.forecast(all_queues, selection), total, operations, show, output)
         return
     plan = Plan(selection, actor, frozenset(verdicts) if verdicts else USUAL)
     tally = _Tally()
-    with output.progress() as progress, closing(worker.run(lanes, plan, Pace(rate))) as judged:
-        task = progress.add_task("replayed", total=limit or expected(desk, lanes, selection))
+    with output.progress() as progress, closing(worker.run(all_queues, plan, RateLimiter(rate))) as judged:
+        task = progress.add_task("replayed", total=limit or expected(operations, all_queues, selection))
         for one in judged:
             tally.add(one)
             output.row("message", **_told(one))
@@ -111,7 +113,11 @@ def replay(  # noqa: PLR0913 - one option each
 
 
 def _forecast(
-    judged: Generator[Judged, None, None], total: int | None, desk: Desk, show: int, output: Output
+    judged: Generator[Judged, None, None],
+    total: int | None,
+    operations: Operations,
+    show: int,
+    output: Output,
 ) -> None:
     tally = _Tally()
     with Spool() as spool, closing(judged):
@@ -119,12 +125,12 @@ def _forecast(
             task = progress.add_task("judged", total=total)
             for one in judged:
                 tally.add(one)
-                spool.add(one.letter.sent_at, _told(one))
+                spool.add(one.dead_letter.sent_at, _told(one))
                 progress.advance(task)
             progress.update(task, total=tally.verdicts.total())
         for row in spool.oldest_first(None if output.as_json else 0):
             output.row("message", **row)
-        rows = [_verdict_cells(row, tally, desk.clock()) for row in spool.oldest_first(show)]
+        rows = [_verdict_cells(row, tally, operations.clock()) for row in spool.oldest_first(show)]
     if rows:
         columns = ["age", "type", "cancel_request_id", "verdict", ""]
         output.table(f"The oldest {len(rows)}", columns, rows, words=True)
@@ -141,7 +147,7 @@ def _verdict_cells(row: dict[str, Any], tally: _Tally, now: float) -> tuple[obje
 
 def _told(one: Judged) -> dict[str, Any]:
     verdict = {"verdict": one.judgement.verdict.value, "verdict_why": one.judgement.why}
-    return summary(one.letter) | verdict | {"replayed": one.replayed, "failure": one.failure}
+    return summary(one.dead_letter) | verdict | {"replayed": one.replayed, "failure": one.failure}
 
 
 def _report(tally: _Tally, output: Output, *, done: bool) -> None:
@@ -183,8 +189,8 @@ def _sum_up(tally: _Tally, output: Output) -> None:
 
 
 def _repair(  # noqa: PLR0913 - the command's own options
-    desk: Desk,
-    lanes: Iterable[Lane],
+    operations: Operations,
+    all_queues: Iterable[CancelQueues],
     selection: Selection,
     actor: Actor | None,
     patch: str | None,
@@ -193,18 +199,18 @@ def _repair(  # noqa: PLR0913 - the command's own options
     ask: bool,
 ) -> None:
     """Correct one invalid message and replay the corrected copy in its place."""
-    found = find(desk, lanes, selection)
+    found = find(operations, all_queues, selection)
     if len(found) != 1:
         raise NotRepairable(f"{len(found)} messages are chosen: choose one with --id")
-    letter = found[0]
-    body = edited(pretty(letter.body)) if patch is None else patched(letter, _patch(patch))
-    changed = check(letter, body)
-    output.say(f"{letter.message_id}: corrected in {', '.join(changed)}")
+    dead_letter = found[0]
+    body = edited(pretty(dead_letter.body)) if patch is None else patched(dead_letter, _patch(patch))
+    changed = check(dead_letter, body)
+    output.say(f"{dead_letter.message_id}: corrected in {', '.join(changed)}")
     if actor is None:
-        output.row("repair", message_id=letter.message_id, changed=changed, replayed=False)
+        output.row("repair", message_id=dead_letter.message_id, changed=changed, replayed=False)
         output.say("It is valid now. Nothing was replayed: add --yes and --reason.")
         return
-    one = desk.replay(asks=ask).replace(letter, body, actor, changed)
+    one = operations.replay(asks=ask).replace(dead_letter, body, actor, changed)
     output.row("repair", changed=changed, **_told(one))
     output.say(f"{one.judgement.verdict}: {one.judgement.why}")
     if not one.replayed:
@@ -212,7 +218,7 @@ def _repair(  # noqa: PLR0913 - the command's own options
         raise typer.Exit(EXIT_INCOMPLETE)
     output.suggest(
         "The corrected copy was replayed in its place. What became of it:",
-        f"refundctl status {letter.cancel_request_id or one.letter.cancel_request_id}",
+        f"refundctl status {dead_letter.cancel_request_id or one.dead_letter.cancel_request_id}",
     )
 
 

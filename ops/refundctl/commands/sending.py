@@ -10,9 +10,9 @@ import typer
 from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import chosen
-from refunds.operators.sending import SendingSwitch, Switched
+from refunds.operators.cancel_queues import chosen
+from refunds.operators.operations import Operations
+from refunds.operators.pause import SendingSwitch, Switched
 
 CancelTypes = Annotated[
     list[str] | None, typer.Option("--type", "-t", help="Cancel type; again for more. Without it, every one.")
@@ -34,28 +34,28 @@ def pause(
     ] = False,
 ) -> None:
     """Stop sending. Everything stays queued, no receive is used up; what was received already ends."""
-    desk = target.desk()
-    lanes = chosen(desk.lanes, cancel_type or ())
-    _report(_switch(desk).pause(lanes, single_events=single_events), output)
+    operations = target.operations()
+    all_queues = chosen(operations.all_queues, cancel_type or ())
+    _report(_switch(operations).pause(all_queues, single_events=single_events), output)
     output.say("Queues keep messages for 4 days. `refundctl resume` goes on.")
 
 
 @with_option_groups
 def resume(target: Target, output: Output, *, cancel_type: CancelTypes = None) -> None:
     """Send again."""
-    desk = target.desk()
-    _report(_switch(desk).resume(chosen(desk.lanes, cancel_type or ())), output)
+    operations = target.operations()
+    _report(_switch(operations).resume(chosen(operations.all_queues, cancel_type or ())), output)
 
 
 @with_option_groups
 def sending(target: Target, output: Output) -> None:
     """Whether each cancel type is sending or paused."""
-    desk = target.desk()
-    _report(_switch(desk).state(desk.lanes), output)
+    operations = target.operations()
+    _report(_switch(operations).state(operations.all_queues), output)
 
 
-def _switch(desk: Desk) -> SendingSwitch:
-    return SendingSwitch(desk.aws("lambda"), desk.aws("sqs"))
+def _switch(operations: Operations) -> SendingSwitch:
+    return SendingSwitch(operations.aws("lambda"), operations.aws("sqs"))
 
 
 def _report(switched: Sequence[Switched], output: Output) -> None:

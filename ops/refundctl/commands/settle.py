@@ -12,11 +12,11 @@ from refundctl.connection import Target, principal
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
 from refunds.cancel_types import MODULES
-from refunds.entry import Entry, Key, State
+from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode, LookupFailed, NotSent
-from refunds.operators.audit import Actor
-from refunds.operators.desk import Desk
-from refunds.operators.settlement import Finding, Resolution, SettlementRefused
+from refunds.ledger.audit import Actor
+from refunds.operators.operations import Operations
+from refunds.operators.resolution import Finding, ResolutionRefused, ResolutionReport
 
 EXIT_OPEN: Final = 4
 
@@ -62,17 +62,17 @@ def resolve(  # noqa: PLR0913 - one option each
     ] = None,
 ) -> None:
     """Ask the provider what became of a request; or, with --as, settle it by hand. Never sends."""
-    desk = target.desk()
-    entry = _entry(desk, request_id, cancel_type)
+    operations = target.operations()
+    entry = _entry(operations, request_id, cancel_type)
     if ending is None:
-        resolution = _ask(desk, entry)
+        resolution = _ask(operations, entry)
     else:
         if not evidence or not by:
             raise typer.BadParameter("settling by hand needs --evidence and --by")
         _confirm(output, entry, ending, confirm)
         finding = Finding(ending is Ending.SUCCEEDED, evidence, amount, reference, code)
-        actor = Actor(by, principal(desk), "resolve")
-        resolution = desk.settlement.by_hand(entry, finding, actor)
+        actor = Actor(by, principal(operations), "resolve")
+        resolution = operations.resolver.by_hand(entry, finding, actor)
     _report(resolution, output)
 
 
@@ -87,13 +87,13 @@ def admit(
     cancel_type: CancelTypeOption = None,
 ) -> None:
     """Let one request pass that a limit keeps back (LIMIT_EXCEEDED); then replay its message."""
-    desk = target.desk()
-    entry = _entry(desk, request_id, cancel_type)
+    operations = target.operations()
+    entry = _entry(operations, request_id, cancel_type)
     if not _kept_back(entry):
-        raise SettlementRefused(f"{entry.key} is {entry.state}, and no limit keeps it back")
-    admitted = desk.ledger.admit(entry, str(Actor(by, principal(desk), reason)))
+        raise ResolutionRefused(f"{entry.key} is {entry.state}, and no limit keeps it back")
+    limits_passed = operations.ledger.admit(entry, str(Actor(by, principal(operations), reason)))
     output.row("admitted", cancel_type=entry.key.cancel_type, cancel_request_id=request_id)
-    output.say(f"{admitted.key} may pass now: refundctl dlq replay --id {request_id}")
+    output.say(f"{limits_passed.key} may pass now: refundctl dlq replay --id {request_id}")
 
 
 def _kept_back(entry: Entry) -> bool:
@@ -101,25 +101,25 @@ def _kept_back(entry: Entry) -> bool:
     return entry.state is State.PARKED and error is not None and error.code is ErrorCode.LIMIT_EXCEEDED
 
 
-def _entry(desk: Desk, request_id: str, cancel_type: str | None) -> Entry:
+def _entry(operations: Operations, request_id: str, cancel_type: str | None) -> Entry:
     kinds = [cancel_type] if cancel_type else list(MODULES)
-    found = desk.books.entries(Key(kind, request_id) for kind in kinds)
+    found = operations.ledger_queries.entries(Key(kind, request_id) for kind in kinds)
     if len(found) > 1:
         names = ", ".join(key.cancel_type for key in found)
-        raise SettlementRefused(f"{request_id} was used in several cancel types ({names}): add --type")
+        raise ResolutionRefused(f"{request_id} was used in several cancel types ({names}): add --type")
     if not found:
-        raise SettlementRefused(
+        raise ResolutionRefused(
             f"the ledger has no {request_id}, so nothing was ever sent for it: "
             "look for its message with `refundctl status`"
         )
     return next(iter(found.values()))
 
 
-def _ask(desk: Desk, entry: Entry) -> Resolution:
+def _ask(operations: Operations, entry: Entry) -> ResolutionReport:
     try:
-        return desk.settlement.ask(entry)
+        return operations.resolver.ask(entry)
     except (LookupFailed, NotSent) as error:
-        return Resolution(entry, f"The provider could not be asked now: {error}")
+        return ResolutionReport(entry, f"The provider could not be asked now: {error}")
 
 
 def _confirm(output: Output, entry: Entry, ending: Ending, confirm: str | None) -> None:
@@ -132,10 +132,10 @@ def _confirm(output: Output, entry: Entry, ending: Ending, confirm: str | None) 
         )
         confirm = typer.prompt("Type its cancel_request_id to go on", err=True)
     if confirm != wanted:
-        raise SettlementRefused(f"not confirmed: {wanted} was left alone")
+        raise ResolutionRefused(f"not confirmed: {wanted} was left alone")
 
 
-def _report(resolution: Resolution, output: Output) -> None:
+def _report(resolution: ResolutionReport, output: Output) -> None:
     entry = resolution.entry
     output.row(
         "resolution",

@@ -12,10 +12,10 @@ import typer
 from refundctl.connection import Target
 from refundctl.option_groups import with_option_groups
 from refundctl.output import Output, age_of, iso
-from refunds.entry import Entry, Key, State
+from refunds.domain.entry import Entry, Key, State
 from refunds.errors import ErrorCode
-from refunds.operators.dead_letters import Letter, Selection
-from refunds.operators.desk import Desk
+from refunds.operators.dead_letters import DeadLetterMessage, Selection
+from refunds.operators.operations import Operations
 from refunds.operators.sweeper import claimed_at
 
 
@@ -28,39 +28,45 @@ def status(
     dlq: Annotated[bool, typer.Option(help="Look through the dead-letter queues for its messages.")] = True,
 ) -> None:
     """Tell what is known of a request, an order or a payment, and where the messages are."""
-    desk = target.desk()
-    entries = desk.books.find(identifier)
-    letters = _letters(desk, identifier, entries) if dlq else []
+    operations = target.operations()
+    entries = operations.ledger_queries.find(identifier)
+    letters = _letters(operations, identifier, entries) if dlq else []
     found = {entry.key for entry in entries}
     # A message may carry the id of another order's request: then that request is part of its story.
-    entries += desk.books.entries(key for key in map(_key, letters) if key and key not in found).values()
+    entries += operations.ledger_queries.entries(
+        key for key in map(_key, letters) if key and key not in found
+    ).values()
     for entry in entries:
-        own = [letter for letter in letters if _key(letter) == entry.key]
+        own = [dead_letter for dead_letter in letters if _key(dead_letter) == entry.key]
         where = _whereabouts(entry, own, looked=dlq)
-        _show(desk, entry, where, _next_step(entry, desk.clock(), waits=bool(own)), output)
+        _show(operations, entry, where, _next_step(entry, operations.clock(), waits=bool(own)), output)
     known = {entry.key for entry in entries}
-    strays = [letter for letter in letters if _key(letter) not in known]
-    for letter in strays:
-        _show_stray(letter, desk.clock(), output)
+    strays = [dead_letter for dead_letter in letters if _key(dead_letter) not in known]
+    for dead_letter in strays:
+        _show_stray(dead_letter, operations.clock(), output)
     if not entries and not strays:
         output.remark(f"nothing is known of {identifier}: no ledger item, no dead letter")
         raise typer.Exit(1)
 
 
-def _letters(desk: Desk, identifier: str, entries: Sequence[Entry]) -> list[Letter]:
+def _letters(operations: Operations, identifier: str, entries: Sequence[Entry]) -> list[DeadLetterMessage]:
     """The dead letters of the entries found, and those that name the identifier themselves."""
     names = frozenset({identifier, *(entry.key.cancel_request_id for entry in entries)})
-    with closing(desk.dead_letters.letters(desk.lanes, Selection(names=names))) as receives:
-        return [letter for letters in receives for letter in letters]
+    with closing(operations.dead_letters.letters(operations.all_queues, Selection(names=names))) as receives:
+        return [dead_letter for letters in receives for dead_letter in letters]
 
 
-def _key(letter: Letter) -> Key | None:
-    return Key(letter.lane.cancel_type, letter.cancel_request_id) if letter.cancel_request_id else None
+def _key(dead_letter: DeadLetterMessage) -> Key | None:
+    return (
+        Key(dead_letter.queues.cancel_type, dead_letter.cancel_request_id)
+        if dead_letter.cancel_request_id
+        else None
+    )
 
 
-def _whereabouts(entry: Entry, letters: Sequence[Letter], *, looked: bool) -> str:
+def _whereabouts(entry: Entry, letters: Sequence[DeadLetterMessage], *, looked: bool) -> str:
     if letters:
-        oldest = min(letters, key=lambda letter: letter.sent_at)
+        oldest = min(letters, key=lambda dead_letter: dead_letter.sent_at)
         return f"in the dead-letter queue since {iso(oldest.sent_at)} ({oldest.error_code})"
     if not looked:
         return "not looked for (--dlq)"
@@ -94,9 +100,11 @@ def _next_step(entry: Entry, now: float, *, waits: bool) -> tuple[str, ...] | No
     return ("Nothing was sent, and no message waits: the order service has to publish the event again.",)
 
 
-def _show(desk: Desk, entry: Entry, where: str, step: tuple[str, ...] | None, output: Output) -> None:
-    audit = desk.audit.of(str(entry.key))
-    facts = _facts(entry, desk.clock()) | {"message": where}
+def _show(
+    operations: Operations, entry: Entry, where: str, step: tuple[str, ...] | None, output: Output
+) -> None:
+    audit = operations.audit.of(str(entry.key))
+    facts = _facts(entry, operations.clock()) | {"message": where}
     output.row("request", **facts, **_details(entry), audit=audit)
     output.facts(str(entry.key), facts.items())
     story = [line.split(" ", 1) for line in sorted([*entry.timeline, *audit])]
@@ -127,31 +135,31 @@ def _facts(entry: Entry, now: float) -> dict[str, Any]:
 
 
 def _details(entry: Entry) -> dict[str, Any]:
-    before = entry.before
+    baseline = entry.baseline
     return {
         "request": dict(entry.request),
-        "before": None if before is None else {k: v for k, v in vars(before).items() if v is not None},
-        "admitted": entry.admitted,
+        "before": None if baseline is None else {k: v for k, v in vars(baseline).items() if v is not None},
+        "admitted": entry.limits_passed,
         "unpublished": entry.unpublished,
         "outcome": json.loads(entry.outcome.model_dump_json()) if entry.outcome else None,
         "timeline": list(entry.timeline),
     }
 
 
-def _show_stray(letter: Letter, now: float, output: Output) -> None:
+def _show_stray(dead_letter: DeadLetterMessage, now: float, output: Output) -> None:
     """A message that never got a ledger item: nothing was sent for it."""
     facts = {
-        "cancel_type": letter.lane.cancel_type,
-        "cancel_request_id": letter.cancel_request_id,
-        "message_id": letter.message_id,
-        "order_id": letter.order_id,
-        "age": age_of(letter.sent_at, now),
-        "error_code": letter.error_code,
-        "why": letter.error_message,
+        "cancel_type": dead_letter.queues.cancel_type,
+        "cancel_request_id": dead_letter.cancel_request_id,
+        "message_id": dead_letter.message_id,
+        "order_id": dead_letter.order_id,
+        "age": age_of(dead_letter.sent_at, now),
+        "error_code": dead_letter.error_code,
+        "why": dead_letter.error_message,
     }
     output.row("dead_letter", **facts)
     output.facts("In the dead-letter queue, unknown to the ledger: nothing was sent", facts.items())
     output.suggest(
-        f"docs/runbook.md, {letter.error_code}. What replaying it would do:",
-        f"refundctl dlq replay --id {letter.message_id}",
+        f"docs/runbook.md, {dead_letter.error_code}. What replaying it would do:",
+        f"refundctl dlq replay --id {dead_letter.message_id}",
     )

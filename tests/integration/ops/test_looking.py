@@ -15,7 +15,7 @@ from local.simulator.control import SimulatorControl
 from local.simulator.movements import MovementKind
 from local.stack import OutcomeLog, Stack
 from refunds.cancel_types import cancel_type
-from refunds.reading import read_body
+from refunds.messaging.message import read_body
 from tests.integration.ops.cases import ACCOUNT, DETAIL_TYPES, HOLDER, PHONE, Case, Cases
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.parked import Parked

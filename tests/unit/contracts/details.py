@@ -6,8 +6,8 @@ import copy
 import json
 from typing import Any
 
-from refunds import strict_json
 from refunds.cancel_types import MODULES, cancel_type
+from refunds.contracts import strict_json
 from refunds.contracts.inbound import Cancellation, parse_cancellation
 
 CANCEL_TYPES = tuple(MODULES)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from refunds.contracts.fields import MAX_WON
+from refunds.contracts.strict_json import NotStrictJson
 from refunds.errors import InvalidRequest
-from refunds.strict_json import NotStrictJson
 from tests.unit.contracts.details import ordering, parse, parse_text, refunding, with_literal
 
 

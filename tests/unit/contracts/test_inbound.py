@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from refunds.contracts.strict_json import NotStrictJson
 from refunds.errors import InvalidRequest
-from refunds.strict_json import NotStrictJson
 from tests.unit.contracts.details import CANCEL_TYPES, asking, detail, parse, parse_text
 
 FIELDS = [

@@ -11,9 +11,9 @@ from aws_lambda_powertools.utilities.parser.models import EventBridgeModel, SqsM
 from jsonschema import Draft202012Validator
 
 from local import schemas
-from refunds import strict_json
 from refunds.cancel_types import cancel_type
-from refunds.reading import read_body, read_event
+from refunds.contracts import strict_json
+from refunds.messaging.message import read_body, read_event
 from tests.unit.contracts.details import CANCEL_TYPES
 from tests.unit.contracts.ebp_samples import SAMPLES
 

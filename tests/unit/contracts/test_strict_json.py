@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 
 AMOUNTS = st.integers(0, 10**12).map(Decimal)
 CONTENT = st.recursive(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from refunds.providers.transport import tls_context
+from refunds.providers.http.transport import tls_context
 
 HOST = "localhost"
 

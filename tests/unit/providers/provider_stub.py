@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Exchange, open_http
-from refunds.settings import EbpHeaders, Timeouts
+from refunds.providers.ebp.headers import EbpHeaders
+from refunds.providers.http.provider_http import ProviderHttp, Timeouts, open_http
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,9 +117,9 @@ class ProviderStub:
         """How often it was called."""
         return sum(f"{request.method} {request.url.path}" == call for request in self.requests)
 
-    def exchange(self) -> Exchange:
+    def provider_http(self) -> ProviderHttp:
         """The real exchange on top of this stub."""
-        return Exchange(open_http(10, transport=httpx.MockTransport(self)), TIMEOUTS)
+        return ProviderHttp(open_http(10, transport=httpx.MockTransport(self)), TIMEOUTS)
 
 
 def credentials(secret: Mapping[str, object] = SECRET) -> CredentialSource:

@@ -63,7 +63,7 @@ def without(name: str) -> dict[str, object]:
 
 
 def client_of(stub: ProviderStub, source: CredentialSource | None = None) -> EbpClient:
-    return EbpClient(stub.exchange(), BASE_URL, EBP_HEADERS, source or credentials())
+    return EbpClient(stub.provider_http(), BASE_URL, EBP_HEADERS, source or credentials())
 
 
 def cancel(*replies: Reply) -> tuple[ProviderStub, Any]:

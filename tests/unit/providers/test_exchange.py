@@ -7,10 +7,16 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown
-from refunds.providers.exchange import MAX_BODY, RECORD_MARGIN, Answer, Exchange, open_http
-from refunds.settings import Timeouts
+from refunds.providers.http.provider_http import (
+    MAX_BODY,
+    RECORD_MARGIN,
+    Answer,
+    ProviderHttp,
+    Timeouts,
+    open_http,
+)
 from tests.unit.providers.provider_stub import Clock, ProviderStub, reply
 
 if TYPE_CHECKING:
@@ -34,7 +40,7 @@ def send(handler: Callable[[httpx.Request], httpx.Response], **changes: Any) -> 
         "headers": {},
         **changes,
     }
-    return Exchange(http, TIMEOUTS).send(request.pop("method"), request.pop("url"), **request)
+    return ProviderHttp(http, TIMEOUTS).send(request.pop("method"), request.pop("url"), **request)
 
 
 def test_numbers_arrive_exactly() -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from refunds.contracts.inbound import Cancellation
 from refunds.contracts.number_revoke import NumberRevokeRequest
+from refunds.domain.operation import Attempt, Baseline, Rejected, ResolveContext, Siblings
 from refunds.errors import ErrorCode, OutcomeUnknown
-from refunds.operation import Before, Case, Doubt, Rejected, Siblings
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.number_revoke import vbank_revoke
 from tests.unit.providers.provider_stub import (
@@ -19,7 +19,7 @@ from tests.unit.providers.provider_stub import (
     reply,
 )
 
-CASE = Case(
+CASE = Attempt(
     Cancellation[NumberRevokeRequest].model_validate(
         {
             "schema_version": "1.0",
@@ -34,8 +34,8 @@ CASE = Case(
     "[rf:aaaaaaaaaa]",
     plenty(),
 )
-BEFORE = Before(subject="imp_1")
-DOUBT = Doubt(None, sole=False, siblings=lambda: Siblings(frozenset(), frozenset()))
+BEFORE = Baseline(subject="imp_1")
+DOUBT = ResolveContext(None, only_attempt=False, siblings=lambda: Siblings(frozenset(), frozenset()))
 
 
 @pytest.mark.parametrize("status", ["paid", "cancelled"])
@@ -43,9 +43,9 @@ def test_an_answer_that_shows_a_payment_is_no_voided_number(status: str) -> None
     """Success for a number that was paid to is not believed, and asking ends as ALREADY_PAID."""
     shown = reply(200, envelope(payment(status=status, paid_at=1_700_000_000, pay_method="vbank")))
     stub = ProviderStub().on("DELETE /vbanks/imp_1", shown).on("GET /payments/imp_1", shown)
-    operation = vbank_revoke(PortOneClient(stub.exchange(), BASE_URL, credentials(), Clock()))
+    operation = vbank_revoke(PortOneClient(stub.provider_http(), BASE_URL, credentials(), Clock()))
     with pytest.raises(OutcomeUnknown):
         operation.send(CASE, BEFORE)
-    verdict = operation.resolve(CASE, BEFORE, DOUBT)
-    assert isinstance(verdict, Rejected)
-    assert verdict.failure.code is ErrorCode.ALREADY_PAID
+    resolution = operation.resolve(CASE, BEFORE, DOUBT)
+    assert isinstance(resolution, Rejected)
+    assert resolution.failure.code is ErrorCode.ALREADY_PAID

@@ -71,7 +71,7 @@ every_action = pytest.mark.parametrize("call", ACTIONS)
 
 
 def client_of(stub: ProviderStub) -> PortOneClient:
-    return PortOneClient(stub.exchange(), BASE_URL, credentials(), Clock())
+    return PortOneClient(stub.provider_http(), BASE_URL, credentials(), Clock())
 
 
 def act(call: str, *replies: Reply) -> tuple[ProviderStub, object]:
@@ -269,7 +269,7 @@ def test_other_gateways_get_no_key() -> None:
     """Without a key in the secret the query stays empty."""
     stub = ProviderStub().on("DELETE /vbanks/imp_1", reply(200, envelope(payment())))
     source = credentials({"portone": {"imp_key": "k1", "imp_secret": "s1"}})
-    client = PortOneClient(stub.exchange(), BASE_URL, source, Clock())
+    client = PortOneClient(stub.provider_http(), BASE_URL, source, Clock())
     client.revoke_vbank("imp_1", tier=None, deadline=plenty())
     assert stub.requests[-1].url.query == b""
 
@@ -306,7 +306,7 @@ def test_a_tier_that_is_none_is_sent_nowhere(tier: str) -> None:
 def test_without_keys_nothing_is_sent() -> None:
     """A secret without PortOne's keys is a configuration error."""
     stub = ProviderStub()
-    client = PortOneClient(stub.exchange(), BASE_URL, credentials({}), Clock())
+    client = PortOneClient(stub.provider_http(), BASE_URL, credentials({}), Clock())
     with pytest.raises(ConfigurationError):
         client.revoke_cvs("imp_1", tier=None, deadline=plenty())
     assert stub.requests == []

@@ -48,7 +48,7 @@ every_lookup = pytest.mark.parametrize("call", LOOKUPS)
 
 
 def client_of(stub: ProviderStub) -> PortOneClient:
-    return PortOneClient(stub.exchange(), BASE_URL, credentials(), Clock())
+    return PortOneClient(stub.provider_http(), BASE_URL, credentials(), Clock())
 
 
 def test_a_payment_is_looked_up_among_test_payments_too() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refunds.providers.fields import MAX_AMOUNT, read_as
+from refunds.providers.http.fields import MAX_AMOUNT, read_as
 from refunds.providers.portone.models import Payment, Receipt
 from tests.unit.providers.provider_stub import payment
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import ConfigurationError, CredentialsRejected, ErrorCode, NotSent
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.portone.token import MARGIN, AccessToken, AccessTokens
@@ -41,7 +41,7 @@ class Fixture:
         self.stub = ProviderStub()
         if replies:
             self.stub.on(TOKEN_CALL, *replies)
-        self.tokens = AccessTokens(self.stub.exchange(), BASE_URL, source or credentials(), self.clock)
+        self.tokens = AccessTokens(self.stub.provider_http(), BASE_URL, source or credentials(), self.clock)
 
     def get(self) -> AccessToken:
         """A token, with all the time in the world."""

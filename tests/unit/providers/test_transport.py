@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
-from refunds.providers.exchange import Answer, Exchange, open_http
-from refunds.settings import Timeouts
+from refunds.providers.http.provider_http import Answer, ProviderHttp, Timeouts, open_http
 from tests.unit.providers.raw_server import (
     RawServer,
     answer,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 class Opener(Protocol):
     """Opens an exchange."""
 
-    def __call__(self, timeouts: Timeouts = ..., *, concurrency: int = ...) -> Exchange:
+    def __call__(self, timeouts: Timeouts = ..., *, concurrency: int = ...) -> ProviderHttp:
         """With a network of its own."""
         ...
 
@@ -48,17 +47,19 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture
-def exchange() -> Iterator[Opener]:
+def provider_http() -> Iterator[Opener]:
     """Opens exchanges with a network of their own, and closes them after the test."""
     with ExitStack() as clients:
 
-        def opened(timeouts: Timeouts = PATIENT, *, concurrency: int = 4) -> Exchange:
-            return Exchange(clients.enter_context(closing(open_http(concurrency))), timeouts)
+        def opened(timeouts: Timeouts = PATIENT, *, concurrency: int = 4) -> ProviderHttp:
+            return ProviderHttp(clients.enter_context(closing(open_http(concurrency))), timeouts)
 
         yield opened
 
 
-def send(through: Exchange, url: str, *, path: str = "/vbanks/imp_1", content: bytes | None = None) -> Answer:
+def send(
+    through: ProviderHttp, url: str, *, path: str = "/vbanks/imp_1", content: bytes | None = None
+) -> Answer:
     return through.send(
         "DELETE",
         url + path,
@@ -71,18 +72,18 @@ def send(through: Exchange, url: str, *, path: str = "/vbanks/imp_1", content: b
     )
 
 
-def test_complete_answers_share_one_connection(exchange: Opener) -> None:
+def test_complete_answers_share_one_connection(provider_http: Opener) -> None:
     """A second request reuses the connection of the first one."""
     with RawServer(answer(b'{"code": 0}')) as server:
-        through = exchange()
+        through = provider_http()
         assert [send(through, server.url).body for _ in range(2)] == [{"code": 0}, {"code": 0}]
         assert server.connections == 1
 
 
-def test_a_connection_closed_while_idle_is_not_used_again(exchange: Opener) -> None:
+def test_a_connection_closed_while_idle_is_not_used_again(provider_http: Opener) -> None:
     """A keep-alive connection the server has closed costs no request its outcome."""
     with RawServer(then_close(answer(b'{"n": 1}')), answer(b'{"n": 2}')) as server:
-        through = exchange()
+        through = provider_http()
         assert send(through, server.url).body == {"n": 1}
         wait_for(lambda: server.ended == 1)
         assert send(through, server.url).body == {"n": 2}
@@ -104,19 +105,19 @@ def test_a_connection_closed_while_idle_is_not_used_again(exchange: Opener) -> N
     ],
 )
 def test_a_lost_answer_leaves_the_outcome_unknown_and_is_not_asked_for_again(
-    exchange: Opener, fate: Act
+    provider_http: Opener, fate: Act
 ) -> None:
     """Whatever happens to the answer, the request is sent once and its outcome is unknown."""
     with RawServer(fate) as server:
         with pytest.raises(OutcomeUnknown):
-            send(exchange(), server.url, content=b"{}")
+            send(provider_http(), server.url, content=b"{}")
         assert len(server.requests) == 1
 
 
-def test_a_silent_server_leaves_the_outcome_unknown(exchange: Opener) -> None:
+def test_a_silent_server_leaves_the_outcome_unknown(provider_http: Opener) -> None:
     """No answer within the read timeout means that nobody knows."""
     with RawServer(silent) as server, pytest.raises(OutcomeUnknown):
-        send(exchange(QUICK), server.url)
+        send(provider_http(QUICK), server.url)
 
 
 @pytest.mark.parametrize(
@@ -128,15 +129,15 @@ def test_a_silent_server_leaves_the_outcome_unknown(exchange: Opener) -> None:
         pytest.param(b"HTTP/1.1 100 Continue\r\nX-Slow: ", id="interim answer"),
     ],
 )
-def test_a_trickling_server_does_not_outlive_the_read_timeout(exchange: Opener, head: bytes) -> None:
+def test_a_trickling_server_does_not_outlive_the_read_timeout(provider_http: Opener, head: bytes) -> None:
     """A byte now and then, each well within the read timeout, does not keep the call alive."""
     with RawServer(trickle(head, times=200, tail=b"\r\nContent-Length: 2\r\n\r\n{}")) as server:
         with pytest.raises(OutcomeUnknown):
-            send(exchange(QUICK), server.url)
+            send(provider_http(QUICK), server.url)
         wait_for(server.hung_up.is_set)
 
 
-def test_an_endless_body_is_given_up(exchange: Opener) -> None:
+def test_an_endless_body_is_given_up(provider_http: Opener) -> None:
     """A body larger than any answer is not read into memory to its end."""
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
 
@@ -147,35 +148,35 @@ def test_an_endless_body_is_given_up(exchange: Opener) -> None:
 
     with RawServer(flood) as server:
         with pytest.raises(OutcomeUnknown):
-            send(exchange(), server.url)
+            send(provider_http(), server.url)
         wait_for(server.hung_up.is_set)
 
 
-def test_a_refused_connection_was_not_sent(exchange: Opener) -> None:
+def test_a_refused_connection_was_not_sent(provider_http: Opener) -> None:
     """Nobody listens: known not sent."""
     with RawServer(reset) as server:
         pass
     with pytest.raises(NotSent) as caught:
-        send(exchange(), server.url)
+        send(provider_http(), server.url)
     assert caught.value.retryable
 
 
-def test_an_unfinished_tls_handshake_was_not_sent(exchange: Opener) -> None:
+def test_an_unfinished_tls_handshake_was_not_sent(provider_http: Opener) -> None:
     """A server that accepts the connection and never completes TLS has received no request."""
     with RawServer(silent) as server, pytest.raises(NotSent):
-        send(exchange(QUICK), server.url.replace("http:", "https:"))
+        send(provider_http(QUICK), server.url.replace("http:", "https:"))
 
 
-def test_a_failed_tls_handshake_was_not_sent(exchange: Opener) -> None:
+def test_a_failed_tls_handshake_was_not_sent(provider_http: Opener) -> None:
     """A server that speaks no TLS where TLS is expected has received no request."""
     with RawServer(silent, greeting=b"this is not TLS") as server, pytest.raises(NotSent):
-        send(exchange(), server.url.replace("http:", "https:"))
+        send(provider_http(), server.url.replace("http:", "https:"))
 
 
-def test_waiting_for_a_connection_in_vain_was_not_sent(exchange: Opener) -> None:
+def test_waiting_for_a_connection_in_vain_was_not_sent(provider_http: Opener) -> None:
     """With every connection busy the request gives up before anything is sent."""
     with RawServer(silent) as server:
-        through = exchange(Timeouts(connect=0.3, read=20.0, lookup=10.0), concurrency=1)
+        through = provider_http(Timeouts(connect=0.3, read=20.0, lookup=10.0), concurrency=1)
         busy = threading.Thread(target=_expect_unknown, args=(through, server.url))
         busy.start()
         wait_for(lambda: len(server.requests) == 1)
@@ -186,35 +187,35 @@ def test_waiting_for_a_connection_in_vain_was_not_sent(exchange: Opener) -> None
         busy.join()
 
 
-def _expect_unknown(through: Exchange, url: str) -> None:
+def _expect_unknown(through: ProviderHttp, url: str) -> None:
     with pytest.raises(OutcomeUnknown):
         send(through, url)
 
 
-def test_every_address_of_a_host_is_tried(exchange: Opener) -> None:
+def test_every_address_of_a_host_is_tried(provider_http: Opener) -> None:
     """A host with an address nobody listens on is reached at its other one."""
     with RawServer(answer(b"{}")) as server:
         url = server.url.replace("127.0.0.1", "localhost")
-        assert send(exchange(), url).body == {}
+        assert send(provider_http(), url).body == {}
 
 
-def test_an_unknown_host_was_not_sent(exchange: Opener) -> None:
+def test_an_unknown_host_was_not_sent(provider_http: Opener) -> None:
     """A name that does not resolve is a connection that was never made."""
     with pytest.raises(NotSent):
-        send(exchange(), "http://provider.invalid")
+        send(provider_http(), "http://provider.invalid")
 
 
-def test_a_redirect_is_an_answer(exchange: Opener) -> None:
+def test_a_redirect_is_an_answer(provider_http: Opener) -> None:
     """A request, and the keys in it, go nowhere else because a server says so."""
     with RawServer(answer(b"{}")) as elsewhere:
         moved = answer(b"", status="307 Temporary Redirect", headers=f"Location: {elsewhere.url}/\r\n")
         with RawServer(moved) as server:
-            assert send(exchange(), server.url).status == 307
+            assert send(provider_http(), server.url).status == 307
         assert elsewhere.requests == []
 
 
 def test_the_environment_reroutes_nothing(
-    exchange: Opener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    provider_http: Opener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Neither a proxy variable nor a .netrc file changes where a request goes or who it comes from."""
     netrc = tmp_path / "netrc"
@@ -224,22 +225,22 @@ def test_the_environment_reroutes_nothing(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with RawServer(answer(b"{}")) as server:
-        send(exchange(), server.url)
+        send(provider_http(), server.url)
         assert b"Bearer the-token" in server.requests[0]
 
 
-def test_cookies_are_not_kept(exchange: Opener) -> None:
+def test_cookies_are_not_kept(provider_http: Opener) -> None:
     """A cookie set for one record is not sent with the next."""
     with RawServer(answer(b"{}", headers="Set-Cookie: session=1; Path=/\r\n")) as server:
-        through = exchange()
+        through = provider_http()
         send(through, server.url)
         send(through, server.url)
         assert b"cookie" not in server.requests[1].lower()
 
 
-def test_nothing_of_the_request_is_logged(exchange: Opener, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_of_the_request_is_logged(provider_http: Opener, caplog: pytest.LogCaptureFixture) -> None:
     """Even at DEBUG no log line shows the query string or a header."""
-    through = exchange()
+    through = provider_http()
     caplog.set_level(logging.DEBUG)
     with RawServer(answer(b"{}"), reset) as server:
         send(through, server.url)
@@ -250,12 +251,12 @@ def test_nothing_of_the_request_is_logged(exchange: Opener, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("error", [NotSent, OutcomeUnknown])
-def test_an_error_shows_no_value_of_the_request(exchange: Opener, error: type[ProviderError]) -> None:
+def test_an_error_shows_no_value_of_the_request(provider_http: Opener, error: type[ProviderError]) -> None:
     """The text and the whole traceback name the operation, and neither id, query, header nor body."""
     with RawServer(reset) as server:
         url = server.url if error is OutcomeUnknown else "http://provider.invalid"
         with pytest.raises(error) as caught:
-            send(exchange(), url, content=b"the-body")
+            send(provider_http(), url, content=b"the-body")
     shown = "".join(traceback.format_exception(caught.value))
     assert "DELETE /vbanks/{imp_uid}" in str(caught.value)
     assert caught.value.__context__ is None

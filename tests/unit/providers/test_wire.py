@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refunds.errors import InvalidRequest
-from refunds.providers import wire
+from refunds.providers.http import wire
 
 _NUMBERS = st.one_of(
     st.integers(min_value=-(10**15), max_value=10**15),

@@ -16,47 +16,35 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Thread
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from aws_lambda_powertools import Logger
 
-from refunds.aws import ClientMaker, refund_clients
-from refunds.batch import Intake
-from refunds.calls import Call
+from refunds.aws import refund_clients
 from refunds.cancel_types import CancelType, cancel_type
-from refunds.circuit import Circuit
-from refunds.contracts.trigger import is_sqs_batch
-from refunds.deadline import Deadline
+from refunds.contracts.trigger import LambdaContext, is_sqs_batch
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import Operation
+from refunds.domain.provider_call import ProviderCall
 from refunds.errors import RefundsError
-from refunds.guard import Guard
-from refunds.holding import Holding
-from refunds.hourly import DynamoDbHourlyCounter
-from refunds.ledger import Ledger
-from refunds.metrics import Metrics
-from refunds.operation import Operation
-from refunds.protocol import Timing
-from refunds.providers.clients import ProviderClients
-from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Exchange, open_http
-from refunds.providers.transport import tls_context
-from refunds.publisher import Publisher
-from refunds.queue import MessageQueue, RetrySchedule
-from refunds.service import RefundService
+from refunds.ledger.claims import Ledger
+from refunds.ledger.hourly_count import DynamoDbHourlyCounter
+from refunds.messaging.batch import BatchProcessor
+from refunds.messaging.circuit_breaker import Circuit
+from refunds.messaging.publisher import Publisher
+from refunds.messaging.queue import MessageQueue, RetrySchedule
+from refunds.messaging.requeue import RequeuePolicy
+from refunds.providers.clients import provider_clients
+from refunds.providers.http.transport import tls_context
+from refunds.service.guard import Guard
+from refunds.service.protocol import Timing
+from refunds.service.refund_service import RefundService
 from refunds.settings import Settings
-from refunds.telemetry import Telemetry, quiet_libraries
+from refunds.telemetry.logs import Telemetry, quiet_libraries
+from refunds.telemetry.metrics import Metrics
 
 #: Seconds a send needs beyond its timeouts: the claim before it and the record after it.
 _LEDGER_WRITES: Final = 2.0
-
-
-class LambdaContext(Protocol):
-    """What is used of Lambda's context object."""
-
-    aws_request_id: str
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda stops the invocation."""
-        ...
 
 
 class LambdaFunction:
@@ -72,17 +60,17 @@ class LambdaFunction:
         self._kind = cancel_type(name)
         _before_snapshot(_import_botocore)
         self._environment = environment
-        self._intake: Intake[Any] | None = None
+        self._processor: BatchProcessor[Any] | None = None
 
     def __call__(self, event: object, context: LambdaContext) -> dict[str, Any]:
-        """Settle what the trigger brings; see ``Intake.batch`` and ``Intake.event``."""
+        """Settle what the trigger brings; see ``BatchProcessor.batch`` and ``BatchProcessor.event``."""
         deadline = Deadline(time.monotonic() + context.get_remaining_time_in_millis() / 1000, time.monotonic)
-        if self._intake is not None:
-            return _handle(self._intake, event, deadline)
+        if self._processor is not None:
+            return _handle(self._processor, event, deadline)
         with _WarmUp(deadline) as warm_up:
             settings = Settings.from_environment(self._environment)
-            self._intake = build_intake(self._kind, settings, warm_up.start)
-            return _handle(self._intake, event, deadline)
+            self._processor = build_processor(self._kind, settings, warm_up.start)
+            return _handle(self._processor, event, deadline)
 
 
 def _before_snapshot(prepare: Callable[[], None]) -> None:
@@ -98,10 +86,10 @@ def _import_botocore() -> None:
     importlib.import_module("refunds.aws.sdk")
 
 
-def _handle(intake: Intake[Any], event: object, deadline: Deadline) -> dict[str, Any]:
+def _handle(processor: BatchProcessor[Any], event: object, deadline: Deadline) -> dict[str, Any]:
     if isinstance(event, dict) and is_sqs_batch(event):
-        return intake.batch(event["Records"], deadline)
-    return intake.event(event, deadline)
+        return processor.batch(event["Records"], deadline)
+    return processor.event(event, deadline)
 
 
 class _WarmUp:
@@ -131,9 +119,9 @@ class _WarmUp:
             operation.warm_up(self._deadline)
 
 
-def build_intake(
+def build_processor(
     kind: CancelType, settings: Settings, warm_up: Callable[[Operation[Any]], None]
-) -> Intake[Any]:
+) -> BatchProcessor[Any]:
     """One function with its real AWS and provider clients.
 
     Args:
@@ -143,7 +131,7 @@ def build_intake(
     """
     quiet_libraries()
     # From the system: environments restored from one snapshot would all repeat one generator's numbers.
-    chance = random.SystemRandom().random
+    jitter = random.SystemRandom().random
     tls = tls_context()
     make_aws_client = refund_clients(
         os.environ, _trusted_aws(os.environ, tls), connections=settings.batch_concurrency + 2
@@ -171,22 +159,22 @@ def build_intake(
         new_owner=lambda: uuid.uuid4().hex,
         guard=Guard(settings.limits, counter, dry_run=settings.dry_run),
     )
-    return Intake(
+    return BatchProcessor(
         kind.policy,
         operation,
         service,
         publisher=Publisher(make_aws_client("events"), settings.accounting_bus),
         queue=MessageQueue(make_aws_client("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
-        schedule=RetrySchedule(settings.backoff, chance),
+        schedule=RetrySchedule(settings.backoff, jitter),
         telemetry=telemetry,
         max_receive_count=settings.max_receive_count,
         workers=ThreadPoolExecutor(settings.batch_concurrency, thread_name_prefix="record"),
-        holding=Holding(
+        requeue_policy=RequeuePolicy(
             circuit,
             paused=settings.paused,
             longest=settings.circuit.longest_hold,
             clock=time.time,
-            chance=chance,
+            jitter=jitter,
         ),
     )
 
@@ -205,10 +193,10 @@ def _circuit(settings: Settings) -> Circuit | None:
     )
 
 
-def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[Call], None]:
+def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[ProviderCall], None]:
     """Who learns of every request to the provider."""
 
-    def observe(call: Call) -> None:
+    def observe(call: ProviderCall) -> None:
         if circuit is not None:
             if call.failure is None:
                 circuit.succeeded()
@@ -217,26 +205,3 @@ def _observer(telemetry: Telemetry, circuit: Circuit | None) -> Callable[[Call],
         telemetry.called(call)
 
     return observe
-
-
-def provider_clients(
-    settings: Settings,
-    make_aws_client: ClientMaker,
-    observe: Callable[[Call], None],
-    tls: ssl.SSLContext | None = None,
-) -> ProviderClients:
-    """Clients of both providers with the credentials of the deployment; nothing is read or connected yet."""
-    secrets = make_aws_client("secretsmanager")
-
-    def read_secret() -> str:
-        text: str = secrets.get_secret_value(SecretId=settings.provider_secret_id)["SecretString"]
-        return text
-
-    http = open_http(settings.batch_concurrency, tls=tls)
-    return ProviderClients(
-        exchange=Exchange(http, settings.timeouts, observe=observe),
-        credentials=CredentialSource(read_secret),
-        portone_base_url=settings.portone_base_url,
-        ebp_base_url=settings.ebp_base_url,
-        ebp_headers=settings.ebp_headers,
-    )

@@ -77,7 +77,7 @@ class DuplicateKey(RefundsError):
     code = ErrorCode.DUPLICATE_KEY_DIFFERENT_PAYLOAD
 
 
-class NotSettled(RefundsError):
+class NotProcessed(RefundsError):
     """A single event is not settled yet; the text says why. Invoking it again is safe."""
 
     retryable = True
@@ -138,7 +138,7 @@ class CredentialsRejected(NotSent):
 
 
 class LimitExceeded(NotSent):
-    """A guard rail (``refunds.guard``) kept the request back: a person decides what becomes of it."""
+    """A guard rail (``refunds.service.guard``) kept the request back: a person decides what becomes of it."""
 
     retryable = False
     code = ErrorCode.LIMIT_EXCEEDED

@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+from refunds.domain.limits import Limits
 from refunds.errors import ConfigurationError
-from refunds.guard import Limits
+from refunds.messaging.circuit_breaker import CircuitSettings
+from refunds.messaging.queue import Backoff
+from refunds.providers.ebp.headers import EbpHeaders
+from refunds.providers.http.provider_http import Timeouts
 
 T = TypeVar("T")
 
@@ -28,59 +32,6 @@ _UNSAFE_SWITCHES: Final = (
 )
 
 _LARGEST: Final = 1e9  # far above any sensible seconds, days or counts
-
-
-@dataclass(frozen=True)
-class EbpHeaders:
-    """The store's routing headers, required on every EBP call (providers.md, "Headers").
-
-    The access key and the hash key are credentials and live in the provider secret instead.
-    """
-
-    division_code: str
-    store_id: str
-    channel_code: str
-    ric_code: str
-    country_code: str
-    currency_code: str
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds. ``read`` bounds a call that moves money, ``lookup`` one that only asks.
-
-    PortOne advises to read for at least 60 s and says that disconnecting does not stop the
-    processing (providers.md, "Timing").
-    """
-
-    connect: float
-    read: float
-    lookup: float
-
-
-@dataclass(frozen=True)
-class Backoff:
-    """Seconds a failed message stays invisible: exponential from ``base`` to ``cap``, jittered.
-
-    ``later`` is the first delay of errors that last (bank maintenance around midnight, a
-    merchant balance that is too small); SQS allows at most 43,200 s of invisibility.
-    """
-
-    base: float
-    cap: float
-    later: float
-
-
-@dataclass(frozen=True)
-class CircuitSettings:
-    """The circuit breaker: ``failures`` in a row open it, zero leaves it out.
-
-    Seconds: ``cool_down`` between two probes, ``longest_hold`` until a message is tried regardless.
-    """
-
-    failures: int = 0
-    cool_down: float = 60.0
-    longest_hold: float = 21_600.0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 from refunds.contracts.inbound import Cancellation, ProviderRequest
 
 #: Bump when the canonical form changes, so that an old item is never mistaken for another payload.

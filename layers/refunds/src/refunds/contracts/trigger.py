@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Protocol
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 from refunds.errors import InvalidRequest
 
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 #: How the name of a replay from the archive begins that is silent about finished requests.
 QUIET_REPLAY: Final = "quiet-"
+
+
+class LambdaContext(Protocol):
+    """What is used of Lambda's context object."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda stops the invocation."""
+        ...
 
 
 def event_of_body(body: str) -> object:

@@ -6,7 +6,7 @@ again: nothing is lost, and money moves only through the queues and ``refunds.se
 
 ::
 
-    lanes ◀─ dead_letters ◀─ replay ─▶ verdicts, audit, pace
-    books ◀─ settlement ◀─ sweeper          (books: what the ledger knows, for people)
-    books ◀─ reconciliation, republication
+    lanes ◀─ dead_letters ◀─ replay ─▶ verdicts, ledger.audit, pace
+    ledger.queries ◀─ settlement ◀─ sweeper
+    ledger.queries ◀─ reconciliation, republication
 """

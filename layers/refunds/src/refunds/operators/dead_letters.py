@@ -1,6 +1,6 @@
 """Looks through a dead-letter queue without consuming it.
 
-SQS can only show a message by hiding it for a while. A ``Look`` hides each message once, for as long
+SQS can only show a message by hiding it for a while. A ``Peek`` hides each message once, for as long
 as the look lasts, and shows all of them again at its end, also when it is interrupted. What is held at
 any time is one receive; the receipts of what was seen wait in an unnamed temporary file. Killed
 without a chance to clean up, it leaves messages hidden for ``hold`` seconds, or for twice as long as the
@@ -18,10 +18,10 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
-from refunds.operators.lanes import Lane
-from refunds.operators.together import together
-from refunds.providers.redaction import redact
-from refunds.reading import Reading, read_body
+from refunds.domain.redaction import redact
+from refunds.messaging.message import Reading, read_body
+from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.fan_in import fan_in
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -46,14 +46,14 @@ _EXPLANATIONS: Final = {
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetterMessage:
     """One message in a dead-letter queue.
 
     ``sent_at`` is UNIX seconds: when a function or EventBridge put it there, or, for a message the queue
     moved itself, when it first entered its queue.
     """
 
-    lane: Lane
+    queues: CancelQueues
     message_id: str
     receipt_handle: str
     body: str
@@ -61,11 +61,11 @@ class Letter:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, lane: Lane, message: MessageTypeDef) -> Letter:
+    def of(cls, queues: CancelQueues, message: MessageTypeDef) -> DeadLetterMessage:
         """From what SQS returns."""
         attributes = message.get("MessageAttributes", {})
         return cls(
-            lane=lane,
+            queues=queues,
             message_id=message["MessageId"],
             receipt_handle=message["ReceiptHandle"],
             body=message.get("Body", ""),
@@ -76,7 +76,7 @@ class Letter:
     @cached_property
     def reading(self) -> Reading[Any]:
         """What its body says, by the rules of the function that would receive it."""
-        return read_body(self.lane.policy, self.body)
+        return read_body(self.queues.policy, self.body)
 
     @property
     def cancel_request_id(self) -> str | None:
@@ -119,23 +119,25 @@ class Selection:
     older_than: float | None = None
     younger_than: float | None = None
 
-    def takes(self, letter: Letter, now: float) -> bool:
-        """Whether ``letter`` is meant; ``now`` is UNIX seconds."""
-        age = now - letter.sent_at
+    def takes(self, dead_letter: DeadLetterMessage, now: float) -> bool:
+        """Whether ``dead_letter`` is meant; ``now`` is UNIX seconds."""
+        age = now - dead_letter.sent_at
         return (
-            (not self.error_codes or letter.error_code in self.error_codes)
-            and (not self.orders or letter.order_id in self.orders)
-            and (not self.ids or bool(self.ids & {letter.message_id, letter.cancel_request_id}))
+            (not self.error_codes or dead_letter.error_code in self.error_codes)
+            and (not self.orders or dead_letter.order_id in self.orders)
+            and (not self.ids or bool(self.ids & {dead_letter.message_id, dead_letter.cancel_request_id}))
             and (
                 not self.names
-                or bool(self.names & {letter.message_id, letter.cancel_request_id, letter.order_id})
+                or bool(
+                    self.names & {dead_letter.message_id, dead_letter.cancel_request_id, dead_letter.order_id}
+                )
             )
             and (self.older_than is None or age >= self.older_than)
             and (self.younger_than is None or age <= self.younger_than)
         )
 
 
-class Look:
+class Peek:
     """One pass over the messages of a DLQ; each is shown once, those that arrive meanwhile are left out.
 
     Use as a context manager: its end makes every message visible again that was not removed.
@@ -150,7 +152,7 @@ class Look:
     def __init__(
         self,
         client: SQSClient,
-        lane: Lane,
+        queues: CancelQueues,
         *,
         hold: int,
         as_of: float,
@@ -158,7 +160,7 @@ class Look:
         size: int = _RECEIVE_LIMIT,
     ) -> None:
         self._client = client
-        self._lane = lane
+        self._lane = queues
         self._hold = hold
         self._as_of = as_of
         self._clock = clock
@@ -179,7 +181,7 @@ class Look:
             while chunk := [line.strip() for line in islice(receipts, _RECEIVE_LIMIT)]:
                 self._show_again(chunk)
 
-    def __iter__(self) -> Iterator[list[Letter]]:
+    def __iter__(self) -> Iterator[list[DeadLetterMessage]]:
         """Receive after receive, until the queue has nothing more to show.
 
         A message that was removed and comes back, because its deletion failed, is deleted again and
@@ -190,33 +192,37 @@ class Look:
             messages = self._receive()
             if not messages:
                 return
-            letters = [Letter.of(self._lane, message) for message in messages]
-            self._held = [letter.receipt_handle for letter in letters]
-            fresh = [letter for letter in letters if self._is_news(letter)]
-            self.remove([letter for letter in letters if letter.message_id in self._removed])
+            letters = [DeadLetterMessage.of(self._lane, message) for message in messages]
+            self._held = [dead_letter.receipt_handle for dead_letter in letters]
+            fresh = [dead_letter for dead_letter in letters if self._is_news(dead_letter)]
+            self.remove([dead_letter for dead_letter in letters if dead_letter.message_id in self._removed])
             if fresh:
                 yield fresh
                 last_news = self._clock()
             self._put_aside()
 
-    def meant(self, letters: Iterable[Letter], selection: Selection) -> list[Letter]:
+    def meant(self, letters: Iterable[DeadLetterMessage], selection: Selection) -> list[DeadLetterMessage]:
         """Those of ``letters`` that are meant. Ages are those when the look began, however long it takes."""
-        return [letter for letter in letters if selection.takes(letter, self._as_of)]
+        return [dead_letter for dead_letter in letters if selection.takes(dead_letter, self._as_of)]
 
-    def remove(self, letters: Sequence[Letter]) -> None:
+    def remove(self, letters: Sequence[DeadLetterMessage]) -> None:
         """Delete messages of the latest receive."""
         if not letters:
             return
-        self._removed.update(letter.message_id for letter in letters)
+        self._removed.update(dead_letter.message_id for dead_letter in letters)
         answer = self._client.delete_message_batch(
             QueueUrl=self._lane.dlq_url,
             Entries=[
-                {"Id": str(number), "ReceiptHandle": letter.receipt_handle}
-                for number, letter in enumerate(letters)
+                {"Id": str(number), "ReceiptHandle": dead_letter.receipt_handle}
+                for number, dead_letter in enumerate(letters)
             ],
         )
         kept = {failure["Id"] for failure in answer.get("Failed", [])}
-        gone = {letter.receipt_handle for number, letter in enumerate(letters) if str(number) not in kept}
+        gone = {
+            dead_letter.receipt_handle
+            for number, dead_letter in enumerate(letters)
+            if str(number) not in kept
+        }
         self._held = [receipt for receipt in self._held if receipt not in gone]
 
     def _receive(self) -> Sequence[MessageTypeDef]:
@@ -235,10 +241,10 @@ class Look:
         elapsed = self._clock() - self._began
         return min(max(self._hold, int(2 * elapsed)), _MAX_VISIBILITY)
 
-    def _is_news(self, letter: Letter) -> bool:
-        known = letter.message_id in self._seen
-        self._seen.add(letter.message_id)
-        return not known and letter.sent_at <= self._as_of
+    def _is_news(self, dead_letter: DeadLetterMessage) -> bool:
+        known = dead_letter.message_id in self._seen
+        self._seen.add(dead_letter.message_id)
+        return not known and dead_letter.sent_at <= self._as_of
 
     def _put_aside(self) -> None:
         self._receipts.writelines(f"{receipt}\n" for receipt in self._held)
@@ -268,37 +274,44 @@ class DeadLetters:
         self._clock = clock
         self._hold = hold
 
-    def look(self, lane: Lane, size: int = 10) -> Look:
+    def peek(self, queues: CancelQueues, size: int = 10) -> Peek:
         """One pass over a lane's DLQ, as it is now; a context manager."""
-        return Look(self._client, lane, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size)
+        return Peek(
+            self._client, queues, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size
+        )
 
-    def letters(self, lanes: Iterable[Lane], selection: Selection) -> Generator[list[Letter], None, None]:
+    def letters(
+        self, all_queues: Iterable[CancelQueues], selection: Selection
+    ) -> Generator[list[DeadLetterMessage], None, None]:
         """The messages meant, receive by receive, of all lanes at once; all of them stay where they are."""
-        return together([partial(self._letters, lane, selection) for lane in lanes])
+        return fan_in([partial(self._letters, queues, selection) for queues in all_queues])
 
-    def _letters(self, lane: Lane, selection: Selection) -> Generator[list[Letter], None, None]:
-        with self.look(lane) as look:
-            for letters in look:
-                yield look.meant(letters, selection)
+    def _letters(
+        self, queues: CancelQueues, selection: Selection
+    ) -> Generator[list[DeadLetterMessage], None, None]:
+        with self.peek(queues) as peek:
+            for letters in peek:
+                yield peek.meant(letters, selection)
 
-    def oldest(self, lanes: Iterable[Lane], selection: Selection, limit: int) -> frozenset[str]:
+    def oldest(self, all_queues: Iterable[CancelQueues], selection: Selection, limit: int) -> frozenset[str]:
         """Message ids of the ``limit`` oldest messages meant."""
-        found = (letter for letters in self.letters(lanes, selection) for letter in letters)
-        ages = ((letter.sent_at, letter.message_id) for letter in found)
+        found = (dead_letter for letters in self.letters(all_queues, selection) for dead_letter in letters)
+        ages = ((dead_letter.sent_at, dead_letter.message_id) for dead_letter in found)
         return frozenset(message_id for _, message_id in heapq.nsmallest(limit, ages))
 
-    def count(self, lanes: Iterable[Lane]) -> int:
+    def count(self, all_queues: Iterable[CancelQueues]) -> int:
         """About how many messages there are, hidden ones included; SQS promises no more."""
         names: list[QueueAttributeNameType] = [
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
         ]
         answers = [
-            self._client.get_queue_attributes(QueueUrl=lane.dlq_url, AttributeNames=names) for lane in lanes
+            self._client.get_queue_attributes(QueueUrl=queues.dlq_url, AttributeNames=names)
+            for queues in all_queues
         ]
         return sum(int(value) for answer in answers for value in answer.get("Attributes", {}).values())
 
-    def send(self, lane: Lane, bodies: Sequence[str]) -> list[str | None]:
+    def send(self, queues: CancelQueues, bodies: Sequence[str]) -> list[str | None]:
         """Put messages into a lane's queue, without the DLQ's attributes.
 
         Returns for each ``None``, or why SQS refused it.
@@ -306,7 +319,7 @@ class DeadLetters:
         outcome: list[str | None] = []
         for chunk in _chunks(bodies):
             entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(chunk)]
-            answer = self._client.send_message_batch(QueueUrl=lane.queue_url, Entries=entries)  # type: ignore[arg-type]
+            answer = self._client.send_message_batch(QueueUrl=queues.queue_url, Entries=entries)  # type: ignore[arg-type]
             refused = {
                 failure["Id"]: failure.get("Message", "refused") for failure in answer.get("Failed", [])
             }

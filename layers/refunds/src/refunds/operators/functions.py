@@ -17,23 +17,23 @@ from typing import Annotated, Any, ClassVar, Final
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from refunds.application import LambdaContext
 from refunds.aws.sdk import SdkClients
-from refunds.deadline import Deadline
+from refunds.contracts.trigger import LambdaContext
+from refunds.domain.deadline import Deadline
+from refunds.domain.redaction import redact
 from refunds.errors import ConfigurationError
-from refunds.metrics import Metrics
-from refunds.operators.audit import Actor
+from refunds.ledger.audit import Actor
+from refunds.operators.cancel_queues import chosen, lanes_of_json
 from refunds.operators.dead_letters import Selection
-from refunds.operators.desk import Desk
-from refunds.operators.lanes import chosen, lanes_of_json
-from refunds.operators.pace import Pace
+from refunds.operators.operations import Operations
+from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.reconciliation import Kind, Window
 from refunds.operators.replay import USUAL, Judged, Plan
+from refunds.operators.replay_verdicts import ReplayVerdict
 from refunds.operators.sweeper import Sweeper
-from refunds.operators.verdicts import Verdict
-from refunds.providers.redaction import redact
 from refunds.settings import Settings
-from refunds.telemetry import quiet_libraries
+from refunds.telemetry.logs import quiet_libraries
+from refunds.telemetry.metrics import Metrics
 
 _CONNECTIONS: Final = 20
 _FINISH: Final = 10.0  # seconds kept back for showing messages again and for answering
@@ -53,15 +53,15 @@ class OperatorFunction:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = environment
-        self._desk: Desk | None = None
+        self._desk: Operations | None = None
 
-    def desk(self) -> Desk:
+    def operations(self) -> Operations:
         """The deployment's parts."""
         if self._desk is None:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
-            lanes = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
-            self._desk = Desk(SdkClients(connections=_CONNECTIONS).make, settings, lanes)
+            all_queues = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
+            self._desk = Operations(SdkClients(connections=_CONNECTIONS).make, settings, all_queues)
         return self._desk
 
     def logger(self) -> Logger:
@@ -97,7 +97,7 @@ class ReplayRequest(BaseModel):
     ids: frozenset[str] = frozenset()
     older_than_seconds: float | None = Field(default=None, ge=0)
     younger_than_seconds: float | None = Field(default=None, ge=0)
-    verdicts: frozenset[Verdict] = USUAL
+    verdicts: frozenset[ReplayVerdict] = USUAL
     limit: int | None = Field(default=None, ge=1, le=10_000)
     rate: float = Field(default=10, gt=0, le=1000)
     ask: bool = True
@@ -151,21 +151,21 @@ class ReplayFunction(OperatorFunction):
     def _work(
         self, request: ReplayRequest, deadline: Deadline, context: LambdaContext
     ) -> Generator[Judged, None, None]:
-        desk = self.desk()
-        lanes = chosen(desk.lanes, request.cancel_types)
+        operations = self.operations()
+        all_queues = chosen(operations.all_queues, request.cancel_types)
         selection = request.selection()
         if request.limit is not None:
-            ids = desk.dead_letters.oldest(lanes, selection, request.limit)
+            ids = operations.dead_letters.oldest(all_queues, selection, request.limit)
             if not ids:
                 return
             selection = Selection(ids=ids)
-        replay = desk.replay(asks=request.ask, stopped=lambda: deadline.remaining() < _FINISH)
+        replay = operations.replay(asks=request.ask, stopped=lambda: deadline.remaining() < _FINISH)
         if not request.execute:
-            yield from replay.forecast(lanes, selection)
+            yield from replay.forecast(all_queues, selection)
             return
         # Lambda does not tell a function who invokes it: CloudTrail does, by this request id.
         actor = Actor(request.by, f"invocation {context.aws_request_id}", request.reason)
-        yield from replay.run(lanes, Plan(selection, actor, request.verdicts), Pace(request.rate))
+        yield from replay.run(all_queues, Plan(selection, actor, request.verdicts), RateLimiter(request.rate))
 
 
 class SweeperFunction(OperatorFunction):
@@ -175,16 +175,16 @@ class SweeperFunction(OperatorFunction):
 
     def __call__(self, _event: object, context: LambdaContext) -> dict[str, object]:
         """One run; returns what it found and did."""
-        desk = self.desk()
+        operations = self.operations()
         sweeper = Sweeper(
-            desk.books,
-            desk.settlement,
+            operations.ledger_queries,
+            operations.resolver,
             min_age=self.number("SWEEP_MIN_AGE_SECONDS", 900),
             most=int(self.number("SWEEP_MOST", 500)),
             clock=time.time,
         )
         sweep = sweeper.run(_deadline(context, keep=_FINISH))
-        metrics = Metrics(desk.settings.metrics_namespace)
+        metrics = Metrics(operations.settings.metrics_namespace)
         for kind, age in sweep.oldest.items():
             dimensions = {"cancel_type": kind}
             metrics.add("UnresolvedAge", age, "Seconds", dimensions)
@@ -206,18 +206,18 @@ class ReconcileFunction(OperatorFunction):
         Raises:
             LookupFailed: PortOne could not be asked to the end; the schedule tries again.
         """
-        desk = self.desk()
+        operations = self.operations()
         zone = offset(self._environment.get("RECONCILE_UTC_OFFSET", "+09:00"))
         day = _day(event, zone)
         tiers = [tier for tier in self._environment.get("RECONCILE_TIERS", "").split(",") if tier]
         logger, found = self.logger(), Counter(dict.fromkeys(Kind, 0))
         shown: list[dict[str, Any]] = []
-        for difference in desk.reconciliation(tiers).run(Window.of_days(day, 1, zone)):
+        for difference in operations.reconciliation(tiers).run(Window.of_days(day, 1, zone)):
             found[difference.kind] += 1
             logger.warning("difference", extra=asdict(difference))
             if len(shown) < _SHOWN:
                 shown.append(asdict(difference))
-        metrics = Metrics(desk.settings.metrics_namespace)
+        metrics = Metrics(operations.settings.metrics_namespace)
         for kind, count in found.items():
             metrics.add("ReconcileDifferences", count, "Count", {"kind": kind})
         metrics.flush()
@@ -261,10 +261,10 @@ def _deadline(context: LambdaContext, keep: float = 0.0) -> Deadline:
 
 def _shown(one: Judged) -> dict[str, Any]:
     return {
-        "cancel_type": one.letter.lane.cancel_type,
-        "cancel_request_id": one.letter.cancel_request_id,
-        "message_id": one.letter.message_id,
-        "error_code": one.letter.error_code,
+        "cancel_type": one.dead_letter.queues.cancel_type,
+        "cancel_request_id": one.dead_letter.cancel_request_id,
+        "message_id": one.dead_letter.message_id,
+        "error_code": one.dead_letter.error_code,
         "verdict": one.judgement.verdict.value,
         "why": one.judgement.why,
         "replayed": one.replayed,

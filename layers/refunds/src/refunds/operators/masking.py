@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from refunds import strict_json
+from refunds.contracts import strict_json
+from refunds.domain.redaction import redact
 from refunds.errors import InvalidRequest
-from refunds.providers import wire
-from refunds.providers.redaction import redact
+from refunds.providers.http import wire
 
 _MASK: Final = "***"
 _CHARACTER: Final = re.compile(r"\d|[A-Za-z]")

@@ -19,12 +19,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from refunds.deadline import Deadline
-from refunds.entry import Entry, Key, State
+from refunds.domain.deadline import Deadline
+from refunds.domain.entry import Entry, Key, State
+from refunds.domain.tag import tag_of
 from refunds.errors import LookupFailed
-from refunds.operators.books import Books
-from refunds.providers.portone.models import Cancellation, Payment
-from refunds.tag import tag_of
+from refunds.ledger.queries import LedgerQueries
+from refunds.providers.portone.models import CancelHistoryEntry, Payment
 
 if TYPE_CHECKING:
     from refunds.providers.portone.client import PortOneClient
@@ -117,9 +117,14 @@ class Reconciliation:
     """
 
     def __init__(
-        self, books: Books, client: PortOneClient, *, patience: float, tiers: Iterable[str] = ()
+        self,
+        ledger_queries: LedgerQueries,
+        client: PortOneClient,
+        *,
+        patience: float,
+        tiers: Iterable[str] = (),
     ) -> None:
-        self._books = books
+        self._ledger_queries = ledger_queries
         self._client = client
         self._patience = patience
         self._tiers: tuple[str | None, ...] = (None, *tiers)
@@ -143,12 +148,16 @@ class Reconciliation:
             yield from self._ask(imp_uid, window, unseen)
 
     def _recorded(self, window: Window) -> Iterator[Entry]:
-        return self._books.ended_between(
+        return self._ledger_queries.ended_between(
             window.since, window.until, cancel_types=[CANCEL_TYPE], states=[State.SUCCEEDED]
         )
 
     def _entries(self, imp_uid: str) -> list[Entry]:
-        return [entry for entry in self._books.of_payment(imp_uid) if entry.key.cancel_type == CANCEL_TYPE]
+        return [
+            entry
+            for entry in self._ledger_queries.of_payment(imp_uid)
+            if entry.key.cancel_type == CANCEL_TYPE
+        ]
 
     def _listed(self, window: Window, tier: str | None) -> Iterator[list[Payment]]:
         """Page by page, each payment once. A list that grows or shrinks meanwhile is read again."""
@@ -214,7 +223,7 @@ def _compare(
     unseen.compared.add(payment.imp_uid)
 
 
-def _match(record: Cancellation, entries: Iterable[Entry]) -> Entry | None:
+def _match(record: CancelHistoryEntry, entries: Iterable[Entry]) -> Entry | None:
     """The entry that holds the cancellation's id; else one without an id, settled by hand, of its amount."""
     loose = None
     for entry in entries:
@@ -234,7 +243,7 @@ def _amount(entry: Entry) -> Decimal | None:
     return entry.outcome.money.cancelled if entry.outcome and entry.outcome.money else None
 
 
-def _not_in_ledger(payment: Payment, record: Cancellation, entries: Iterable[Entry]) -> Difference:
+def _not_in_ledger(payment: Payment, record: CancelHistoryEntry, entries: Iterable[Entry]) -> Difference:
     ours = next((e for e in entries if _tag(e) in (record.reason or "")), None)
     note = "made elsewhere: no request of ours"
     if ours is not None:
@@ -251,7 +260,7 @@ def _not_in_ledger(payment: Payment, record: Cancellation, entries: Iterable[Ent
     )
 
 
-def _amount_differs(payment: Payment, record: Cancellation, entry: Entry) -> Difference:
+def _amount_differs(payment: Payment, record: CancelHistoryEntry, entry: Entry) -> Difference:
     amount = _amount(entry)
     return Difference(
         kind=Kind.AMOUNT_DIFFERS,

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from refunds import strict_json
+from refunds.contracts import strict_json
 from refunds.errors import RefundsError
-from refunds.operators.dead_letters import Letter
-from refunds.providers import wire
-from refunds.reading import read_body
+from refunds.messaging.message import read_body
+from refunds.operators.dead_letters import DeadLetterMessage
+from refunds.providers.http import wire
 
 
 class NotRepairable(RefundsError):
     """The edited message is not an acceptable replacement; the message says why."""
 
 
-def patched(letter: Letter, patch: object) -> str:
+def patched(dead_letter: DeadLetterMessage, patch: object) -> str:
     """The body with a JSON merge patch (RFC 7386) applied to the event's detail.
 
     Raises:
         NotRepairable: the body is no JSON object, so that there is nothing to patch.
     """
     try:
-        content = strict_json.loads(letter.body)
+        content = strict_json.loads(dead_letter.body)
     except strict_json.NotStrictJson as error:
         raise NotRepairable(f"the body is {error}: use --edit") from None
     event = content
@@ -36,25 +36,25 @@ def patched(letter: Letter, patch: object) -> str:
     return wire.encode(event).decode()
 
 
-def check(letter: Letter, body: str) -> list[str]:
+def check(dead_letter: DeadLetterMessage, body: str) -> list[str]:
     """Accept ``body`` in the place of an invalid message, and name what it changes.
 
     Raises:
         NotRepairable: the message needs no repair, the replacement is invalid as well, or it is
             another request.
     """
-    if letter.reading.error is None:
+    if dead_letter.reading.error is None:
         raise NotRepairable(
             "the message is valid: another payload under its cancel_request_id would be refused. "
             "Publish a new event with a new cancel_request_id instead"
         )
-    new = read_body(letter.lane.policy, body)
+    new = read_body(dead_letter.queues.policy, body)
     if new.cancellation is None:
         raise NotRepairable(f"it is still invalid: {new.error}")
-    old_id, new_id = letter.cancel_request_id, new.cancel_request_id
+    old_id, new_id = dead_letter.cancel_request_id, new.cancel_request_id
     if old_id is not None and old_id != new_id:
         raise NotRepairable(f"its cancel_request_id is {old_id} and must stay so")
-    return changes(letter.body, body)
+    return changes(dead_letter.body, body)
 
 
 def changes(old: str, new: str) -> list[str]:

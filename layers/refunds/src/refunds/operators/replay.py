@@ -14,22 +14,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from refunds.operators.audit import Actor, AuditTrail
-from refunds.operators.dead_letters import DeadLetters, Letter, Look, Selection
-from refunds.operators.lanes import Lane
-from refunds.operators.pace import Pace
-from refunds.operators.together import together
-from refunds.operators.verdicts import Judge, Judgement, Verdict
+from refunds.ledger.audit import Actor, AuditTrail
+from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.dead_letters import DeadLetterMessage, DeadLetters, Peek, Selection
+from refunds.operators.fan_in import fan_in
+from refunds.operators.rate_limiter import RateLimiter
+from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
 
 #: What is replayed unless the operator asks for more: whatever ends well or brings clarity.
-USUAL: Final = frozenset({Verdict.DONE, Verdict.SAFE, Verdict.UNKNOWN})
+USUAL: Final = frozenset({ReplayVerdict.DONE, ReplayVerdict.SAFE, ReplayVerdict.UNKNOWN})
 
 
 @dataclass(frozen=True)
 class Judged:
     """A message with its verdict, whether it was replayed, and why not if that failed."""
 
-    letter: Letter = field(repr=False)
+    dead_letter: DeadLetterMessage = field(repr=False)
     judgement: Judgement
     replayed: bool = False
     failure: str | None = None
@@ -41,7 +41,7 @@ class Plan:
 
     selection: Selection
     actor: Actor
-    verdicts: frozenset[Verdict] = USUAL
+    verdicts: frozenset[ReplayVerdict] = USUAL
 
 
 class Replay:
@@ -65,69 +65,80 @@ class Replay:
         self._audit = audit
         self._stopped = stopped
 
-    def forecast(self, lanes: Iterable[Lane], selection: Selection) -> Generator[Judged, None, None]:
+    def forecast(
+        self, all_queues: Iterable[CancelQueues], selection: Selection
+    ) -> Generator[Judged, None, None]:
         """A verdict for each message meant; nothing is changed."""
-        with closing(self._dead_letters.letters(lanes, selection)) as receives:
+        with closing(self._dead_letters.letters(all_queues, selection)) as receives:
             for letters in receives:
-                for letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
-                    yield Judged(letter, judgement)
+                for dead_letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
+                    yield Judged(dead_letter, judgement)
                 if self._stopped():
                     return
 
-    def run(self, lanes: Iterable[Lane], plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
+    def run(
+        self, all_queues: Iterable[CancelQueues], plan: Plan, rate_limiter: RateLimiter
+    ) -> Generator[Judged, None, None]:
         """Replay the messages meant whose verdict, made anew, is among those wanted; all lanes at once."""
-        return together([partial(self._run, lane, plan, pace) for lane in lanes])
+        return fan_in([partial(self._run, queues, plan, rate_limiter) for queues in all_queues])
 
-    def _run(self, lane: Lane, plan: Plan, pace: Pace) -> Generator[Judged, None, None]:
-        with self._dead_letters.look(lane, pace.burst(10)) as look:
-            for letters in look:
-                meant = look.meant(letters, plan.selection)
-                yield from self._replay(look, meant, plan, pace)
+    def _run(
+        self, queues: CancelQueues, plan: Plan, rate_limiter: RateLimiter
+    ) -> Generator[Judged, None, None]:
+        with self._dead_letters.peek(queues, rate_limiter.burst(10)) as peek:
+            for letters in peek:
+                meant = peek.meant(letters, plan.selection)
+                yield from self._replay(peek, meant, plan, rate_limiter)
                 if self._stopped():
                     return
 
-    def replace(self, letter: Letter, body: str, actor: Actor, changed: Sequence[str]) -> Judged:
-        """Replay ``body`` in the place of ``letter``, an invalid message (see ``refunds.operators.repair``).
+    def replace(
+        self, dead_letter: DeadLetterMessage, body: str, actor: Actor, changed: Sequence[str]
+    ) -> Judged:
+        """Replay ``body`` in the place of ``dead_letter``, an invalid one (see ``refunds.operators.repair``).
 
         ``changed`` names the fields that were corrected, for the audit trail.
         """
-        selection = Selection(ids=frozenset({letter.message_id}))
-        with self._dead_letters.look(letter.lane) as look:
-            for letters in look:
-                for found in look.meant(letters, selection):
+        selection = Selection(ids=frozenset({dead_letter.message_id}))
+        with self._dead_letters.peek(dead_letter.queues) as peek:
+            for letters in peek:
+                for found in peek.meant(letters, selection):
                     repaired = dataclasses.replace(found, body=body)
                     (judgement,) = self._judge.judge([repaired])
-                    if judgement.verdict is Verdict.INVALID:
+                    if judgement.verdict is ReplayVerdict.INVALID:
                         return Judged(repaired, judgement)
                     what = f"replayed corrected in {', '.join(changed)}"
-                    return self._move(look, [Judged(repaired, judgement)], actor, what)[0]
-        gone = Judgement(Verdict.INVALID, "the message is no longer in the dead-letter queue")
-        return Judged(letter, gone, failure=gone.why)
+                    return self._move(peek, [Judged(repaired, judgement)], actor, what)[0]
+        gone = Judgement(ReplayVerdict.INVALID, "the message is no longer in the dead-letter queue")
+        return Judged(dead_letter, gone, failure=gone.why)
 
-    def _replay(self, look: Look, letters: Sequence[Letter], plan: Plan, pace: Pace) -> Iterator[Judged]:
+    def _replay(
+        self, peek: Peek, letters: Sequence[DeadLetterMessage], plan: Plan, rate_limiter: RateLimiter
+    ) -> Iterator[Judged]:
         judged = [Judged(*pair) for pair in zip(letters, self._judge.judge(letters), strict=True)]
         wanted = [one for one in judged if one.judgement.verdict in plan.verdicts]
         yield from (one for one in judged if one not in wanted)
         if wanted:
-            pace.wait(len(wanted))
-            yield from self._move(look, wanted, plan.actor, "replayed")
+            rate_limiter.wait(len(wanted))
+            yield from self._move(peek, wanted, plan.actor, "replayed")
 
-    def _move(self, look: Look, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
+    def _move(self, peek: Peek, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
         """Send, note, delete; in that order."""
-        letters = [one.letter for one in wanted]
-        failures = self._dead_letters.send(letters[0].lane, [letter.body for letter in letters])
+        letters = [one.dead_letter for one in wanted]
+        failures = self._dead_letters.send(letters[0].queues, [dead_letter.body for dead_letter in letters])
         moved = [
             dataclasses.replace(one, replayed=failure is None, failure=failure)
             for one, failure in zip(wanted, failures, strict=True)
         ]
         sent = [one for one in moved if one.replayed]
         for one in sent:
-            verdict = f"{one.judgement.verdict}, {one.letter.error_code}"
-            self._audit.append(audit_subject(one.letter), actor, f"{what} ({verdict})")
-        look.remove([one.letter for one in sent])
+            verdict = f"{one.judgement.verdict}, {one.dead_letter.error_code}"
+            self._audit.append(audit_subject(one.dead_letter), actor, f"{what} ({verdict})")
+        peek.remove([one.dead_letter for one in sent])
         return moved
 
 
-def audit_subject(letter: Letter) -> str:
+def audit_subject(dead_letter: DeadLetterMessage) -> str:
     """What a message is noted under: its ledger key, or its message id where it has none."""
-    return f"{letter.lane.cancel_type}#{letter.cancel_request_id or f'message {letter.message_id}'}"
+    request = dead_letter.cancel_request_id or f"message {dead_letter.message_id}"
+    return f"{dead_letter.queues.cancel_type}#{request}"

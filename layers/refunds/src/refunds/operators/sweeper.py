@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Final
 
 from refunds.cancel_types import MODULES, cancel_type
-from refunds.deadline import Deadline
-from refunds.entry import Entry
+from refunds.domain.deadline import Deadline
+from refunds.domain.entry import Entry
 from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
-from refunds.operators.books import Books
-from refunds.operators.settlement import Settlement, SettlementRefused
+from refunds.ledger.queries import LedgerQueries
+from refunds.operators.resolution import ResolutionRefused, Resolver
 
 #: Questions in a row that a provider leaves unanswered before it is left in peace until the next run.
 _PATIENCE: Final = 3
@@ -63,20 +63,20 @@ class Sweeper:
 
     def __init__(
         self,
-        books: Books,
-        settlement: Settlement,
+        ledger_queries: LedgerQueries,
+        resolver: Resolver,
         *,
         min_age: float,
         most: int,
         clock: Callable[[], float],
-        chance: random.Random | None = None,
+        jitter: random.Random | None = None,
     ) -> None:
-        self._books = books
-        self._settlement = settlement
+        self._ledger_queries = ledger_queries
+        self._resolver = resolver
         self._min_age = min_age
         self._most = most
         self._clock = clock
-        self._chance = chance or random.Random()  # noqa: S311 - fairness, no secret
+        self._jitter = jitter or random.Random()  # noqa: S311 - fairness, no secret
 
     def run(self, deadline: Deadline) -> Sweep:
         """Publish what was not published, ask what can be asked, count what stays open."""
@@ -98,36 +98,36 @@ class Sweeper:
         """
         chosen: list[Entry] = []
         ripe = 0
-        for entry in self._books.open_entries():
+        for entry in self._ledger_queries.open_entries():
             left = entry
             if entry.unpublished:
-                sweep.republished += self._settlement.publish(entry).published
+                sweep.republished += self._resolver.publish(entry).published
                 continue
             if self._is_ripe(entry):
                 ripe += 1
                 if len(chosen) < self._most:
                     chosen.append(entry)
                     continue
-                if (place := self._chance.randrange(ripe)) < self._most:
+                if (place := self._jitter.randrange(ripe)) < self._most:
                     left, chosen[place] = chosen[place], entry
             sweep.count(left, self._clock())
-        self._chance.shuffle(chosen)
+        self._jitter.shuffle(chosen)
         return chosen
 
     def _is_ripe(self, entry: Entry) -> bool:
         untouched = self._clock() - _moment(entry.timeline[-1])
-        return untouched >= self._min_age and self._settlement.unaskable(entry) is None
+        return untouched >= self._min_age and self._resolver.unaskable(entry) is None
 
     def _ask(self, entry: Entry, sweep: Sweep) -> bool:
         """Whether the provider answered."""
         sweep.asked += 1
         settled, answered = False, True
         try:
-            settled = self._settlement.ask(entry).settled
+            settled = self._resolver.ask(entry).settled
         except (LookupFailed, NotSent, ConfigurationError):
             answered = False
             sweep.unanswered += 1
-        except (SettlementRefused, InvalidRequest):
+        except (ResolutionRefused, InvalidRequest):
             settled = False
         if settled:
             sweep.resolved[entry.key.cancel_type] += 1

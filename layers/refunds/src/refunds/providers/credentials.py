@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from refunds.errors import ConfigurationError
-from refunds.providers import wire
+from refunds.providers.http import wire
 
 REFRESH_INTERVAL = 60.0
 """Seconds between two re-reads: a provider that answers 401 must not become a load on

@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
+from refunds.domain.redaction import redact
 from refunds.errors import ErrorCode, LookupFailed, OutcomeUnknown, ProviderError, Refused
-from refunds.providers import wire
 from refunds.providers.credentials import CredentialSource, EbpCredentials
+from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.ebp.models import CancelData, Envelope, OrderDetail
 from refunds.providers.ebp.signature import signature
-from refunds.providers.exchange import Answer, Exchange
-from refunds.providers.fields import read_as
-from refunds.providers.redaction import redact
-from refunds.settings import EbpHeaders
+from refunds.providers.http import wire
+from refunds.providers.http.fields import read_as
+from refunds.providers.http.provider_http import Answer, ProviderHttp
 
 _CANCEL = "/api/v2/payment/cancel"
 _DETAIL = "/api/v2/payment/detail"
@@ -44,12 +44,12 @@ class EbpClient:
 
     def __init__(
         self,
-        exchange: Exchange,
+        provider_http: ProviderHttp,
         base_url: str,
         headers: EbpHeaders,
         credentials: CredentialSource,
     ) -> None:
-        self._exchange = exchange
+        self._provider_http = provider_http
         self._base_url = base_url.rstrip("/")
         self._headers = headers
         self._credentials = credentials
@@ -79,7 +79,7 @@ class EbpClient:
             ConfigurationError: there are no keys.
         """
         credentials = self._credentials.ebp()
-        answer = self._post(_CANCEL, body, credentials, deadline, self._exchange.timeouts.read)
+        answer = self._post(_CANCEL, body, credentials, deadline, self._provider_http.timeouts.read)
         envelope, _ = read_as(Envelope, answer.body)
         masked = (*secrets, *_personal(body), *credentials.values())
         problem = "no readable result"
@@ -119,7 +119,7 @@ class EbpClient:
                 {"orderNo": order_no},
                 credentials,
                 deadline,
-                self._exchange.timeouts.lookup,
+                self._provider_http.timeouts.lookup,
             )
         except ProviderError as error:
             failure = LookupFailed(f"POST {_DETAIL} got no usable answer: {error}")
@@ -173,7 +173,7 @@ class EbpClient:
         read_timeout: float,
     ) -> Answer:
         content = wire.encode(body)
-        return self._exchange.send(
+        return self._provider_http.send(
             "POST",
             self._base_url + path,
             template=path,

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from refunds.providers.fields import (
+from refunds.providers.http.fields import (
     Amount,
     Code,
     ForgivingMany,

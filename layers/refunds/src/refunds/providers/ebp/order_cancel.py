@@ -10,23 +10,34 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from refunds.contracts.order_cancel import OrderCancelRequest
+from refunds.contracts.order_cancel import OrderCancellation, OrderCancelRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
-from refunds.deadline import Deadline
-from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
-from refunds.operation import (
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import (
     Applied,
-    Before,
-    Case,
-    Doubt,
+    Attempt,
+    Baseline,
     Effect,
     Failure,
     Rejected,
+    Resolution,
+    ResolveContext,
     Unproven,
-    Verdict,
 )
+from refunds.domain.policy import Policy
+from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
+from refunds.providers.clients import ProviderClients
 from refunds.providers.ebp.client import EbpClient
 from refunds.providers.ebp.models import CancelData, OrderDetail
+
+POLICY: Final = Policy(
+    cancel_type="order_cancel",
+    detail_type="OrderCancelRequested",
+    contract=OrderCancellation,
+    provider="ebp",
+    moves_money=True,
+    resend_unproven=False,
+)
 
 #: The list of statuses is not public; only these spellings are certain (providers.md, "Query").
 _CANCELLED: Final = frozenset({"CANCELLED", "CANCELED"})
@@ -43,7 +54,7 @@ class OrderCancel:
         """The order."""
         return request.order_no
 
-    def amount(self, request: OrderCancelRequest, _before: Before) -> Decimal:
+    def amount(self, request: OrderCancelRequest, _before: Baseline) -> Decimal:
         """The request always names it."""
         return request.total_cancel_amount
 
@@ -51,28 +62,28 @@ class OrderCancel:
         """The keys."""
         self.client.warm_up(deadline)
 
-    def looks_first(self, _request: OrderCancelRequest) -> bool:
+    def needs_precheck(self, _request: OrderCancelRequest) -> bool:
         """Yes: only a change of the order's status can prove a cancellation."""
         return True
 
-    def prepare(self, case: Case[OrderCancelRequest]) -> Before | Failure:
+    def precheck(self, attempt: Attempt[OrderCancelRequest]) -> Baseline | Failure:
         """The order's status, where EBP shows it."""
-        order_no = case.request.order_no
-        detail = self._detail(case)
+        order_no = attempt.request.order_no
+        detail = self._detail(attempt)
         if detail is None:
-            return Before(subject=order_no)
-        before = Before(subject=order_no, cancellable=detail.total_amount, status=detail.payment_status)
+            return Baseline(subject=order_no)
+        baseline = Baseline(subject=order_no, cancellable=detail.total_amount, status=detail.payment_status)
         if detail.payment_status in _CANCELLED:
             message = "EBP shows the order as cancelled already; nothing was sent"
-            return _failure(before, ErrorCode.ALREADY_CANCELLED, message)
-        return before
+            return _failure(baseline, ErrorCode.ALREADY_CANCELLED, message)
+        return baseline
 
-    def send(self, case: Case[OrderCancelRequest], before: Before) -> Effect:  # noqa: ARG002 - EBP compares nothing
+    def send(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline) -> Effect:  # noqa: ARG002 - EBP compares nothing
         """Cancel, and check order, items and totals of the answer."""
-        request = case.request
+        request = attempt.request
         data = self.client.cancel(
             request.model_dump(exclude_none=True),
-            deadline=case.deadline,
+            deadline=attempt.deadline,
             secrets=request.personal_values(),
         )
         difference = _difference(request, data)
@@ -84,36 +95,47 @@ class OrderCancel:
         proof = "the answer repeats order, items and total"
         return _effect(request, proof, data.return_request_id, _tax(data))
 
-    def resolve(self, case: Case[OrderCancelRequest], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(
+        self, attempt: Attempt[OrderCancelRequest], baseline: Baseline, context: ResolveContext
+    ) -> Resolution:
         """Proven for a full cancellation of an order that was not cancelled before."""
-        detail = self._detail(case)
+        detail = self._detail(attempt)
         cancelled = detail is not None and detail.payment_status in _CANCELLED
-        if doubt.sole and doubt.refusal is not None and (not cancelled or before.status is None):
-            return _refused(before, doubt.refusal, cancelled=cancelled)
+        if (
+            context.only_attempt
+            and context.refusal is not None
+            and (not cancelled or baseline.status is None)
+        ):
+            return _refused(baseline, context.refusal, cancelled=cancelled)
         if detail is None or not cancelled:
-            return self._unproven(case.request, before)
-        if not _is_full(case.request, before) or not detail.pg_cancel_transaction_id:
-            return self._unproven(case.request, before)
-        siblings = doubt.siblings()
-        if doubt.sole or before.status is None or siblings.open_amounts or siblings.others_succeeded:
+            return self._unproven(attempt.request, baseline)
+        if not _is_full(attempt.request, baseline) or not detail.pg_cancel_transaction_id:
+            return self._unproven(attempt.request, baseline)
+        siblings = context.siblings()
+        if (
+            context.only_attempt
+            or baseline.status is None
+            or siblings.open_amounts
+            or siblings.others_succeeded
+        ):
             return Unproven(
-                "the order is cancelled, but another cancellation may have done it", hopeless=True
+                "the order is cancelled, but another cancellation may have done it", unresolvable=True
             )
-        return Applied(_effect(case.request, "EBP shows the whole order cancelled", None, None))
+        return Applied(_effect(attempt.request, "EBP shows the whole order cancelled", None, None))
 
-    def _unproven(self, request: OrderCancelRequest, before: Before) -> Unproven:
-        if _is_full(request, before):
+    def _unproven(self, request: OrderCancelRequest, baseline: Baseline) -> Unproven:
+        if _is_full(request, baseline):
             return Unproven("EBP does not show the order as cancelled; it may still become so")
         return Unproven(
             "EBP cannot be asked whether a part of an order was cancelled: look in its console, "
             "then settle by hand",
-            hopeless=True,
+            unresolvable=True,
         )
 
-    def _detail(self, case: Case[OrderCancelRequest]) -> OrderDetail | None:
+    def _detail(self, attempt: Attempt[OrderCancelRequest]) -> OrderDetail | None:
         """``None`` where EBP shows nothing of the order, or does not offer the query at all."""
         try:
-            detail = self.client.detail(case.request.order_no, deadline=case.deadline)
+            detail = self.client.detail(attempt.request.order_no, deadline=attempt.deadline)
         except LookupFailed as error:
             if error.status == _NOT_FOUND:
                 return None
@@ -121,8 +143,8 @@ class OrderCancel:
         return detail
 
 
-def _is_full(request: OrderCancelRequest, before: Before) -> bool:
-    return before.cancellable is not None and before.cancellable == request.total_cancel_amount
+def _is_full(request: OrderCancelRequest, baseline: Baseline) -> bool:
+    return baseline.cancellable is not None and baseline.cancellable == request.total_cancel_amount
 
 
 def _difference(request: OrderCancelRequest, data: CancelData) -> str | None:
@@ -150,17 +172,17 @@ def _tax(data: CancelData) -> Decimal | None:
     return (product or Decimal(0)) + (delivery or Decimal(0))
 
 
-def _refused(before: Before, refusal: Refused, *, cancelled: bool) -> Verdict:
+def _refused(baseline: Baseline, refusal: Refused, *, cancelled: bool) -> Resolution:
     """Wrong keys are ours to mend: such a message waits instead of failing."""
     if cancelled:
         code, message = ErrorCode.ALREADY_CANCELLED, "refused; EBP shows the order as cancelled already"
     else:
         code, message = refusal.code, "EBP refused the cancellation; the order is unchanged"
-    failure = _failure(before, code, message, refusal)
-    return Rejected(failure, later=code is ErrorCode.PROVIDER_AUTH)
+    failure = _failure(baseline, code, message, refusal)
+    return Rejected(failure, retry_later=code is ErrorCode.PROVIDER_AUTH)
 
 
-def _failure(before: Before, code: ErrorCode, message: str, refusal: Refused | None = None) -> Failure:
+def _failure(baseline: Baseline, code: ErrorCode, message: str, refusal: Refused | None = None) -> Failure:
     return Failure(
         code=code,
         message=message,
@@ -168,7 +190,7 @@ def _failure(before: Before, code: ErrorCode, message: str, refusal: Refused | N
         money=MoneyMoved(cancelled=Decimal(0)),
         provider_code=refusal.provider_code if refusal else None,
         provider_message=refusal.provider_message if refusal else None,
-        before=before,
+        baseline=baseline,
     )
 
 
@@ -196,3 +218,8 @@ def _effect(
 def _settles(request: OrderCancelRequest) -> Settles:
     """A refund to a bank account is a transfer; everything else is reversed at the PG."""
     return "next_business_day" if request.refund_account is not None else "immediate"
+
+
+def operation(clients: ProviderClients) -> OrderCancel:
+    """Never sent twice while unproven: EBP has neither an idempotency key nor a compare-and-set."""
+    return OrderCancel(clients.ebp())

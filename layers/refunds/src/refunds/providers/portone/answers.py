@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, StrictInt, StrictStr
 
+from refunds.domain.redaction import redact
 from refunds.errors import ErrorCode, LookupFailed, OutcomeUnknown, Refused
-from refunds.providers.exchange import Answer
-from refunds.providers.fields import ProviderModel, read_as
-from refunds.providers.redaction import redact
+from refunds.providers.http.fields import ProviderModel, read_as
+from refunds.providers.http.provider_http import Answer
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import (
     CredentialsRejected,
     ErrorCode,
@@ -24,9 +24,9 @@ from refunds.errors import (
     OutcomeUnknown,
     ProviderError,
 )
-from refunds.providers import wire
 from refunds.providers.credentials import CredentialSource
-from refunds.providers.exchange import Answer, Exchange
+from refunds.providers.http import wire
+from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.portone.answers import read_lookup, read_result
 from refunds.providers.portone.models import Payment, PaymentPage, Receipt
 from refunds.providers.portone.token import AccessToken, AccessTokens
@@ -44,7 +44,7 @@ _MAX_PAGES = 20
 
 
 @dataclass(frozen=True)
-class _Call:
+class _Request:
     """One request; ``template`` is its path with at most one id, and its name in error texts."""
 
     method: str
@@ -87,7 +87,7 @@ class PortOneClient:
     anything is sent.
 
     Args:
-        exchange: sends requests.
+        provider_http: sends requests.
         base_url: ``https://api.iamport.kr`` in production.
         credentials: where the keys come from.
         clock: seconds, monotonic; measures the token's age.
@@ -95,15 +95,15 @@ class PortOneClient:
 
     def __init__(
         self,
-        exchange: Exchange,
+        provider_http: ProviderHttp,
         base_url: str,
         credentials: CredentialSource,
         clock: Callable[[], float],
     ) -> None:
-        self._exchange = exchange
+        self._provider_http = provider_http
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
-        self._tokens = AccessTokens(exchange, base_url, credentials, clock)
+        self._tokens = AccessTokens(provider_http, base_url, credentials, clock)
 
     def warm_up(self, deadline: Deadline) -> None:
         """Get an access token, for whoever calls next.
@@ -130,7 +130,7 @@ class PortOneClient:
             deadline: when the function is stopped.
             secrets: values masked in the provider's message, besides ``refund_*`` and the keys.
         """
-        call = _Call("POST", "/payments/cancel", tier=tier, content=wire.encode(body))
+        call = _Request("POST", "/payments/cancel", tier=tier, content=wire.encode(body))
         personal = (str(body[name]) for name in _PERSONAL_FIELDS if body.get(name))
         return self._carry_out(call, Payment, deadline, secrets=(*secrets, *personal))
 
@@ -141,12 +141,12 @@ class PortOneClient:
         """
         key = self._credentials.portone().pg_api_key
         params = {"pg_api_key": key} if key else None
-        call = _Call("DELETE", "/vbanks/{imp_uid}", imp_uid, tier, params)
+        call = _Request("DELETE", "/vbanks/{imp_uid}", imp_uid, tier, params)
         return self._carry_out(call, Payment, deadline)
 
     def revoke_cvs(self, imp_uid: str, *, tier: str | None, deadline: Deadline) -> Payment:
         """``DELETE /cvs/{imp_uid}`` (document 000): void a convenience-store number not paid yet."""
-        call = _Call("DELETE", "/cvs/{imp_uid}", imp_uid, tier)
+        call = _Request("DELETE", "/cvs/{imp_uid}", imp_uid, tier)
         return self._carry_out(call, Payment, deadline)
 
     def revoke_receipt(self, merchant_uid: str, *, tier: str | None, deadline: Deadline) -> Receipt:
@@ -155,14 +155,14 @@ class PortOneClient:
         501 ("the PG is not supported", in the specification) is ``Refused`` with
         ``UNSUPPORTED_BY_PG``; 500 ("the revocation failed") is ``OutcomeUnknown``: ask first.
         """
-        call = _Call("DELETE", "/receipts/external/{merchant_uid}", merchant_uid, tier)
+        call = _Request("DELETE", "/receipts/external/{merchant_uid}", merchant_uid, tier)
         return self._carry_out(call, Receipt, deadline, unsupported_is_501=True)
 
     def payment(self, imp_uid: str, *, tier: str | None, deadline: Deadline) -> Payment | None:
         """``GET /payments/{imp_uid}``: the payment, test payments included; ``None`` if unknown."""
         # A test payment can be cancelled like any other, but is a 404 without this.
         params = {"include_sandbox": "true"}
-        call = _Call("GET", "/payments/{imp_uid}", imp_uid, tier, params)
+        call = _Request("GET", "/payments/{imp_uid}", imp_uid, tier, params)
         payment = self._look_up(call, Payment, deadline)
         if payment is not None and payment.imp_uid != imp_uid:
             raise LookupFailed(f"{call.operation} was answered with another payment")
@@ -178,7 +178,7 @@ class PortOneClient:
         for page in range(1, _MAX_PAGES + 1):
             # Oldest first: a payment begun meanwhile does not move the pages.
             params = {"page": str(page), "limit": str(_PAGE_SIZE), "sorting": "started"}
-            call = _Call("GET", "/payments/findAll/{merchant_uid}", merchant_uid, tier, params)
+            call = _Request("GET", "/payments/findAll/{merchant_uid}", merchant_uid, tier, params)
             answer = self._page(call, deadline)
             if answer is None and page == 1:
                 return self._first_payment_of(merchant_uid, tier, deadline)
@@ -194,7 +194,7 @@ class PortOneClient:
             "the payments of the order are not all known"
         )
 
-    def _page(self, call: _Call, deadline: Deadline) -> PaymentPage | None:
+    def _page(self, call: _Request, deadline: Deadline) -> PaymentPage | None:
         """A page; ``None`` for any 404: who does not offer ``findAll`` is asked by ``find``."""
         try:
             return self._look_up(call, PaymentPage, deadline)
@@ -205,7 +205,7 @@ class PortOneClient:
 
     def receipt(self, merchant_uid: str, *, tier: str | None, deadline: Deadline) -> Receipt | None:
         """``GET /receipts/external/{merchant_uid}``: the receipt; ``None`` if none was issued."""
-        call = _Call("GET", "/receipts/external/{merchant_uid}", merchant_uid, tier)
+        call = _Request("GET", "/receipts/external/{merchant_uid}", merchant_uid, tier)
         receipt = self._look_up(call, Receipt, deadline)
         if receipt is not None and receipt.merchant_uid != merchant_uid:
             raise LookupFailed(f"{call.operation} was answered with another receipt")
@@ -232,7 +232,7 @@ class PortOneClient:
             tier: the sub-merchant whose payments are listed.
         """
         params = {"from": start, "to": end, "page": page, "limit": limit, "sorting": "started"}
-        call = _Call(
+        call = _Request(
             "GET",
             "/payments/status/cancelled",
             tier=tier,
@@ -248,38 +248,38 @@ class PortOneClient:
     def _first_payment_of(
         self, merchant_uid: str, tier: str | None, deadline: Deadline
     ) -> tuple[Payment, ...]:
-        call = _Call("GET", "/payments/find/{merchant_uid}", merchant_uid, tier)
+        call = _Request("GET", "/payments/find/{merchant_uid}", merchant_uid, tier)
         payment = self._look_up(call, Payment, deadline)
         return () if payment is None else _only_of(merchant_uid, (payment,))
 
     def _carry_out(
         self,
-        call: _Call,
+        call: _Request,
         model: type[M],
         deadline: Deadline,
         *,
         secrets: Iterable[str] = (),
         unsupported_is_501: bool = False,
     ) -> M:
-        answer, token = self._send(call, deadline, self._exchange.timeouts.read)
+        answer, token = self._send(call, deadline, self._provider_http.timeouts.read)
         masked = (*secrets, *token.secrets())
         return read_result(call.operation, answer, model, masked, unsupported_is_501=unsupported_is_501)
 
-    def _look_up(self, call: _Call, model: type[M], deadline: Deadline) -> M | None:
+    def _look_up(self, call: _Request, model: type[M], deadline: Deadline) -> M | None:
         try:
-            answer, token = self._send(call, deadline, self._exchange.timeouts.lookup)
+            answer, token = self._send(call, deadline, self._provider_http.timeouts.lookup)
         except ProviderError as error:
             failure = _lookup_failed(call, error)
         else:
             return read_lookup(call.operation, answer, model, token.secrets())
         raise failure
 
-    def _send(self, call: _Call, deadline: Deadline, read_timeout: float) -> tuple[Answer, AccessToken]:
+    def _send(self, call: _Request, deadline: Deadline, read_timeout: float) -> tuple[Answer, AccessToken]:
         """Send, and once more with a new token after a 401; also returns the token it was sent with."""
         url = self._base_url + call.path()
         for _ in range(2):
             token = self._tokens.get(deadline)
-            answer = self._exchange.send(
+            answer = self._provider_http.send(
                 call.method,
                 url,
                 template=call.template,
@@ -307,7 +307,7 @@ def _only_of(merchant_uid: str, payments: tuple[Payment, ...]) -> tuple[Payment,
     return payments
 
 
-def _lookup_failed(call: _Call, error: ProviderError) -> LookupFailed:
+def _lookup_failed(call: _Request, error: ProviderError) -> LookupFailed:
     return LookupFailed(
         f"{call.operation} got no usable answer: {error}",
         # Whether a question arrived does not matter; that the keys are wrong does.

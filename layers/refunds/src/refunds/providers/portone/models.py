@@ -16,7 +16,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from refunds.providers.fields import (
+from refunds.providers.http.fields import (
     Amount,
     Forgiving,
     ForgivingMany,
@@ -42,7 +42,7 @@ def _blank_is_none(value: object) -> object:
     return None if value == "" else value
 
 
-class Cancellation(ProviderModel):
+class CancelHistoryEntry(ProviderModel):
     """One entry of ``cancel_history`` (``PaymentCancelAnnotation``).
 
     ``cancellation_id`` is the only id that is unique to it: ``pg_tid`` can be the payment's.
@@ -87,7 +87,7 @@ class Payment(ProviderModel):
     amount: Amount
     cancel_amount: Amount
     status: Word
-    cancel_history: Annotated[tuple[Cancellation, ...], BeforeValidator(_nothing_is_empty)] = ()
+    cancel_history: Annotated[tuple[CancelHistoryEntry, ...], BeforeValidator(_nothing_is_empty)] = ()
 
     currency: OptionalText = None
     sandbox: OptionalFlag = None

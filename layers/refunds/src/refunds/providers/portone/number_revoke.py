@@ -12,20 +12,20 @@ from typing import Final, Protocol
 
 from refunds.contracts.number_revoke import NumberRevokeRequest
 from refunds.contracts.outbound import ProviderRefs
-from refunds.deadline import Deadline
-from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.operation import (
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import (
     Applied,
-    Before,
-    Case,
-    Doubt,
+    Attempt,
+    Baseline,
     Effect,
     Failure,
     Rejected,
+    Resolution,
+    ResolveContext,
     Unapplied,
     Unproven,
-    Verdict,
 )
+from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.models import Payment
 from refunds.providers.portone.texts import means_later
@@ -53,7 +53,7 @@ class NumberRevoke:
         """The payment the number belongs to."""
         return request.imp_uid
 
-    def amount(self, _request: NumberRevokeRequest, _before: Before) -> Decimal:
+    def amount(self, _request: NumberRevokeRequest, _before: Baseline) -> Decimal:
         """Nothing was paid yet."""
         return Decimal(0)
 
@@ -61,18 +61,18 @@ class NumberRevoke:
         """The access token."""
         self.client.warm_up(deadline)
 
-    def looks_first(self, _request: NumberRevokeRequest) -> bool:
+    def needs_precheck(self, _request: NumberRevokeRequest) -> bool:
         """No: a repeat is harmless."""
         return False
 
-    def prepare(self, case: Case[NumberRevokeRequest]) -> Before | Failure:
+    def precheck(self, attempt: Attempt[NumberRevokeRequest]) -> Baseline | Failure:
         """Nothing to look at."""
-        return Before(subject=case.request.imp_uid)
+        return Baseline(subject=attempt.request.imp_uid)
 
-    def send(self, case: Case[NumberRevokeRequest], before: Before) -> Effect:
+    def send(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline) -> Effect:
         """Void it, and check that the answer shows our payment neither waiting nor paid."""
-        payment = self.revoke(before.subject, tier=case.request.tier, deadline=case.deadline)
-        if payment.imp_uid != before.subject:
+        payment = self.revoke(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
+        if payment.imp_uid != baseline.subject:
             raise ResponseMismatch(
                 "PortOne answered success for another payment id: compare both payments in its console"
             )
@@ -80,21 +80,23 @@ class NumberRevoke:
             raise OutcomeUnknown(f"PortOne answered success, but shows the payment as {payment.status}")
         return _effect(payment, "the answer shows the number voided")
 
-    def resolve(self, case: Case[NumberRevokeRequest], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(
+        self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline, context: ResolveContext
+    ) -> Resolution:
         """Voided, paid, or still waiting to be paid."""
-        payment = self.client.payment(before.subject, tier=case.request.tier, deadline=case.deadline)
+        payment = self.client.payment(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if payment is None:
-            return _unknown_number(case.request, doubt)
-        if payment.imp_uid != before.subject:
+            return _unknown_number(attempt.request, context)
+        if payment.imp_uid != baseline.subject:
             return Unproven("PortOne shows another payment than the one asked for")
         if _was_paid(payment):
             return Rejected(_paid(payment))
         if _voided(payment):
             return Applied(_effect(payment, "the payment is neither waiting nor paid"))
-        if doubt.refusal is None:
-            return Unapplied(before)
+        if context.refusal is None:
+            return Unapplied(baseline)
         return Rejected(
-            self._refused(payment, doubt.refusal), later=means_later(doubt.refusal.provider_message)
+            self._refused(payment, context.refusal), retry_later=means_later(context.refusal.provider_message)
         )
 
     def _refused(self, payment: Payment, refusal: Refused) -> Failure:
@@ -109,7 +111,7 @@ class NumberRevoke:
             provider=_refs(payment),
             provider_code=refusal.provider_code,
             provider_message=refusal.provider_message,
-            rules_out_late=has_no_number,
+            excludes_late_attempts=has_no_number,
         )
 
 
@@ -132,17 +134,17 @@ def _voided(payment: Payment) -> bool:
     return payment.status not in ("ready", "paid")
 
 
-def _unknown_number(request: NumberRevokeRequest, doubt: Doubt) -> Verdict:
-    if doubt.refusal is None:
-        return Unapplied(Before(subject=request.imp_uid))
+def _unknown_number(request: NumberRevokeRequest, context: ResolveContext) -> Resolution:
+    if context.refusal is None:
+        return Unapplied(Baseline(subject=request.imp_uid))
     return Rejected(
         Failure(
             code=ErrorCode.NOT_FOUND,
             message="PortOne refused, and knows no such payment",
             provider=ProviderRefs(name="portone", imp_uid=request.imp_uid),
-            provider_code=doubt.refusal.provider_code,
-            provider_message=doubt.refusal.provider_message,
-            rules_out_late=doubt.refusal.status == _NOT_FOUND,
+            provider_code=context.refusal.provider_code,
+            provider_message=context.refusal.provider_message,
+            excludes_late_attempts=context.refusal.status == _NOT_FOUND,
         )
     )
 
@@ -152,7 +154,7 @@ def _paid(payment: Payment) -> Failure:
         code=ErrorCode.ALREADY_PAID,
         message="the number was paid to; refunding that is a payment_cancel under a new cancel_request_id",
         provider=_refs(payment),
-        rules_out_late=True,
+        excludes_late_attempts=True,
     )
 
 

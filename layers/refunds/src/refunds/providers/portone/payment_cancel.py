@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Final
 
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
-from refunds.contracts.payment_cancel import PaymentCancelRequest
-from refunds.deadline import Deadline
-from refunds.errors import ErrorCode, InvalidRequest, Refused, ResponseMismatch
-from refunds.operation import (
+from refunds.contracts.payment_cancel import PaymentCancellation, PaymentCancelRequest
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import (
     Applied,
-    Before,
-    Case,
-    Doubt,
+    Attempt,
+    Baseline,
     Effect,
     Failure,
     Rejected,
+    Resolution,
+    ResolveContext,
     Unapplied,
     Unproven,
-    Verdict,
 )
+from refunds.domain.policy import Policy
+from refunds.domain.tag import reason_with
+from refunds.errors import ErrorCode, InvalidRequest, Refused, ResponseMismatch
+from refunds.providers.clients import ProviderClients
 from refunds.providers.portone.attribution import (
     Own,
     Search,
@@ -35,7 +39,15 @@ from refunds.providers.portone.attribution import (
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.models import Payment
 from refunds.providers.portone.texts import means_later
-from refunds.tag import reason_with
+
+POLICY: Final = Policy(
+    cancel_type="payment_cancel",
+    detail_type="PaymentCancelRequested",
+    contract=PaymentCancellation,
+    provider="portone",
+    moves_money=True,
+    resend_unproven=True,
+)
 
 _PAID = frozenset({"paid", "cancelled"})  # a partly cancelled payment may report either
 _CURRENCY = "KRW"
@@ -51,67 +63,71 @@ class PaymentCancel:
         """``imp_uid``; a ``merchant_uid`` may name several payments."""
         return request.imp_uid
 
-    def amount(self, request: PaymentCancelRequest, before: Before) -> Decimal:
+    def amount(self, request: PaymentCancelRequest, baseline: Baseline) -> Decimal:
         """What is asked for, or all that is left."""
-        return request.amount or before.cancellable or Decimal(0)
+        return request.amount or baseline.cancellable or Decimal(0)
 
     def warm_up(self, deadline: Deadline) -> None:
         """The access token."""
         self.client.warm_up(deadline)
 
-    def looks_first(self, request: PaymentCancelRequest) -> bool:
+    def needs_precheck(self, request: PaymentCancelRequest) -> bool:
         """Unless the event brings the payment and its balance."""
         return request.checksum is None or request.imp_uid is None
 
-    def prepare(self, case: Case[PaymentCancelRequest]) -> Before | Failure:
+    def precheck(self, attempt: Attempt[PaymentCancelRequest]) -> Baseline | Failure:
         """The balance and the cancellations so far, or what forbids cancelling."""
-        request = case.request
+        request = attempt.request
         if request.checksum is not None and request.imp_uid is not None:
-            return Before(subject=request.imp_uid, cancellable=request.checksum)
-        payment = self._find(case)
+            return Baseline(subject=request.imp_uid, cancellable=request.checksum)
+        payment = self._find(attempt)
         if payment is None:
             return _not_found(request, "no such payment at PortOne; nothing was sent")
-        before = _seen(payment)
+        baseline = _seen(payment)
         obstacle = _obstacle(request, payment)
-        return replace(obstacle, before=before) if obstacle else before
+        return replace(obstacle, baseline=baseline) if obstacle else baseline
 
-    def send(self, case: Case[PaymentCancelRequest], before: Before) -> Effect:
+    def send(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Effect:
         """Cancel, and check that the balance moved by exactly ours."""
         payment = self.client.cancel(
-            _body(case, before),
-            tier=case.request.tier,
-            deadline=case.deadline,
-            secrets=case.request.personal_values(),
+            _body(attempt, baseline),
+            tier=attempt.request.tier,
+            deadline=attempt.deadline,
+            secrets=attempt.request.personal_values(),
         )
-        own = confirm_own(payment, before, _search(case, before))
-        if own is None or not _is_the_payment(payment, before):
+        own = confirm_own(payment, baseline, _search(attempt, baseline))
+        if own is None or not _is_the_payment(payment, baseline):
             raise ResponseMismatch(
                 "PortOne answered success, but the payment id or the amounts in the answer are not those "
                 "of this cancellation: compare the payment in PortOne's console with this request"
             )
-        return _effect(case.request, payment, own, before)
+        return _effect(attempt.request, payment, own, baseline)
 
-    def resolve(self, case: Case[PaymentCancelRequest], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(
+        self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline, context: ResolveContext
+    ) -> Resolution:
         """Find our cancellation in the payment's history, or show that it cannot be there."""
-        payment = self.client.payment(before.subject, tier=case.request.tier, deadline=case.deadline)
-        contradiction = _contradiction(payment, before)
+        payment = self.client.payment(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
+        contradiction = _contradiction(payment, baseline)
         if contradiction:
             return Unproven(contradiction)
         if payment is None:
-            return _unknown_payment(case.request, doubt)
-        match find_own(payment, before, _search(case, before), doubt):
+            return _unknown_payment(attempt.request, context)
+        match find_own(payment, baseline, _search(attempt, baseline), context):
             case Own() as own:
-                return Applied(_effect(case.request, payment, own, before))
+                return Applied(_effect(attempt.request, payment, own, baseline))
             case Unclear(message, suspects):
-                learnt = replace(before, suspects=suspects) if suspects else None
-                return Unproven(message, before=learnt)
-        return _not_ours(case.request, payment, before, doubt)
+                learnt = replace(baseline, suspects=suspects) if suspects else None
+                return Unproven(message, baseline=learnt)
+        return _not_ours(attempt.request, payment, baseline, context)
 
-    def _find(self, case: Case[PaymentCancelRequest]) -> Payment | None:
-        request = case.request
+    def _find(self, attempt: Attempt[PaymentCancelRequest]) -> Payment | None:
+        request = attempt.request
         if request.imp_uid is not None:
-            return self.client.payment(request.imp_uid, tier=request.tier, deadline=case.deadline)
-        found = self.client.payments_of(request.merchant_uid or "", tier=request.tier, deadline=case.deadline)
+            return self.client.payment(request.imp_uid, tier=request.tier, deadline=attempt.deadline)
+        found = self.client.payments_of(
+            request.merchant_uid or "", tier=request.tier, deadline=attempt.deadline
+        )
         if len(found) <= 1:
             return found[0] if found else None
         return _the_cancellable_one(found)
@@ -130,8 +146,8 @@ def _the_cancellable_one(payments: tuple[Payment, ...]) -> Payment:
     return (cancelled or list(payments))[0]
 
 
-def _seen(payment: Payment) -> Before:
-    return Before(
+def _seen(payment: Payment) -> Baseline:
+    return Baseline(
         subject=payment.imp_uid,
         cancellable=payment.cancellable,
         cancellation_ids=tuple(e.cancellation_id for e in payment.cancel_history if e.cancellation_id),
@@ -142,19 +158,19 @@ def _seen(payment: Payment) -> Before:
     )
 
 
-def _body(case: Case[PaymentCancelRequest], before: Before) -> dict[str, object]:
+def _body(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> dict[str, object]:
     """The request as PortOne names it. ``amount`` stays absent for "all": PGs treat that differently."""
-    request = case.request
-    requester = "customer" if case.cancellation.requested_by == "customer" else "admin"
+    request = attempt.request
+    requester = "customer" if attempt.cancellation.requested_by == "customer" else "admin"
     if request.extra and request.extra.requester:
         requester = request.extra.requester
     fields: dict[str, object | None] = {
-        "imp_uid": before.subject,
+        "imp_uid": baseline.subject,
         "amount": request.amount,
         "tax_free": request.tax_free,
         "vat_amount": request.vat_amount,
-        "checksum": before.cancellable,
-        "reason": reason_with(case.tag, case.cancellation.reason),
+        "checksum": baseline.cancellable,
+        "reason": reason_with(attempt.tag, attempt.cancellation.reason),
         "refund_holder": request.refund_holder,
         "refund_bank": request.refund_bank,
         "refund_account": request.refund_account,
@@ -165,58 +181,62 @@ def _body(case: Case[PaymentCancelRequest], before: Before) -> dict[str, object]
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _search(case: Case[PaymentCancelRequest], before: Before) -> Search:
-    amount = case.request.amount if case.request.amount is not None else before.cancellable
-    return Search(amount or Decimal(0), case.tag, reason_with(case.tag, case.cancellation.reason))
+def _search(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Search:
+    amount = attempt.request.amount if attempt.request.amount is not None else baseline.cancellable
+    return Search(amount or Decimal(0), attempt.tag, reason_with(attempt.tag, attempt.cancellation.reason))
 
 
-def _is_the_payment(payment: Payment, before: Before) -> bool:
-    same_order = before.merchant_uid is None or payment.merchant_uid == before.merchant_uid
-    return payment.imp_uid == before.subject and same_order and payment.currency in (None, _CURRENCY)
+def _is_the_payment(payment: Payment, baseline: Baseline) -> bool:
+    same_order = baseline.merchant_uid is None or payment.merchant_uid == baseline.merchant_uid
+    return payment.imp_uid == baseline.subject and same_order and payment.currency in (None, _CURRENCY)
 
 
-def _contradiction(payment: Payment | None, before: Before) -> str | None:
+def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:
     """An answer that contradicts what was seen before is no answer."""
-    if before.cancellation_ids is None:
+    if baseline.cancellation_ids is None:
         return None
     if payment is None:
         return "PortOne no longer knows a payment it showed before"
-    if payment.imp_uid != before.subject:
+    if payment.imp_uid != baseline.subject:
         return "PortOne shows another payment than the one asked for"
-    if before.cancellable is not None and payment.cancellable > before.cancellable:
+    if baseline.cancellable is not None and payment.cancellable > baseline.cancellable:
         return "the cancellable balance grew"
     if payment.status not in _PAID:
         return f"a payment that was paid is {payment.status} now"
     return None
 
 
-def _unknown_payment(request: PaymentCancelRequest, doubt: Doubt) -> Verdict:
-    if doubt.refusal is None or not doubt.sole:
+def _unknown_payment(request: PaymentCancelRequest, context: ResolveContext) -> Resolution:
+    if context.refusal is None or not context.only_attempt:
         return Unproven("PortOne does not know the payment, and an attempt of ours is unaccounted for")
     failure = _not_found(request, "PortOne refused, and knows no such payment")
-    return Rejected(_quoting(failure, doubt.refusal))
+    return Rejected(_quoting(failure, context.refusal))
 
 
-def _not_ours(request: PaymentCancelRequest, payment: Payment, before: Before, doubt: Doubt) -> Verdict:
+def _not_ours(
+    request: PaymentCancelRequest, payment: Payment, baseline: Baseline, context: ResolveContext
+) -> Resolution:
     """Nothing of ours is in the history.
 
     An attempt under way carries a checksum that may still match: not once the balance is below it, but
     a balance above it (the event's checksum was too low) can still come down to it.
     """
-    moved = payment.cancellable != before.cancellable
+    moved = payment.cancellable != baseline.cancellable
     obstacle = _obstacle(request, payment)
     if obstacle is not None:
-        below = before.cancellable is not None and payment.cancellable < before.cancellable
-        checked = replace(obstacle, rules_out_late=below)
-        return Rejected(_quoting(checked, doubt.refusal) if doubt.refusal else checked)
-    if doubt.refusal is None or moved:
+        below = baseline.cancellable is not None and payment.cancellable < baseline.cancellable
+        checked = replace(obstacle, excludes_late_attempts=below)
+        return Rejected(_quoting(checked, context.refusal) if context.refusal else checked)
+    if context.refusal is None or moved:
         return Unapplied(_seen(payment))
     failure = _failure(
         payment,
         ErrorCode.PROVIDER_REFUSED,
         "refused by the payment gateway; the payment is unchanged",
     )
-    return Rejected(_quoting(failure, doubt.refusal), later=means_later(doubt.refusal.provider_message))
+    return Rejected(
+        _quoting(failure, context.refusal), retry_later=means_later(context.refusal.provider_message)
+    )
 
 
 def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None:
@@ -279,8 +299,10 @@ def _quoting(failure: Failure, refusal: Refused) -> Failure:
     return replace(failure, provider_code=refusal.provider_code, provider_message=refusal.provider_message)
 
 
-def _effect(request: PaymentCancelRequest, payment: Payment, own: Own, before: Before) -> Effect:
-    balance = before.cancellable if before.cancellable is not None else payment.cancellable + own.entry.amount
+def _effect(request: PaymentCancelRequest, payment: Payment, own: Own, baseline: Baseline) -> Effect:
+    balance = (
+        baseline.cancellable if baseline.cancellable is not None else payment.cancellable + own.entry.amount
+    )
     return Effect(
         provider=ProviderRefs(
             name="portone",
@@ -307,3 +329,8 @@ def _settles(request: PaymentCancelRequest, payment: Payment) -> Settles:
     """Virtual-account refunds are paid out on the next business day (document 001)."""
     by_transfer = payment.pay_method == "vbank" or request.refund_account is not None
     return "next_business_day" if by_transfer else "immediate"
+
+
+def operation(clients: ProviderClients) -> PaymentCancel:
+    """Made safe to repeat by ``checksum``."""
+    return PaymentCancel(clients.portone())

@@ -7,24 +7,35 @@ from decimal import Decimal
 from typing import Final
 
 from refunds.contracts.outbound import ProviderRefs
-from refunds.contracts.receipt_revoke import ReceiptRevokeRequest
-from refunds.deadline import Deadline
-from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.operation import (
+from refunds.contracts.receipt_revoke import ReceiptRevocation, ReceiptRevokeRequest
+from refunds.domain.deadline import Deadline
+from refunds.domain.operation import (
     Applied,
-    Before,
-    Case,
-    Doubt,
+    Attempt,
+    Baseline,
     Effect,
     Failure,
     Rejected,
+    Resolution,
+    ResolveContext,
     Unapplied,
     Unproven,
-    Verdict,
 )
+from refunds.domain.policy import Policy
+from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
+from refunds.providers.clients import ProviderClients
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.models import Receipt
 from refunds.providers.portone.texts import means_later
+
+POLICY: Final = Policy(
+    cancel_type="receipt_revoke",
+    detail_type="ReceiptRevokeRequested",
+    contract=ReceiptRevocation,
+    provider="portone",
+    moves_money=False,
+    resend_unproven=True,
+)
 
 _NOT_FOUND: Final = 404
 
@@ -39,7 +50,7 @@ class ReceiptRevoke:
         """The order number the receipt was issued under."""
         return request.merchant_uid
 
-    def amount(self, _request: ReceiptRevokeRequest, _before: Before) -> Decimal:
+    def amount(self, _request: ReceiptRevokeRequest, _before: Baseline) -> Decimal:
         """A receipt is no money."""
         return Decimal(0)
 
@@ -47,20 +58,20 @@ class ReceiptRevoke:
         """The access token."""
         self.client.warm_up(deadline)
 
-    def looks_first(self, _request: ReceiptRevokeRequest) -> bool:
+    def needs_precheck(self, _request: ReceiptRevokeRequest) -> bool:
         """No: a repeat is harmless."""
         return False
 
-    def prepare(self, case: Case[ReceiptRevokeRequest]) -> Before | Failure:
+    def precheck(self, attempt: Attempt[ReceiptRevokeRequest]) -> Baseline | Failure:
         """Nothing to look at."""
-        uid = case.request.merchant_uid
-        return Before(subject=uid, merchant_uid=uid)
+        uid = attempt.request.merchant_uid
+        return Baseline(subject=uid, merchant_uid=uid)
 
-    def send(self, case: Case[ReceiptRevokeRequest], before: Before) -> Effect:
+    def send(self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline) -> Effect:
         """Revoke it; an answer that does not say so itself is checked by asking."""
-        request = case.request
-        receipt = self.client.revoke_receipt(before.subject, tier=request.tier, deadline=case.deadline)
-        if receipt.merchant_uid != before.subject:
+        request = attempt.request
+        receipt = self.client.revoke_receipt(baseline.subject, tier=request.tier, deadline=attempt.deadline)
+        if receipt.merchant_uid != baseline.subject:
             raise ResponseMismatch(
                 "PortOne answered success for another receipt: compare both receipts in its console"
             )
@@ -68,42 +79,51 @@ class ReceiptRevoke:
             raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
         return _effect(receipt, "the answer shows when the receipt was revoked")
 
-    def resolve(self, case: Case[ReceiptRevokeRequest], before: Before, doubt: Doubt) -> Verdict:
+    def resolve(
+        self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline, context: ResolveContext
+    ) -> Resolution:
         """Revoked or not."""
-        receipt = self.client.receipt(before.subject, tier=case.request.tier, deadline=case.deadline)
+        receipt = self.client.receipt(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)
         if receipt is None:
-            return _no_receipt(before, doubt)
-        if receipt.merchant_uid != before.subject:
+            return _no_receipt(baseline, context)
+        if receipt.merchant_uid != baseline.subject:
             return Unproven("PortOne shows another receipt than the one asked for")
         if receipt.cancelled_at:
             return Applied(_effect(receipt, "the receipt shows when it was revoked"))
-        if doubt.refusal is None:
-            return Unapplied(before)
-        code = doubt.refusal.code
+        if context.refusal is None:
+            return Unapplied(baseline)
+        code = context.refusal.code
         unsupported = code is ErrorCode.UNSUPPORTED_BY_PG  # so is every other attempt
         message = "refused; the receipt is still valid"
-        failure = _failure(before, doubt.refusal, code, message, rules_out_late=unsupported)
-        return Rejected(failure, later=means_later(doubt.refusal.provider_message))
+        failure = _failure(baseline, context.refusal, code, message, excludes_late_attempts=unsupported)
+        return Rejected(failure, retry_later=means_later(context.refusal.provider_message))
 
 
-def _no_receipt(before: Before, doubt: Doubt) -> Verdict:
-    if doubt.refusal is None:
-        return Unapplied(before)
+def _no_receipt(baseline: Baseline, context: ResolveContext) -> Resolution:
+    if context.refusal is None:
+        return Unapplied(baseline)
     message = "PortOne knows no receipt issued under this merchant_uid"
-    never_was = doubt.refusal.status == _NOT_FOUND
-    return Rejected(_failure(before, doubt.refusal, ErrorCode.NOT_FOUND, message, rules_out_late=never_was))
+    never_was = context.refusal.status == _NOT_FOUND
+    return Rejected(
+        _failure(baseline, context.refusal, ErrorCode.NOT_FOUND, message, excludes_late_attempts=never_was)
+    )
 
 
 def _failure(
-    before: Before, refusal: Refused, code: ErrorCode, message: str, *, rules_out_late: bool = False
+    baseline: Baseline,
+    refusal: Refused,
+    code: ErrorCode,
+    message: str,
+    *,
+    excludes_late_attempts: bool = False,
 ) -> Failure:
     return Failure(
         code=code,
         message=message,
-        provider=ProviderRefs(name="portone", merchant_uid=before.subject),
+        provider=ProviderRefs(name="portone", merchant_uid=baseline.subject),
         provider_code=refusal.provider_code,
         provider_message=refusal.provider_message,
-        rules_out_late=rules_out_late,
+        excludes_late_attempts=excludes_late_attempts,
     )
 
 
@@ -114,3 +134,8 @@ def _effect(receipt: Receipt, proof: str) -> Effect:
         ),
         proof=proof,
     )
+
+
+def operation(clients: ProviderClients) -> ReceiptRevoke:
+    """Idempotent by nature."""
+    return ReceiptRevoke(clients.portone())

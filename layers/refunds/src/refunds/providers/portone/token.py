@@ -10,12 +10,12 @@ from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from refunds.deadline import Deadline
+from refunds.domain.deadline import Deadline
 from refunds.errors import CredentialsRejected, NotSent, ProviderError, RefundsError
-from refunds.providers import wire
 from refunds.providers.credentials import CredentialSource, PortOneCredentials
-from refunds.providers.exchange import Exchange
-from refunds.providers.fields import read_as
+from refunds.providers.http import wire
+from refunds.providers.http.fields import read_as
+from refunds.providers.http.provider_http import ProviderHttp
 from refunds.providers.portone.answers import read_envelope
 from refunds.providers.portone.models import Token
 
@@ -49,12 +49,12 @@ class AccessTokens:
 
     def __init__(
         self,
-        exchange: Exchange,
+        provider_http: ProviderHttp,
         base_url: str,
         credentials: CredentialSource,
         clock: Callable[[], float],
     ) -> None:
-        self._exchange = exchange
+        self._provider_http = provider_http
         self._url = base_url.rstrip("/") + _TEMPLATE
         self._credentials = credentials
         self._clock = clock
@@ -93,7 +93,7 @@ class AccessTokens:
 
     def _patience(self, deadline: Deadline) -> float:
         """Seconds to wait for another record's renewal: no longer than one (tried twice) can take."""
-        timeouts = self._exchange.timeouts
+        timeouts = self._provider_http.timeouts
         return min(2 * (timeouts.connect + timeouts.lookup), max(deadline.remaining(), 0.0))
 
     def _renew(self, renewal: Future[AccessToken], deadline: Deadline) -> None:
@@ -124,12 +124,12 @@ class AccessTokens:
     def _request(self, credentials: PortOneCredentials, deadline: Deadline) -> AccessToken:
         asked_at = self._clock()
         try:
-            answer = self._exchange.send(
+            answer = self._provider_http.send(
                 "POST",
                 self._url,
                 template=_TEMPLATE,
                 deadline=deadline,
-                read_timeout=self._exchange.timeouts.lookup,
+                read_timeout=self._provider_http.timeouts.lookup,
                 headers={"Content-Type": "application/json", "Accept": "application/json"},
                 content=wire.encode({"imp_key": credentials.imp_key, "imp_secret": credentials.imp_secret}),
             )

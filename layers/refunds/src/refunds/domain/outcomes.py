@@ -1,0 +1,125 @@
+"""Builds the outbound detail from what was proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, format_timestamp
+from refunds.contracts.outbound import (
+    MoneyMoved,
+    Outcome,
+    OutcomeError,
+    OutcomeKind,
+    ProviderRefs,
+    outcome_id,
+)
+from refunds.domain.operation import Baseline, Effect, Failure
+from refunds.domain.policy import Policy
+from refunds.errors import ErrorCode
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a message is parked."""
+
+    code: ErrorCode
+    message: str
+    may_have_been_applied: bool
+    provider_code: str | None = None
+    provider_message: str | None = None
+
+
+@dataclass(frozen=True)
+class OutcomeFactory:
+    """Outcomes of one cancellation.
+
+    Attributes:
+        occurred_at: ISO 8601.
+        mask: takes what the request says of a person out of a provider's text, which may repeat it even
+            in the answer to a question that did not contain it.
+    """
+
+    policy: Policy
+    identity: Identity
+    occurred_at: str
+    mask: Callable[[str], str] = str
+
+    def succeeded(self, effect: Effect, attempts: int) -> Outcome:
+        """``CancelSucceeded``."""
+        return self._outcome(
+            OutcomeKind.SUCCEEDED, attempts, effect.provider, money=effect.money, items=effect.items
+        )
+
+    def failed(self, failure: Failure, attempts: int) -> Outcome:
+        """``CancelFailed``: proven not applied."""
+        error = OutcomeError(
+            code=failure.code,
+            message=failure.message,
+            retryable=False,
+            may_have_been_applied=False,
+            provider_code=failure.provider_code,
+            provider_message=self._masked(failure.provider_message),
+        )
+        return self._outcome(OutcomeKind.FAILED, attempts, failure.provider, money=failure.money, error=error)
+
+    def parked(self, trouble: Trouble, attempts: int, baseline: Baseline | None) -> Outcome:
+        """``CancelParked``: the message waits in the DLQ."""
+        error = OutcomeError(
+            code=trouble.code,
+            message=trouble.message,
+            retryable=trouble.code is not ErrorCode.INVALID_REQUEST,
+            may_have_been_applied=trouble.may_have_been_applied,
+            provider_code=trouble.provider_code,
+            provider_message=self._masked(trouble.provider_message),
+        )
+        money = None
+        if self.policy.moves_money:
+            money = MoneyMoved(
+                cancelled=None if trouble.may_have_been_applied else Decimal(0),
+                cancellable_before=baseline.cancellable if baseline else None,
+            )
+        return self._outcome(OutcomeKind.PARKED, attempts, self._refs(baseline), money=money, error=error)
+
+    def _masked(self, text: str | None) -> str | None:
+        return None if text is None else self.mask(text)
+
+    def _refs(self, baseline: Baseline | None) -> ProviderRefs:
+        if baseline is None:
+            return ProviderRefs(name=self.policy.provider)
+        return baseline.refs(self.policy.provider)
+
+    def _outcome(
+        self,
+        kind: OutcomeKind,
+        attempts: int,
+        provider: ProviderRefs,
+        **parts: object,
+    ) -> Outcome:
+        identity = self.identity
+        return Outcome.model_validate(
+            {
+                "outcome_id": outcome_id(self.policy.cancel_type, identity.cancel_request_id, kind),
+                "outcome": kind,
+                "cancel_type": self.policy.cancel_type,
+                "cancel_request_id": identity.cancel_request_id,
+                "order_id": identity.order_id,
+                "requested_by": identity.requested_by,
+                "requested_at": identity.requested_at,
+                "occurred_at": self.occurred_at,
+                "attempts": attempts,
+                "provider": provider,
+                **parts,
+            }
+        )
+
+
+def identity_of(cancellation: Cancellation[ProviderRequest]) -> Identity:
+    """The identity of a valid cancellation."""
+    return Identity(
+        cancel_request_id=cancellation.cancel_request_id,
+        order_id=cancellation.order_id,
+        requested_by=cancellation.requested_by,
+        requested_at=format_timestamp(cancellation.requested_at),
+    )

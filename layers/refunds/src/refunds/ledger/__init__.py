@@ -1,0 +1,1 @@
+"""The ledger in DynamoDB: claims, the item's format, queries, the audit trail and the hourly count."""

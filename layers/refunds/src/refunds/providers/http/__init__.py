@@ -1,0 +1,1 @@
+"""Requests to providers over HTTP, and what their answers are read with."""

@@ -1,0 +1,1 @@
+"""The money-safety protocol, and the guard rails around it."""

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import gc
+import json
+import weakref
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refunds.cancel_types import cancel_type
+from refunds.errors import InvalidRequest
+from refunds.messaging.message import read_body, read_event
+from tests.unit.contracts.details import CANCEL_TYPES, asking, detail, refunding
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=15,
+)
+BODIES = {name: json.dumps(detail(name)) for name in CANCEL_TYPES}
+
+
+def enveloped(name: str, content: Any) -> dict[str, Any]:
+    return {"id": "event-1", "detail-type": cancel_type(name).policy.detail_type, "detail": content}
+
+
+@given(body=st.text(), name=st.sampled_from(CANCEL_TYPES))
+def test_any_text_is_read(body: str, name: str) -> None:
+    """Whatever text a message holds, reading it says what is wrong and never raises."""
+    reading = read_body(cancel_type(name).policy, body)
+    assert (reading.cancellation is None) is (reading.error is not None)
+
+
+@given(name=st.sampled_from(CANCEL_TYPES), place=st.integers(0, 2000), noise=st.text(max_size=4))
+@settings(max_examples=300)
+def test_any_damage_is_read(name: str, place: int, noise: str) -> None:
+    """A valid body damaged anywhere is read as valid or as invalid, and never raises."""
+    body = BODIES[name]
+    damaged = body[:place] + noise + body[place + len(noise) :]
+    reading = read_body(cancel_type(name).policy, damaged)
+    assert (reading.cancellation is None) is (reading.error is not None)
+
+
+@given(name=st.sampled_from(CANCEL_TYPES), content=JSON)
+def test_any_event_is_read(name: str, content: Any) -> None:
+    """Whatever Lambda's runtime made of an event, with and without an envelope, reading it never raises."""
+    policy = cancel_type(name).policy
+    for event in (content, enveloped(name, content), enveloped(name, asking(name, added=content))):
+        reading = read_event(policy, event)
+        assert (reading.cancellation is None) is (reading.error is not None)
+
+
+@pytest.mark.parametrize("name", CANCEL_TYPES)
+def test_who_is_meant(name: str) -> None:
+    """Valid or not, a message says which request it is about as long as its key can be read."""
+    policy = cancel_type(name).policy
+    for content in (detail(name), detail(name, request=None)):
+        assert read_body(policy, json.dumps(content)).cancel_request_id == "cr-20261121-0001"
+        assert read_event(policy, enveloped(name, content)).cancel_request_id == "cr-20261121-0001"
+    assert read_body(policy, "not json").cancel_request_id is None
+
+
+def test_a_refused_message_is_forgotten() -> None:
+    """What a refused message leaves in memory is freed: its error and all that hangs on it."""
+
+    def refused() -> weakref.ref[InvalidRequest]:
+        reading = read_body(cancel_type("payment_cancel").policy, json.dumps(refunding()))
+        assert reading.error is not None
+        return weakref.ref(reading.error)
+
+    error = refused()
+    gc.collect()
+    assert error() is None

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.unit.aws.endpoint import AwsError
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record
+
+
+@pytest.fixture
+def paid(rig: Rig) -> Rig:
+    """Ten payments of 10,000 won."""
+    for number in range(10):
+        rig.world.seed_payment(
+            {"imp_uid": f"imp_{number}", "merchant_uid": f"ORD-{number}", "amount": 10_000}
+        )
+    return rig
+
+
+def refuse(key: str, code: str = "AccessDeniedException") -> object:
+    """Let DynamoDB refuse everything about one request."""
+
+    def disturb(_operation: str, asked: str) -> None:
+        if asked.endswith(key):
+            raise AwsError(code)
+
+    return disturb
+
+
+def test_a_crash_stops_its_own_record_only(paid: Rig) -> None:
+    """A record that fails for a reason nobody foresaw comes again, and its neighbours are done."""
+    wanted = [Wanted(f"imp_{number}") for number in range(3)]
+    paid.tables.disturb = refuse(wanted[1].key)  # type: ignore[assignment]
+    records = [record(one.body) for one in wanted]
+    assert paid.batch("payment_cancel", *records) == [records[1]["messageId"]]
+    assert paid.outcomes() == {wanted[0].key: "succeeded", wanted[2].key: "succeeded"}
+    assert paid.queues.hidden.keys() == {records[1]["messageId"]}
+
+
+def test_a_crash_on_the_last_receive_is_dead_lettered(paid: Rig) -> None:
+    """A record that still fails on its last receive goes to the DLQ with words that lead to its log line."""
+    wanted = Wanted("imp_1")
+    paid.tables.disturb = refuse(wanted.key)  # type: ignore[assignment]
+    assert paid.batch("payment_cancel", record(wanted.body, receives=MAX_RECEIVE_COUNT)) == []
+    (attributes,) = paid.queues.attributes()
+    assert attributes["error_code"] == "OUTCOME_UNKNOWN"
+    assert "log line" in attributes["error_message"]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "not json", "[]", "null", '{"a": 1, "a": 2}', "9" * 5000, "[" * 100_000]
+)
+def test_bad_records_leave_their_neighbours_alone(paid: Rig, body: str) -> None:
+    """Whatever a body is, its record is moved away and the records around it are carried out."""
+    first, final_receive = Wanted("imp_1"), Wanted("imp_2")
+    records = [record(first.body), record(body or " "), record(final_receive.body)]
+    assert paid.batch("payment_cancel", *records) == []
+    assert paid.outcomes() == {first.key: "succeeded", final_receive.key: "succeeded"}
+    assert [message["MessageBody"] for message in paid.queues.sent] == [body or " "]
+
+
+def test_a_huge_body_is_moved_whole(paid: Rig) -> None:
+    """A body of 256 KB that breaks the contract reaches the DLQ to its last byte."""
+    huge = Wanted("imp_1").body[:-1] + ', "reason": "' + "가" * 85_000 + '"}'
+    assert paid.batch("payment_cancel", record(huge)) == []
+    assert [message["MessageBody"] for message in paid.queues.sent] == [huge]
+
+
+def test_records_run_side_by_side(paid: Rig) -> None:
+    """Records of different payments are carried out at the same time."""
+    everybody = threading.Barrier(4, timeout=300)
+
+    def meet(operation: str, _key: str) -> None:
+        if operation == "PutItem":
+            everybody.wait()
+
+    paid.tables.disturb = meet
+    records = [record(Wanted(f"imp_{number}").body) for number in range(4)]
+    assert paid.batch("payment_cancel", *records) == []
+    assert len(paid.world.money.movements) == 4
+
+
+def test_one_payment_keeps_its_order(paid: Rig) -> None:
+    """Cancellations of one payment are carried out in the order of the batch, one after another."""
+    amounts = [400, 100, 300, 200]
+    records = [record(Wanted("imp_1", amount).body) for amount in amounts]
+    assert paid.batch("payment_cancel", *records) == []
+    assert [movement.amount for movement in paid.world.money.of("imp_1")] == amounts
+    attempts = [detail["attempts"] for detail in paid.bus.details()]
+    assert attempts == [1, 1, 1, 1]
+
+
+def test_a_slow_record_does_not_hold_finished_ones(paid: Rig) -> None:
+    """When the time is used up, finished records are acknowledged and the slow one comes again."""
+    slow, quick = Wanted("imp_1"), Wanted("imp_2")
+    hasty = {f"{name}_TIMEOUT_SECONDS": "1" for name in ("CONNECT", "READ", "LOOKUP")}
+    for warming in (Wanted("imp_3"), Wanted("imp_3")):
+        began = time.monotonic()
+        paid.batch("payment_cancel", record(warming.body), changed=hasty)
+    seconds = 6 + 20 * (time.monotonic() - began)  # a slow machine gets more: the quick record is to finish
+    release = threading.Event()
+
+    def stall(operation: str, key: str) -> None:
+        if operation == "UpdateItem" and key.endswith(slow.key):
+            release.wait(timeout=300)
+
+    paid.tables.disturb = stall
+    records = [record(slow.body), record(quick.body)]
+    try:
+        assert paid.batch("payment_cancel", *records, seconds=seconds, changed=hasty) == [
+            records[0]["messageId"]
+        ]
+        assert quick.key in paid.outcomes()
+        assert slow.key not in paid.outcomes()
+    finally:
+        release.set()
+    paid.tables.disturb = lambda _operation, _key: None
+    assert _finished(paid, slow)
+    assert paid.batch("payment_cancel", record(slow.body, receives=2)) == []
+    assert paid.outcomes()[slow.key] == "succeeded"
+    assert paid.world.money.refunded("imp_1") == 1000
+
+
+def _finished(rig: Rig, wanted: Wanted) -> bool:
+    """Whether the worker that was left behind recorded its result after all."""
+    pause = threading.Event()
+    for _ in range(200):
+        if rig.items[f"payment_cancel#{wanted.key}"]["state"] == {"S": "SUCCEEDED"}:
+            return True
+        pause.wait(0.05)
+    return False
+
+
+def test_an_empty_batch(paid: Rig) -> None:
+    """A batch without records is answered without a call to anybody."""
+    assert paid.batch("payment_cancel") == []
+    assert paid.aws.calls == []

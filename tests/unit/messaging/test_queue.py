@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refunds.domain.disposition import Reason, RetryClass
+from refunds.errors import ErrorCode
+from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
+from tests.unit.aws import messaging
+from tests.unit.aws.endpoint import Aws, AwsError
+
+BACKOFF = Backoff(base=30, cap=900, later=1800)
+QUEUE_URL, DLQ_URL = "https://sqs.invalid/queue", "https://sqs.invalid/dlq"
+NOON = 1_795_262_400.0
+REASON = Reason(ErrorCode.PROVIDER_UNAVAILABLE, "no connection was made")
+SQS_LIMIT = 43_200
+LONGEST_INVOCATION = 900
+
+
+@pytest.fixture
+def sqs() -> messaging.Queues:
+    return messaging.Queues()
+
+
+def queue(
+    sqs: messaging.Queues, queue_url: str | None = QUEUE_URL, dlq_url: str | None = DLQ_URL
+) -> MessageQueue:
+    client = Aws({messaging.SQS_TARGET: sqs}).connect("sqs")
+    return MessageQueue(client, queue_url, dlq_url, clock=lambda: NOON)
+
+
+@given(
+    retry_class=st.sampled_from(RetryClass),
+    receive_count=st.integers(-1, 10_000),
+    not_before=st.floats(-1e6, 1e9, allow_nan=False) | st.just(float("inf")),
+    jitter=st.floats(0, 1),
+    backoff=st.builds(Backoff, base=st.floats(0.1, 1e6), cap=st.floats(0.1, 1e6), later=st.floats(0.1, 1e6)),
+)
+def test_delay_stays_within_what_sqs_takes(
+    retry_class: RetryClass, receive_count: int, not_before: float, jitter: float, backoff: Backoff
+) -> None:
+    """Whatever is configured and asked for, the delay is whole seconds that SQS still accepts."""
+    seconds = RetrySchedule(backoff, lambda: jitter).delay(retry_class, receive_count, not_before)
+    assert type(seconds) is int
+    assert 1 <= seconds <= SQS_LIMIT - LONGEST_INVOCATION
+
+
+@given(receive_count=st.integers(1, 20), jitter=st.floats(0, 1))
+def test_delay_grows_to_its_cap(receive_count: int, jitter: float) -> None:
+    """The delay lies in the upper half of a ceiling that doubles with every receive, up to the cap."""
+    ceiling = min(30 * 2 ** (receive_count - 1), 900)
+    seconds = RetrySchedule(BACKOFF, lambda: jitter).delay(RetryClass.SOON, receive_count, 0)
+    assert ceiling / 2 <= seconds <= ceiling + 1
+
+
+@given(receive_count=st.integers(1, 20), jitter=st.floats(0, 1))
+def test_what_lasts_waits_longer(receive_count: int, jitter: float) -> None:
+    """Bank maintenance waits by its own, longer delay from the first receive on."""
+    seconds = RetrySchedule(BACKOFF, lambda: jitter).delay(RetryClass.LATER, receive_count, 0)
+    assert 900 <= seconds <= 1801
+
+
+@given(not_before=st.floats(0, 40_000), jitter=st.floats(0, 1))
+def test_never_before_the_lease(not_before: float, jitter: float) -> None:
+    """A message never comes again before the lease or the provider's own wish allows it."""
+    assert RetrySchedule(BACKOFF, lambda: jitter).delay(RetryClass.SOON, 1, not_before) >= not_before
+
+
+def test_messages_that_failed_together_spread() -> None:
+    """By default, messages that failed together do not come again together."""
+    schedule = RetrySchedule(BACKOFF)
+    assert len({schedule.delay(RetryClass.SOON, 6, 0) for _ in range(50)}) > 1
+
+
+def test_hiding(sqs: messaging.Queues) -> None:
+    """A message is hidden by the receipt handle of this receive."""
+    queue(sqs).hide("receipt", 45)
+    assert sqs.hidden == {"receipt": 45}
+
+
+def test_dead_letter(sqs: messaging.Queues) -> None:
+    """The DLQ gets the body as it came, with five attributes that an operator can read."""
+    moved = queue(sqs).dead_letter("본문", REASON, cancel_type="cvs_revoke", cancel_request_id="cr-1")
+    assert moved
+    (sent,) = sqs.sent
+    assert (sent["QueueUrl"], sent["MessageBody"]) == (DLQ_URL, "본문")
+    assert sqs.attributes() == [
+        {
+            "error_code": "PROVIDER_UNAVAILABLE",
+            "error_message": "no connection was made",
+            "cancel_type": "cvs_revoke",
+            "cancel_request_id": "cr-1",
+            "failed_at": "2026-11-21T12:00:00+00:00",
+        }
+    ]
+
+
+def test_dead_letter_of_nobody(sqs: messaging.Queues) -> None:
+    """A message that names no request has no such attribute: SQS refuses an empty one."""
+    queue(sqs).dead_letter("[]", REASON, cancel_type="cvs_revoke", cancel_request_id=None)
+    assert "cancel_request_id" not in sqs.attributes()[0]
+
+
+def test_long_reasons_are_cut(sqs: messaging.Queues) -> None:
+    """A reason is cut so that body and attributes stay within a message's size."""
+    reason = Reason(ErrorCode.INVALID_REQUEST, "가" * 5000)
+    queue(sqs).dead_letter("[]", reason, cancel_type="cvs_revoke", cancel_request_id=None)
+    assert sqs.attributes()[0]["error_message"] == "가" * 1000
+
+
+def test_held_message(sqs: messaging.Queues) -> None:
+    """A message held back is sent to its own queue again, delayed by no more than SQS allows."""
+    assert queue(sqs).hold("본문", since=NOON + 0.7, seconds=5000)
+    (sent,) = sqs.sent
+    assert (sent["QueueUrl"], sent["MessageBody"], sent["DelaySeconds"]) == (QUEUE_URL, "본문", 900)
+    assert sqs.attributes() == [{"held_since": str(int(NOON))}]
+
+
+def test_without_queues(sqs: messaging.Queues) -> None:
+    """Where there is no queue, as under sam local invoke, nothing is called and nothing claimed."""
+    alone = queue(sqs, None, None)
+    alone.hide("receipt", 1)
+    assert not alone.hold("body", since=0, seconds=1)
+    assert not alone.dead_letter("body", REASON, cancel_type="cvs_revoke", cancel_request_id=None)
+    assert (sqs.sent, sqs.hidden) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda q: q.hide("receipt", 1),
+        lambda q: q.dead_letter("body", REASON, cancel_type="cvs_revoke", cancel_request_id=None),
+        lambda q: q.hold("body", since=0, seconds=1),
+    ],
+    ids=["hide", "dead_letter", "hold"],
+)
+def test_errors_of_sqs_pass_through(sqs: messaging.Queues, act: Any) -> None:
+    """What SQS refuses is told to the caller, who keeps the message."""
+    sqs.fate.append(AwsError("AccessDenied"))
+    link = queue(sqs)
+    with pytest.raises(Exception, match="AccessDenied"):
+        act(link)

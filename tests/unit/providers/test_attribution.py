@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from refunds.domain.operation import Baseline, ResolveContext, Siblings
+from refunds.errors import Refused
+from refunds.providers.portone.attribution import Own, Search, Unclear, confirm_own, find_own
+from refunds.providers.portone.models import Payment
+
+TAG = "[rf:aaaaaaaaaa]"
+OTHERS_TAG = "[rf:bbbbbbbbbb]"
+PAID = 10_000
+ASKED = 3_000
+SEARCH = Search(Decimal(ASKED), TAG, f"고객 변심 {TAG}")
+UNASKED = Baseline(subject="imp_1", cancellable=Decimal(PAID))
+"""Nobody looked: the event brought its own checksum."""
+
+
+def looked(*seen: str, cancellable: int = PAID) -> Baseline:
+    return Baseline(subject="imp_1", cancellable=Decimal(cancellable), cancellation_ids=seen)
+
+
+def entry(name: str | None, amount: int = ASKED, *, reason: str = "", at: int = 100) -> dict[str, Any]:
+    return {"cancellation_id": name, "amount": Decimal(amount), "reason": reason, "cancelled_at": at}
+
+
+def payment(*history: dict[str, Any], paid: int = PAID, cancelled: int | None = None) -> Payment:
+    total = sum(int(entry["amount"]) for entry in history)
+    return Payment.model_validate(
+        {
+            "imp_uid": "imp_1",
+            "merchant_uid": "ORD1",
+            "amount": paid,
+            "cancel_amount": total if cancelled is None else cancelled,
+            "status": "paid",
+            "cancel_history": history,
+        }
+    )
+
+
+def after_silence(held: tuple[str, ...] = (), open_amounts: tuple[int | None, ...] = ()) -> ResolveContext:
+    """Our attempt got no answer."""
+    return ResolveContext(None, only_attempt=False, siblings=lambda: siblings(held, open_amounts))
+
+
+def after_refusal(held: tuple[str, ...] = ()) -> ResolveContext:
+    """Our only attempt was refused."""
+    return ResolveContext(Refused("refused"), only_attempt=True, siblings=lambda: siblings(held, ()))
+
+
+def siblings(held: tuple[str, ...], open_amounts: tuple[int | None, ...]) -> Siblings:
+    amounts = (None if amount is None else Decimal(amount) for amount in open_amounts)
+    return Siblings(frozenset(held), frozenset(amounts))
+
+
+def found(result: Own | Unclear | None) -> str | None:
+    """The id of the entry found."""
+    assert isinstance(result, Own), result
+    return result.entry.cancellation_id
+
+
+# --- the answer to our own success
+
+
+def test_of_two_equal_cancellations_in_one_second_the_later_listed_is_ours() -> None:
+    """Two requests must never both claim the first of two equal cancellations made in one second."""
+    baseline = looked(cancellable=PAID - ASKED)
+    answer = payment(entry("theirs"), entry("ours"))
+    own = confirm_own(answer, Baseline(subject="imp_1", cancellable=baseline.cancellable), SEARCH)
+    assert found(own) == "ours"
+
+
+def test_a_success_whose_history_lacks_us_is_not_proven_by_an_older_equal_entry() -> None:
+    """Without a look before, an answer proves us only if its history accounts for all that is cancelled."""
+    answer = payment(entry("theirs"), cancelled=2 * ASKED)
+    assert confirm_own(answer, Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED)), SEARCH) is None
+
+
+# --- our only attempt was refused
+
+
+def test_a_refusal_does_not_disown_a_new_cancellation_whatever_its_text() -> None:
+    """A PG that carries a refund out, calls it refused and changes the reason gets no second one."""
+    answer = payment(entry("new", reason="PG 취소"))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_refusal()), Unclear)
+
+
+def test_a_refusal_does_not_disown_an_equal_cancellation_nobody_looked_for_before() -> None:
+    """With the event's own checksum, an equal cancellation without a text may be ours."""
+    answer = payment(entry("new", reason=""))
+    assert isinstance(find_own(answer, UNASKED, SEARCH, after_refusal()), Unclear)
+
+
+def test_somebody_elses_words_explain_a_refusal_where_nobody_looked() -> None:
+    """A payment refunded at the console before the event ends as CancelFailed and not with a person."""
+    answer = payment(entry("console", reason="관리자 취소"))
+    assert find_own(answer, UNASKED, SEARCH, after_refusal()) is None
+
+
+def test_an_equal_cancellation_older_than_our_send_is_not_ours() -> None:
+    """What was cancelled before we sent is what we were refused for."""
+    answer = payment(entry("old", reason=""))
+    retry_later = replace(after_refusal(), sent_at=(answer.cancel_history[0].cancelled_at or 0) + 3_600.0)
+    assert find_own(answer, UNASKED, SEARCH, retry_later) is None
+
+
+def test_seconds_do_not_tell_an_older_cancellation_from_ours() -> None:
+    """Two clocks differ: what PortOne dates shortly before our send may be what our send did."""
+    answer = payment(entry("new", reason=""))
+    retry_later = replace(after_refusal(), sent_at=(answer.cancel_history[0].cancelled_at or 0) + 150.0)
+    assert isinstance(find_own(answer, UNASKED, SEARCH, retry_later), Unclear)
+
+
+def test_an_equal_cancellation_from_before_the_checksum_is_not_ours() -> None:
+    """The balance has moved by less than our amount since: what is in the history was there already."""
+    answer = payment(entry("old"), entry("new", 2_000))
+    baseline = Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    assert find_own(answer, baseline, SEARCH, after_refusal()) is None
+
+
+def test_a_cancellation_another_request_has_proven_is_not_ours_after_a_refusal() -> None:
+    """What the ledger holds for somebody else explains the refusal."""
+    answer = payment(entry("theirs"))
+    assert find_own(answer, looked(), SEARCH, after_refusal(held=("theirs",))) is None
+
+
+def test_a_cancellation_with_another_requests_tag_is_not_ours() -> None:
+    """The PG keeps tags, so what carries another one is another's."""
+    answer = payment(entry("theirs", reason=OTHERS_TAG))
+    assert find_own(answer, looked(), SEARCH, after_refusal()) is None
+
+
+# --- our attempt got no answer
+
+
+def test_the_only_new_cancellation_of_our_amount_is_ours() -> None:
+    """A PG that keeps no reason: new, our amount, nobody else's."""
+    assert found(find_own(payment(entry("new")), looked(), SEARCH, after_silence())) == "new"
+
+
+def test_an_open_request_of_the_same_amount_may_have_made_it() -> None:
+    """Two requests in doubt and one cancellation: neither may claim it."""
+    answer = payment(entry("new"))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence(open_amounts=(ASKED,))), Unclear)
+
+
+def test_a_full_cancellation_in_doubt_may_have_made_it() -> None:
+    """Of a request for "all that is left" nobody knows the amount."""
+    answer = payment(entry("new"))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence(open_amounts=(None,))), Unclear)
+
+
+def test_where_nobody_looked_the_cancellation_that_met_our_checksum_is_ours() -> None:
+    """An equal cancellation from before the event is told from ours by the balance it met."""
+    baseline = Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    answer = payment(entry("old", at=50), entry("new", at=100))
+    assert found(find_own(answer, baseline, SEARCH, after_silence())) == "new"
+
+
+def test_where_nobody_looked_an_older_equal_cancellation_is_not_taken_for_ours() -> None:
+    """The balance moved by somebody else's 5,000: our amount in the history is from before, and not ours."""
+    baseline = Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED))
+    answer = payment(entry("old", at=50), entry("theirs", 5_000, at=100))
+    assert isinstance(find_own(answer, baseline, SEARCH, after_silence()), Unclear)
+
+
+def test_a_new_cancellation_that_the_balance_does_not_show_is_no_answer() -> None:
+    """A balance shown too high must not turn our own cancellation into "not carried out"."""
+    answer = payment(entry("new"), paid=PAID + ASKED)
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Unclear)
+
+
+def test_a_cancellation_without_an_id_is_never_overlooked() -> None:
+    """It may be ours: the refund must not be sent a second time because an id is missing."""
+    answer = payment(entry(None))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Unclear)
+    assert isinstance(find_own(answer, looked(), SEARCH, after_refusal()), Unclear)
+
+
+def test_our_tag_proves_a_cancellation_without_an_id() -> None:
+    """The tag is ours alone."""
+    answer = payment(entry(None, reason=TAG))
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Own)
+
+
+def test_a_history_that_does_not_add_up_proves_nothing() -> None:
+    """Something was cancelled that the history does not show: it may be ours."""
+    answer = payment(cancelled=ASKED)
+    assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Unclear)
+    assert isinstance(find_own(answer, looked(), SEARCH, after_refusal()), Unclear)
+
+
+def test_what_explained_a_refusal_never_proves_us_later() -> None:
+    """Once nobody knows of the refusal any more, its explanation looks like our own cancellation."""
+    answer = payment(entry("new"))
+    unclear = find_own(answer, looked(), SEARCH, after_refusal())
+    assert isinstance(unclear, Unclear)
+    assert unclear.suspects == ("new",)
+    remembered = replace(looked(), suspects=unclear.suspects)
+    assert isinstance(find_own(answer, remembered, SEARCH, after_silence()), Unclear)
+
+
+def test_a_cancellation_older_than_our_first_claim_does_not_prove_us() -> None:
+    """What happened hours before us is not ours, and not a reason to send again either."""
+    answer = payment(entry("old", at=100))
+    late = replace(after_silence(), sent_at=10_000.0)
+    assert isinstance(find_own(answer, UNASKED, SEARCH, late), Unclear)
+    assert isinstance(find_own(answer, looked(), SEARCH, late), Unclear)
+
+
+def test_a_balance_shown_too_high_does_not_hide_our_own_cancellation() -> None:
+    """Nobody looked before: an entry of our amount since our claim is unclear, whatever the balance shows."""
+    for shown in (PAID + 2_000, PAID + ASKED):
+        grown = payment(entry("ours"), paid=shown)
+        result = find_own(grown, UNASKED, SEARCH, after_silence())
+        assert isinstance(result, Unclear), shown
+
+
+def test_what_the_order_service_knew_of_is_not_unclear() -> None:
+    """Nobody looked before: an entry from before our claim, or another request's, leaves us free to send."""
+    silence = replace(after_silence(), sent_at=10_000.0)
+    earlier = payment(entry("earlier", at=100), paid=PAID + ASKED)
+    assert find_own(earlier, UNASKED, SEARCH, silence) is None
+    sibling = payment(entry("sibling", at=10_000), paid=PAID + ASKED)
+    held = replace(after_silence(held=("sibling",)), sent_at=10_000.0)
+    assert find_own(sibling, UNASKED, SEARCH, held) is None
