@@ -56,6 +56,19 @@ def test_a_stage_is_told_its_name(stage: str) -> None:
         assert "LogLevel" not in given
 
 
+def test_plain_sam_local_finds_the_running_stack(source: dict[str, Any]) -> None:
+    """samconfig.toml names the files that `make up` writes, and the template the variable that leads there."""
+    config = tomllib.loads((PROJECT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
+    for command in ("local_invoke", "local_start_lambda"):
+        given = config[command]["parameters"]
+        assert given["parameter_overrides"] == "file://.local/sam/parameters.yaml"
+        assert given["env_vars"] == ".local/sam/variables.json"
+        assert given["add_host"] == ["host.docker.internal:host-gateway"]
+    # `sam local` sets only variables that the template names; CloudFormation drops this one.
+    variables = source["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["AWS_ENDPOINT_URL"] == {"Ref": "AWS::NoValue"}
+
+
 @each_lock
 def test_a_lock_is_nothing_but_versions_and_hashes(lock: Path) -> None:
     """Every package has one version and its hashes, wherever it comes from: no index, no address, no path."""
