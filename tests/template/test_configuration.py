@@ -57,7 +57,7 @@ def test_a_stage_is_told_its_name(stage: str) -> None:
 
 
 def test_plain_sam_local_finds_the_running_stack(source: dict[str, Any]) -> None:
-    """samconfig.toml names the files that `make up` writes, and the template the variable that leads there."""
+    """samconfig.toml names the files that `make up` writes; the template names the variable for them."""
     config = tomllib.loads((PROJECT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
     for command in ("local_invoke", "local_start_lambda"):
         given = config[command]["parameters"]
