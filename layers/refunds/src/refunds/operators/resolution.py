@@ -186,6 +186,7 @@ class Resolver:
             raise ResolutionRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
         baseline = entry.baseline.cancellable if entry.baseline else None
         return MoneyMoved(
+            currency="KRW",
             cancelled=amount,
             cancellable_before=baseline,
             cancellable_after=None if baseline is None else baseline - amount,
@@ -197,7 +198,7 @@ class Resolver:
             amount = entry.request.get("amount", entry.request.get("totalCancelAmount", 0))
             return Decimal(str(amount))
         operation = self._status_inquiry.operations[entry.key.cancel_type]
-        return operation.amount(recall(entry).request, entry.baseline)
+        return operation.amount(recall(entry), entry.baseline).amount
 
     def _outcomes(self, entry: Entry) -> OutcomeFactory:
         now = datetime.fromtimestamp(self._clock(), UTC)
@@ -219,7 +220,7 @@ def _failure(entry: Entry, finding: Finding) -> Failure:
     money = None
     if _policy(entry).moves_money:
         baseline = entry.baseline.cancellable if entry.baseline else None
-        money = MoneyMoved(cancelled=Decimal(0), cancellable_before=baseline)
+        money = MoneyMoved(currency="KRW", cancelled=Decimal(0), cancellable_before=baseline)
     return Failure(
         code=finding.code,
         message="an operator found that it was not carried out",
