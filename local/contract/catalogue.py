@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from refunds.cancel_types import all_cancel_types
-from refunds.contracts.outbound import Outcome, OutcomeKind
+from refunds.contracts.outbound import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +44,7 @@ def contracts() -> Iterator[Contract]:
     """Every published contract."""
     for policy in policies():
         yield Contract(policy.cancel_type, "inbound", policy.detail_type, policy.contract)
-    names = [kind.detail_type for kind in OutcomeKind]
-    yield Contract("outcome", "outbound", f"{', '.join(names[:-1])} or {names[-1]}", Outcome)
+    yield Contract("outcome", "outbound", "CancelOutcome", Outcome)
 
 
 @cache

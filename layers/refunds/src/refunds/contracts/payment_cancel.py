@@ -22,11 +22,15 @@ def _present(*names: str) -> dict[str, JsonValue]:
 
 
 _RULES: Final[dict[str, JsonValue]] = {
-    "anyOf": [_present("imp_uid"), _present("merchant_uid")],
-    "if": {"anyOf": [_present(name) for name in _ACCOUNT]},
-    "then": _present(*_ACCOUNT),
+    "allOf": [
+        {"if": {"not": _present("imp_uid")}, "then": _present("merchant_uid")},
+        {"if": {"anyOf": [_present(name) for name in _ACCOUNT]}, "then": _present(*_ACCOUNT)},
+    ]
 }
-"""What of the rules between fields JSON Schema can say; the sums it cannot."""
+"""What of the rules between fields JSON Schema can say; the sums it cannot.
+
+As conditions, which generators of types pass over: alternatives would become two types.
+"""
 
 _WHOLE: Final[dict[str, JsonValue]] = {
     "properties": {

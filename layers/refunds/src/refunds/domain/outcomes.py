@@ -15,7 +15,7 @@ from refunds.contracts.outbound import (
     ProviderRefs,
     outcome_id,
 )
-from refunds.domain.operation import Baseline, Effect, Failure
+from refunds.domain.operation import Accepted, Baseline, Effect, Failure
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode
 
@@ -51,6 +51,10 @@ class OutcomeFactory:
         return self._outcome(
             OutcomeKind.SUCCEEDED, attempts, effect.provider, money=effect.money, items=effect.items
         )
+
+    def pending(self, accepted: Accepted, attempts: int) -> Outcome:
+        """``CancelPending``: the provider books it later."""
+        return self._outcome(OutcomeKind.PENDING, attempts, accepted.provider, money=accepted.money)
 
     def failed(self, failure: Failure, attempts: int) -> Outcome:
         """``CancelFailed``: proven not applied."""
@@ -124,3 +128,15 @@ class OutcomeFactory:
                 **parts,
             }
         )
+
+
+def same_statement(one: Outcome, other: Outcome) -> bool:
+    """Whether two outcomes of one request say the same: what happened and, when parked, why and how sure."""
+    return _statement(one) == _statement(other)
+
+
+def _statement(outcome: Outcome) -> tuple[object, ...]:
+    error = outcome.error
+    if outcome.outcome is not OutcomeKind.PARKED or error is None:
+        return (outcome.outcome,)
+    return (outcome.outcome, str(error.code), error.may_have_been_applied)
