@@ -82,6 +82,8 @@ def _refund_is_unclear(s: Simulation, wanted: Wanted, item: Item) -> bool:
     checksum = wanted.request.get("checksum")
     if checksum is not None and payment.cancellable > checksum:
         return bool(item["in_doubt"]["BOOL"])  # the attempt may still meet its balance
+    if _of_another_amount(s, wanted):
+        return True
     suspects = _suspects(s, wanted)
     if not suspects:
         return False
@@ -110,6 +112,19 @@ def _suspects(s: Simulation, wanted: Wanted) -> list[Cancellation]:
         and not is_tagged(entry.reason)
         and entry.cancellation_id not in claimed
     ]
+
+
+def _of_another_amount(s: Simulation, wanted: Wanted) -> bool:
+    """An entry that a PG may have booked for this request, with a fee or a discount taken off."""
+    claimed = {outcome_of(item).get("provider", {}).get("cancellation_id") for item in s.table.items.values()}
+    history = s.world.portone_state.payments.current[wanted.subject].history
+    return any(
+        not is_tagged(entry.reason)
+        and _could_be(wanted, entry.reason)
+        and entry.amount != wanted.amount
+        and entry.cancellation_id not in claimed
+        for entry in history
+    )
 
 
 def _is_rival(s: Simulation, wanted: Wanted, other: Wanted) -> bool:

@@ -80,6 +80,10 @@ class OrderCancel:
             return _failure(baseline, ErrorCode.ALREADY_CANCELLED, message)
         return baseline
 
+    def sends_alone(self, _baseline: Baseline) -> bool:
+        """EBP keeps the balance itself."""
+        return False
+
     def send(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline) -> Effect:  # noqa: ARG002 - EBP compares nothing
         """Cancel, and check order, items and totals of the answer."""
         request = attempt.request
