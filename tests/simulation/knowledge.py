@@ -7,6 +7,7 @@ Everything else must be resolved once the faults have stopped; see
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from refunds.domain.tag import is_tagged, reason_with, tag_of
@@ -54,16 +55,23 @@ def is_accepted_as_failure(s: Simulation, wanted: Wanted) -> bool:
 def may_stay_open(s: Simulation, wanted: Wanted) -> bool:
     """Whether a request may wait for a person though every fault is over."""
     item = s.table.items.get(wanted.key)
-    if item is None or _contradicted(s):
-        return item is not None
+    if item is None or _contradicted(s) or item["state"]["S"] == "PENDING":
+        return item is not None  # an acceptance that is never booked stays pending until it is parked by age
     if wanted.cancel_type == "payment_cancel":
         return _refund_is_unclear(s, wanted, item)
     if wanted.cancel_type == "order_cancel":
         return item["in_doubt"]["BOOL"] and not _order_proves(s, wanted, item)
     # An attempt of unknown fate at something PortOne does not know; its refusals are no 404.
     state = s.world.portone_state
-    known = wanted.subject in state.payments.current or wanted.subject in state.receipts.current
-    return item["in_doubt"]["BOOL"] and not known
+    receipt = state.receipts.current.get(wanted.subject)
+    if receipt is not None:
+        return item["in_doubt"]["BOOL"] and receipt.applied_at > _claimed_at(item)
+    return item["in_doubt"]["BOOL"] and wanted.subject not in state.payments.current
+
+
+def _claimed_at(item: Item) -> float:
+    """UNIX seconds by the clock of the process that claimed it, which may be wrong."""
+    return datetime.fromisoformat(item["timeline"]["L"][0]["S"].partition(" ")[0]).timestamp()
 
 
 def _contradicted(s: Simulation) -> bool:
