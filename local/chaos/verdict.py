@@ -43,7 +43,7 @@ def judge(plan: Plan, log: OutcomeLog, movements: Sequence[Movement], leaks: Seq
     own = [m for name in (s.name for s in plan.subjects) for m in by_subject.get(name, [])]
     return Verdict(
         refunds=len(own),
-        won=sum(m.amount for m in own if m.kind is MovementKind.REFUND),
+        won=int(sum(m.amount for m in own if m.kind is MovementKind.REFUND)),
         repeated_outcomes=sum(
             len(details) - len({d["outcome_id"] for d in details}) for details in told.values()
         ),

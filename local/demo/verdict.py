@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from local.demo.play import cancel_request_id, detail_type
@@ -21,7 +22,7 @@ class Verdict:
     """One scenario judged; ``problems`` is empty if everything is as it must be."""
 
     scenario: Scenario
-    moved: int
+    moved: Decimal
     voided: int
     heard: tuple[str, ...]
     dead: tuple[str, ...]
@@ -34,7 +35,7 @@ def judge(
 ) -> Verdict:
     """Compare oracle, accounting bus and DLQ with each other and with what the scenario demands."""
     movements = [m for m in simulator.ledger(scenario.subject) if m.who is Actor.API]
-    moved = sum(m.amount for m in movements if m.kind is MovementKind.REFUND)
+    moved = sum((m.amount for m in movements if m.kind is MovementKind.REFUND), Decimal(0))
     voided = sum(1 for m in movements if _is_void(m))
     keys = {request.cancel_request_id for request in scenario.requests}
     letters = _one_per_request(
@@ -72,7 +73,7 @@ def _final(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return told[-1] if told else None
 
 
-def _money_problems(scenario: Scenario, moved: int, voided: int) -> list[str]:
+def _money_problems(scenario: Scenario, moved: Decimal, voided: int) -> list[str]:
     problems = []
     if moved != scenario.moved:
         problems.append(f"the provider moved {moved:,} won instead of {scenario.moved:,}")
@@ -82,7 +83,7 @@ def _money_problems(scenario: Scenario, moved: int, voided: int) -> list[str]:
 
 
 def _outcome_problems(
-    scenario: Scenario, log: OutcomeLog, finals: Sequence[Mapping[str, Any] | None], moved: int
+    scenario: Scenario, log: OutcomeLog, finals: Sequence[Mapping[str, Any] | None], moved: Decimal
 ) -> list[str]:
     problems = []
     for request, final, expected in zip(scenario.requests, finals, scenario.expected, strict=True):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from decimal import Decimal
 
     from local.simulator.faults import Fault, Operation
     from local.simulator.movements import Actor
@@ -64,6 +65,9 @@ class Provider(Protocol):
     def refuse(self, call: Call, fault: Fault, /) -> Reply:
         """A refusal for a business reason, with the fault's code and message if it names them."""
 
+    def refuse_for_now(self, call: Call, /) -> Reply:
+        """A refusal that goes away by itself: the merchant's balance at the PG is too small."""
+
     def applied_but_refused(self, call: Call, fault: Fault, /) -> Reply:
         """The error a provider gives for something it has already done."""
 
@@ -73,8 +77,26 @@ class Provider(Protocol):
     def distort(self, reply: Reply, variant: str) -> None:
         """Make a success answer lie: about whom, how much, the history or the items."""
 
-    def interfere(self, call: Call, amount: int | None) -> None:
-        """Somebody else changes the call's subject: cancels `amount` won of it, or voids it."""
+    def interfere(self, call: Call, amount: Decimal | None) -> None:
+        """Somebody else changes the call's subject: cancels `amount` of it, or voids it."""
 
     def deposit(self, subject: str, who: Actor) -> None:
         """Somebody pays into an unpaid number."""
+
+    def pay_again(self, subject: str, *, keep: bool) -> None:
+        """The customer pays another time for the same order; the first payment is cancelled unless `keep`."""
+
+    def reissue(self, subject: str) -> None:
+        """Another receipt takes the place of one, under the same merchant_uid."""
+
+    def reverse(self, subject: str, shape: str) -> None:
+        """The last refund that was booked is rejected after all."""
+
+    def book_due(self, now: float) -> None:
+        """Book what was accepted and has waited long enough."""
+
+    def count_lookup(self, subjects: Iterable[str]) -> None:
+        """A lookup of these ids was answered; accepted cancellations may wait for it."""
+
+    def book_all(self) -> None:
+        """Book everything accepted that is not meant to wait for ever."""

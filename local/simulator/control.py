@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from local.simulator.currencies import as_number, money
+from local.simulator.late_booking import Acceptance
 from local.simulator.movements import Actor, Movement, MovementKind
+from local.simulator.reversal import SHAPES
+from local.simulator.summary import SummaryLine
 from local.simulator.world import LoggedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
     from types import TracebackType
 
     from local.simulator.faults import Fault, Operation
@@ -68,7 +74,7 @@ class SimulatorControl:
         self._ask("DELETE", "faults", query={"subject": subject})
 
     def somebody_else(
-        self, subject: str, action: str = "cancel", amount: int | None = None, reason: str = ""
+        self, subject: str, action: str = "cancel", amount: Decimal | int | None = None, reason: str = ""
     ) -> None:
         """Change a record through another channel than the API; see `World.somebody_else`."""
         self._ask(
@@ -94,9 +100,41 @@ class SimulatorControl:
     def ledger(self, subject: str | None = None) -> list[Movement]:
         """The oracle's movements, all or of one payment, receipt or order."""
         rows = self._ask("GET", "ledger", query={"subject": subject})
-        return [
-            Movement(**{**row, "kind": MovementKind(row["kind"]), "who": Actor(row["who"])}) for row in rows
-        ]
+        return [_movement(row) for row in rows]
+
+    def summary(self, subject: str | None = None) -> list[SummaryLine]:
+        """The oracle in one line per subject and currency."""
+        rows = self._ask("GET", "summary", query={"subject": subject})
+        exact = ("refunded", "waiting")
+        return [SummaryLine(**{**row, **{name: money(row[name]) for name in exact}}) for row in rows]
+
+    def acceptances(self, subject: str | None = None) -> list[Acceptance]:
+        """What late-booking PGs accepted, and what became of it."""
+        rows = self._ask("GET", "acceptances", query={"subject": subject})
+        return [Acceptance(**{**row, "amount": money(row["amount"])}) for row in rows]
+
+    def end_bookings(self, subject: str, end: str | None = None) -> int:
+        """End what waits of a payment, or one acceptance: as planned, "booked" or "refused"."""
+        return int(self._ask("POST", "bookings", {"subject": subject, "end": end})["ended"])
+
+    def reverse(self, subject: str, cancellation_id: str | None = None, shape: str = SHAPES[0]) -> None:
+        """A refund that had been booked is rejected after all; see `reversal.SHAPES`."""
+        body = {"subject": subject, "cancellation_id": cancellation_id, "shape": shape}
+        self._ask("POST", "reversals", body)
+
+    def pay_again(self, subject: str, *, keep: bool = False, **changes: Any) -> str:
+        """Make another payment of an order and return its imp_uid; see `PortOneConsole.pay_again`."""
+        body = {"subject": subject, "keep": keep, **changes}
+        return str(self._ask("POST", "pay_again", body)["imp_uid"])
+
+    def reissue(self, merchant_uid: str, **changes: Any) -> dict[str, Any]:
+        """Issue another receipt (`receipt_tid`, `applied_at`) in the place of one, and return it."""
+        receipt: dict[str, Any] = self._ask("POST", "reissue", {"merchant_uid": merchant_uid, **changes})
+        return receipt
+
+    def rotate_keys(self, *, tokens: bool = True, **keys: str) -> None:
+        """Change keys, named as in the provider secret; the old ones are refused from now on."""
+        self._ask("POST", "keys", {"tokens": tokens, **keys})
 
     def requests(self, subject: str | None = None, operation: Operation | None = None) -> list[LoggedRequest]:
         """The provider requests received, all or of one subject, of one operation."""
@@ -123,7 +161,13 @@ class SimulatorControl:
         self, method: str, path: str, body: Any = None, query: Mapping[str, str | None] | None = None
     ) -> Any:
         params = {name: value for name, value in (query or {}).items() if value is not None}
-        answer = self._client.request(method, path, json=body, params=params)
+        content = None if body is None else json.dumps(body, default=as_number)
+        answer = self._client.request(method, path, content=content, params=params)
         if answer.status_code != httpx.codes.OK:
             raise ControlError(f"{method} {path}: {answer.json()['error']}")
         return answer.json()
+
+
+def _movement(row: Mapping[str, Any]) -> Movement:
+    typed = {"kind": MovementKind(row["kind"]), "who": Actor(row["who"]), "amount": money(row["amount"])}
+    return Movement(**{**row, **typed})

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from local.simulator.control_console import CONSOLE_ROUTES
+from local.simulator.currencies import as_number
 from local.simulator.faults import Fault, Operation
 from local.simulator.wire import JSON_HEADERS, Answer
 
@@ -19,7 +21,7 @@ PREFIX = "/_control/"
 
 def control(world: World, method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
     """Answer one control request: 200 with JSON, 400 with `error` for wrong input, 404 for no such route."""
-    handler = _ROUTES.get((method, path.removeprefix(PREFIX).strip("/")))
+    handler = ROUTES.get((method, path.removeprefix(PREFIX).strip("/")))
     if handler is None:
         return _answer(404, {"error": f"no such control endpoint: {method} {path}"})
     try:
@@ -29,7 +31,7 @@ def control(world: World, method: str, path: str, query: Mapping[str, str], body
 
 
 def _answer(status: int, payload: Any) -> Answer:
-    return Answer(status, JSON_HEADERS, json.dumps(payload, ensure_ascii=False).encode())
+    return Answer(status, JSON_HEADERS, json.dumps(payload, ensure_ascii=False, default=as_number).encode())
 
 
 def _listed(body: Any) -> list[dict[str, Any]]:
@@ -118,6 +120,7 @@ def _state(world: World, query: Mapping[str, str], _body: Any) -> Any:
         "orders": [order.detail() for order in world.ebp_state.orders.current.values()],
         "faults": _faults(world, query, None),
         "late_applications": len(world.late),
+        "waiting_bookings": len(world.portone_state.waiting),
         "outage": None if world.outage is None else asdict(world.outage),
     }
 
@@ -127,7 +130,7 @@ def _reset(world: World, _query: Mapping[str, str], body: Any) -> Any:
     return {"status": "ok"}
 
 
-_ROUTES: Mapping[tuple[str, str], Callable[[World, Mapping[str, str], Any], Any]] = {
+ROUTES: Mapping[tuple[str, str], Callable[[World, Mapping[str, str], Any], Any]] = {
     ("GET", "health"): _health,
     ("POST", "payments"): _seed_payments,
     ("POST", "receipts"): _seed_receipts,
@@ -143,4 +146,5 @@ _ROUTES: Mapping[tuple[str, str], Callable[[World, Mapping[str, str], Any], Any]
     ("GET", "requests"): _requests,
     ("GET", "state"): _state,
     ("POST", "reset"): _reset,
+    **CONSOLE_ROUTES,
 }

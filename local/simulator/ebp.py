@@ -1,8 +1,4 @@
-"""EBP's purchase API (`/api/v2`): document 004 and the EBP part of providers.md.
-
-The meaning of the single codes EBP-C-0001..0007 is not public; which one stands for what is this simulator's
-own choice, as are the texts.
-"""
+"""EBP's purchase API (`/api/v2`): document 004 and the EBP part of providers.md."""
 
 from __future__ import annotations
 
@@ -13,26 +9,29 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from local.simulator.calls import Call, Plan
+from local.simulator.currencies import DEFAULT_CURRENCY
+from local.simulator.ebp_rules import (
+    AUTHENTICATION,
+    CANCELLATION_FAILED,
+    FORMAT,
+    INTERNAL,
+    RETRY_RECOMMENDED,
+    UNKNOWN_ORDER,
+    cancelled,
+    objection,
+    requested,
+)
+from local.simulator.echoes import distort_code, distort_order
 from local.simulator.faults import Fault, Operation
 from local.simulator.movements import Actor, MoneyLedger, Movement, MovementKind
-from local.simulator.orders import CancelLine, Order, OrderCancellation, as_shown, cancel_line, lines_total
+from local.simulator.orders import CancelLine, Order, OrderCancellation, lines_total
 from local.simulator.records import CLEAR_SIGHT, Records, Sight
-from local.simulator.wire import Reply, Request, whole_number
+from local.simulator.reversal import check_shape
+from local.simulator.wire import Reply, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-AUTHENTICATION = "EBP-A-0001"
-FORMAT = "EBP-B-0001"
-UNKNOWN_ORDER = "EBP-C-0001"
-UNKNOWN_ITEM = "EBP-C-0002"
-OVER_AMOUNT = "EBP-C-0003"
-WRONG_TOTAL = "EBP-C-0004"
-NOT_CAPTURED = "EBP-C-0005"
-NOT_APPROVED = "EBP-C-0006"
-ALREADY_CANCELLED = "EBP-C-0007"
-CANCELLATION_FAILED = "EBP-C-0010"
-INTERNAL = "EBP-Z-0010"
+    from collections.abc import Callable, Iterable, Mapping
+    from decimal import Decimal
 
 REQUIRED_HEADERS = (
     "x-access-key",
@@ -77,6 +76,10 @@ class Ebp:
         self._state = state
         self._keys = keys
 
+    def rotate(self, keys: EbpKeys) -> None:
+        """Take `keys` from now on and no others."""
+        self._keys = keys
+
     def recognise(self, request: Request) -> Call | None:
         """The call behind a cancellation or a detail request."""
         if request.method != "POST" or request.path not in (CANCEL_PATH, DETAIL_PATH):
@@ -91,7 +94,11 @@ class Ebp:
         order_no = str(fields.get("orderNo") or "")
         plan = self._plan_cancel if cancelling else self._plan_detail
         return Call(
-            self, operation, (order_no,) if order_no else (), request, partial(plan, order_no, fields)
+            self,
+            operation,
+            (order_no,) if order_no else (),
+            request,
+            partial(plan, order_no, fields, request),
         )
 
     def refuse_credentials(self, call: Call) -> Reply | None:
@@ -124,6 +131,10 @@ class Ebp:
         """HTTP 400 with a validation code unless told otherwise."""
         return self._refusal_as_told(call, fault, UNKNOWN_ORDER, 400)
 
+    def refuse_for_now(self, call: Call) -> Reply:
+        """HTTP 500 EBP-C-0011: retry recommended."""
+        return self._refusal(call.subject, RETRY_RECOMMENDED, "orderNo", "retry recommended", 500)
+
     def applied_but_refused(self, call: Call, fault: Fault) -> Reply:
         """HTTP 500 EBP-C-0010 (cancellation failed) unless told otherwise."""
         return self._refusal_as_told(call, fault, CANCELLATION_FAILED, 500)
@@ -135,78 +146,126 @@ class Ebp:
     def distort(self, reply: Reply, variant: str) -> None:
         """Change the order number, a total or the items of a success."""
         data = reply.payload.get("data")
-        if not isinstance(data, dict):
-            return
-        if variant == "identity":
-            data["orderNo"] = f"{data['orderNo']}-other"
-        elif variant == "amount":
-            total = "totalProductAmount" if "totalProductAmount" in data else "totalCancelAmount"
-            data[total] += 1
-        else:
-            data["items"] = data["items"][:-1]
-            if "cancelDetails" in data:
-                data["cancelDetails"] = data["cancelDetails"][:-1]
+        if isinstance(data, dict):
+            distort_order(data, variant)
+            distort_code(reply.payload, variant)
 
-    def interfere(self, call: Call, amount: int | None) -> None:
-        """Somebody else cancels `amount` won of the order."""
+    def interfere(self, call: Call, amount: Decimal | None) -> None:
+        """Somebody else cancels `amount` of the order."""
         self.cancel_by_somebody_else(call.subject, amount)
 
     def deposit(self, subject: str, who: Actor) -> None:
         """Nothing of EBP waits for a deposit."""
 
-    def cancel_by_somebody_else(self, order_no: str, amount: int | None) -> None:
-        """Another channel cancels `amount` won of the first items with room, never more than is left."""
+    def pay_again(self, subject: str, *, keep: bool) -> None:
+        """An orderNo is never used again."""
+
+    def reissue(self, subject: str) -> None:
+        """EBP knows no cash receipts."""
+
+    def reverse(self, subject: str, shape: str) -> None:
+        """The last booked refund of an order is rejected after all."""
+        order = self._state.orders.current.get(subject)
+        if order is not None and order.left < order.total:
+            self.reverse_by_bank(subject, None, shape)
+
+    def book_due(self, now: float) -> None:
+        """EBP books at once."""
+
+    def count_lookup(self, subjects: Iterable[str]) -> None:
+        """Nothing of EBP waits for a lookup."""
+
+    def book_all(self) -> None:
+        """EBP books at once."""
+
+    def cancel_by_somebody_else(self, order_no: str, amount: Decimal | None) -> None:
+        """Another channel cancels `amount` of the first items with room, never more than is left."""
         order = self._state.orders.current.get(order_no)
         if order is None or not order.approved or order.left == 0:
             return
         lines = order.lines_worth(order.left if amount is None else amount)
-        self._apply(order, lines, Actor.SOMEBODY_ELSE)
+        self._apply(order, lines, Actor.SOMEBODY_ELSE, order.currency or DEFAULT_CURRENCY)
 
-    def _plan_detail(self, order_no: str, _fields: Mapping[str, Any], sight: Sight) -> Plan | Reply:
+    def reverse_by_bank(self, order_no: str, return_request_id: str | None, shape: str) -> None:
+        """The bank rejects a booked cancellation (default: the last one). Raises ValueError."""
+        check_shape(shape)
+        order = self._state.orders.current[order_no]
+        booked = [
+            one
+            for one in order.cancellations
+            if one.sign > 0 and return_request_id in (None, one.return_request_id)
+        ]
+        if not booked:
+            raise ValueError(f"{order_no} has no such cancellation")
+        now, rejected = self._state.clock(), booked[-1]
+        self._state.orders.change(order_no, order.with_reversal(rejected, shape, now))
+        self._record(
+            MovementKind.REFUND_REVERSAL,
+            order_no,
+            rejected.total,
+            rejected.return_request_id,
+            Actor.SOMEBODY_ELSE,
+            order.currency or DEFAULT_CURRENCY,
+        )
+
+    def _found(self, order_no: str, request: Request, sight: Sight) -> Order | None:
+        """The order, unless it belongs to a region with another currency than the request names."""
         order = self._state.orders.get(order_no, sight)
+        elsewhere = order and order.currency not in ("", request.headers.get("x-currency-code"))
+        return None if elsewhere else order
+
+    def _plan_detail(
+        self, order_no: str, _fields: Mapping[str, Any], request: Request, sight: Sight
+    ) -> Plan | Reply:
+        order = self._found(order_no, request, sight)
         if order is None:
             return self._refusal(order_no, UNKNOWN_ORDER, "orderNo", "no such order")
         return Plan(reply=lambda: self._success(order.detail(sight.grown_by)))
 
-    def _plan_cancel(self, order_no: str, fields: Mapping[str, Any], _sight: Sight) -> Plan | Reply:
+    def _plan_cancel(
+        self, order_no: str, fields: Mapping[str, Any], request: Request, _sight: Sight
+    ) -> Plan | Reply:
+        currency = request.headers.get("x-currency-code") or DEFAULT_CURRENCY
         try:
-            total, lines = _requested(fields)
+            total, lines = requested(fields, currency)
         except ValueError as wrong:
             return self._refusal(order_no, FORMAT, "items", str(wrong))
-        order = self._state.orders.current.get(order_no)
+        order = self._found(order_no, request, CLEAR_SIGHT)
         if order is None:
             return self._refusal(order_no, UNKNOWN_ORDER, "orderNo", "no such order")
-        code = _objection(order, total, lines)
+        code = objection(order, total, lines)
         if code:
             return self._refusal(order_no, code, "items", "the cancellation is not possible")
         request_id = self._state.next_id("RETREQ")
         return Plan(
-            reply=lambda: self._success(_cancelled(order_no, lines, request_id)),
-            commit=partial(self._apply, order, lines, Actor.API, request_id),
+            reply=lambda: self._success(cancelled(order_no, lines, request_id)),
+            commit=partial(self._apply, order, lines, Actor.API, currency, request_id),
         )
 
-    def _apply(self, order: Order, lines: tuple[CancelLine, ...], who: Actor, request_id: str = "") -> None:
+    def _apply(
+        self, order: Order, lines: tuple[CancelLine, ...], who: Actor, currency: str, request_id: str = ""
+    ) -> None:
         request_id = request_id or self._state.next_id("RETREQ")
+        cancellation = OrderCancellation(request_id, lines, self._state.clock())
+        self._state.orders.change(order.order_no, order.with_cancellation(cancellation))
+        self._record(MovementKind.REFUND, order.order_no, lines_total(lines), request_id, who, currency)
+
+    def _record(
+        self, kind: MovementKind, order_no: str, amount: Decimal, number: str, who: Actor, currency: str
+    ) -> None:
         now = self._state.clock()
-        self._state.orders.change(
-            order.order_no, order.with_cancellation(OrderCancellation(request_id, lines, now))
-        )
-        self._state.money.record(
-            Movement(
-                now, self.name, MovementKind.REFUND, order.order_no, lines_total(lines), request_id, "", who
-            )
-        )
+        self._state.money.record(Movement(now, self.name, kind, order_no, amount, number, "", who, currency))
 
     def _refusal_as_told(self, call: Call, fault: Fault, code: str, status: int) -> Reply:
         message = fault.message or "the request failed"
-        return self._refusal(
-            call.subject, str(fault.code or code), "orderNo", message, fault.status or status
-        )
+        # A number stays a number: EBP's families of codes are not one type.
+        told = code if fault.code is None else fault.code
+        return self._refusal(call.subject, told, "orderNo", message, fault.status or status)
 
     def _success(self, data: dict[str, Any]) -> Reply:
         return Reply(200, {**self._envelope("0", "SUCCESS"), "data": data})
 
-    def _refusal(self, order_no: str, code: str, name: str, detail: str, status: int = 400) -> Reply:
+    def _refusal(self, order_no: str, code: str | int, name: str, detail: str, status: int = 400) -> Reply:
         order = self._state.orders.get(order_no, CLEAR_SIGHT)
         payload = self._envelope(code, detail)
         details = [{"field": name, "message": detail}]
@@ -216,7 +275,7 @@ class Ebp:
             payload["errors"] = details
         return Reply(status, payload)
 
-    def _envelope(self, code: str, message: str) -> dict[str, Any]:
+    def _envelope(self, code: str | int, message: str) -> dict[str, Any]:
         now = self._state.clock()
         shown = datetime.fromtimestamp(now, UTC)
         return {
@@ -225,53 +284,3 @@ class Ebp:
             "requestId": str(int(now * 1000)),
             "timestamp": f"{shown:%Y-%m-%dT%H:%M:%S}.{shown.microsecond:06d}000Z",
         }
-
-
-def _requested(fields: Mapping[str, Any]) -> tuple[int, tuple[CancelLine, ...]]:
-    items = fields.get("items")
-    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
-        raise ValueError("items must be a list of objects")
-    return whole_number(fields.get("totalCancelAmount")), tuple(cancel_line(item) for item in items)
-
-
-def _objection(order: Order, total: int, lines: tuple[CancelLine, ...]) -> str | None:
-    """The code of the first rule a cancellation breaks."""
-    if not order.approved:
-        return NOT_APPROVED
-    if order.left == 0:
-        return ALREADY_CANCELLED
-    if total != lines_total(lines) or total <= 0:
-        return WRONG_TOTAL
-    if len({line.seq for line in lines}) != len(lines):
-        return UNKNOWN_ITEM
-    code = next(filter(None, (_line_objection(order, line) for line in lines)), None)
-    if code:
-        return code
-    return NOT_CAPTURED if not order.captured and total != order.total else None
-
-
-def _line_objection(order: Order, line: CancelLine) -> str | None:
-    item = order.item(line.seq, line.item_id)
-    if item is None or item.item_type != line.item_type:
-        return UNKNOWN_ITEM
-    return OVER_AMOUNT if line.total > item.left or line.quantity > item.quantity else None
-
-
-def _cancelled(order_no: str, lines: tuple[CancelLine, ...], request_id: str) -> dict[str, Any]:
-    """`data` exactly as the samples of document 004 shape it."""
-    delivery = [line for line in lines if line.item_type == "DELIVERY"]
-    products = [line for line in lines if line.item_type != "DELIVERY"]
-    return {
-        "orderNo": order_no,
-        "totalProductAmount": as_shown(lines_total(products)),
-        "totalProductTaxAmount": as_shown(_tax_total(products)),
-        "totalDeliveryAmount": as_shown(lines_total(delivery)),
-        "totalDeliveryTaxAmount": as_shown(_tax_total(delivery)),
-        "processedCount": len(lines),
-        "returnRequestId": request_id,
-        "items": [line.payload() for line in lines],
-    }
-
-
-def _tax_total(lines: list[CancelLine]) -> int:
-    return sum(line.quantity * line.tax_amount for line in lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.simulator.faults import Fault, FaultKind
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 HANG_SECONDS = 600.0
 RETRY_AFTER_SECONDS = 1
+HUGE_BODY_BYTES = 32 * 1024 * 1024
 MAINTENANCE_PAGE = "<!DOCTYPE html><html><body><h1>서비스 점검 중입니다</h1></body></html>".encode()
 NOT_JSON = b"OK"
 HTML_HEADERS = {"content-type": "text/html; charset=utf-8"}
@@ -27,8 +30,8 @@ def unheard(fault: Fault, call: Call) -> Answer | Lost:
             seconds = RETRY_AFTER_SECONDS if fault.seconds is None else int(fault.seconds)
             reply = call.provider.error(call, fault, 429)
             return Reply(429, reply.payload, {**JSON_HEADERS, "retry-after": str(seconds)}).encoded()
-        case FaultKind.TRUNCATED_BODY_BEFORE_COMMIT:
-            return truncated(UNSENT)
+        case FaultKind.TRUNCATED_BODY_BEFORE_COMMIT | FaultKind.MALFORMED_HEAD_BEFORE_COMMIT:
+            return _spoilt(fault, UNSENT)
         case FaultKind.HTTP_5XX_BEFORE_COMMIT:
             return call.provider.error(call, fault, 503).encoded()
         case FaultKind.DROP_BEFORE_COMMIT | FaultKind.HANG_BEFORE_COMMIT:
@@ -41,18 +44,26 @@ def answered(fault: Fault, call: Call, reply: Reply) -> Answer | Lost:
     """What becomes of the answer to a call that was carried out."""
     match fault.kind:
         case FaultKind.WRONG_ECHO:
-            call.provider.distort(reply, fault.variant or "identity")
+            call.provider.distort(reply, fault.chosen_variant)
             return reply.encoded()
         case FaultKind.ERROR_ANSWER_AFTER_COMMIT:
             return call.provider.applied_but_refused(call, fault).encoded()
-        case FaultKind.TRUNCATED_BODY_AFTER_COMMIT:
-            return truncated(reply.encoded())
+        case FaultKind.TRUNCATED_BODY_AFTER_COMMIT | FaultKind.MALFORMED_HEAD_AFTER_COMMIT:
+            return _spoilt(fault, reply.encoded())
         case FaultKind.HTTP_5XX_AFTER_COMMIT:
             return call.provider.error(call, fault, 503).encoded()
         case FaultKind.DROP_AFTER_COMMIT | FaultKind.HANG_AFTER_COMMIT:
             return lost(fault)
         case _:
             return _unreadable(fault)
+
+
+def sent(fault: Fault, answer: Answer) -> Answer:
+    """A complete answer as it is sent: compressed, or padded with white space to `size` bytes."""
+    if fault.kind is FaultKind.GZIP:
+        packed = gzip.compress(answer.body, compresslevel=9, mtime=0)
+        return replace(answer, headers={**answer.headers, "content-encoding": "gzip"}, body=packed)
+    return replace(answer, body=answer.body.ljust(fault.size or HUGE_BODY_BYTES))
 
 
 def lost(fault: Fault) -> Lost:
@@ -68,6 +79,11 @@ def lost(fault: Fault) -> Lost:
 def truncated(answer: Answer) -> Lost:
     """The answer with half of its body."""
     return Lost(LossKind.TRUNCATED, answer, sent_bytes=len(answer.body) // 2)
+
+
+def _spoilt(fault: Fault, answer: Answer) -> Lost:
+    malformed = fault.kind in (FaultKind.MALFORMED_HEAD_BEFORE_COMMIT, FaultKind.MALFORMED_HEAD_AFTER_COMMIT)
+    return Lost(LossKind.MALFORMED, answer) if malformed else truncated(answer)
 
 
 def _unreadable(fault: Fault) -> Answer:

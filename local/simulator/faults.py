@@ -3,125 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
+
+from local.simulator.currencies import money
+from local.simulator.fault_kinds import (
+    DECIDING,
+    RULES,
+    VARIANTS,
+    FaultKind,
+    KindRule,
+    Operation,
+    Stage,
+    kind_named,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from decimal import Decimal
+
+__all__ = ["ANY", "Fault", "FaultBoard", "FaultKind", "Operation", "Stage", "Struck"]
 
 ANY = "*"
 
-
-class Operation(StrEnum):
-    """What a request asks a provider to do, across both providers."""
-
-    TOKEN = "token"  # noqa: S105 an operation
-    CANCEL = "cancel"
-    REVOKE = "revoke"
-    RECEIPT = "receipt"
-    LOOKUP = "lookup"
-    DETAIL = "detail"
-
-
-class FaultKind(StrEnum):
-    """Every fault there is; README.md describes each."""
-
-    REFUSE_CONNECTION = "refuse_connection"
-    DROP_BEFORE_COMMIT = "drop_before_commit"
-    HANG_BEFORE_COMMIT = "hang_before_commit"
-    HTTP_5XX_BEFORE_COMMIT = "http_5xx_before_commit"
-    HTML_BEFORE_COMMIT = "html_before_commit"
-    TRUNCATED_BODY_BEFORE_COMMIT = "truncated_body_before_commit"
-    EMPTY_BODY_BEFORE_COMMIT = "empty_body_before_commit"
-    NOT_JSON_BEFORE_COMMIT = "not_json_before_commit"
-    HTTP_429 = "http_429"
-
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105 a fault
-    REFUSE = "refuse"
-    LOOKUP_404 = "lookup_404"
-    LATE_APPLY = "late_apply"
-    FALSE_SUCCESS = "false_success"
-
-    DROP_AFTER_COMMIT = "drop_after_commit"
-    HANG_AFTER_COMMIT = "hang_after_commit"
-    HTTP_5XX_AFTER_COMMIT = "http_5xx_after_commit"
-    HTML_AFTER_COMMIT = "html_after_commit"
-    TRUNCATED_BODY_AFTER_COMMIT = "truncated_body_after_commit"
-    EMPTY_BODY_AFTER_COMMIT = "empty_body_after_commit"
-    NOT_JSON_AFTER_COMMIT = "not_json_after_commit"
-    ERROR_ANSWER_AFTER_COMMIT = "error_answer_after_commit"
-    WRONG_ECHO = "wrong_echo"
-
-    SLOW = "slow"
-    SOMEBODY_ELSE = "somebody_else"
-    DEPOSIT = "deposit"
-    STALE_LOOKUP = "stale_lookup"
-    BALANCE_GREW = "balance_grew"
-
-
-class Stage(Enum):
-    """When a fault strikes. The first three decide the answer: a request suffers at most one of those."""
-
-    BEFORE = "before the request is looked at"
-    INSTEAD = "instead of carrying it out"
-    AFTER = "after it was carried out"
-    MEANWHILE = "the world changes right before it"
-    VIEW = "what a lookup sees"
-    DELAY = "how long it takes"
-
-
-DECIDING = frozenset({Stage.BEFORE, Stage.INSTEAD, Stage.AFTER})
-
-_EVERY = frozenset(Operation)
-_CHANGES = frozenset({Operation.CANCEL, Operation.REVOKE, Operation.RECEIPT})
-_LOOKS = frozenset({Operation.LOOKUP, Operation.DETAIL})
-_ERROR = frozenset({"status", "code", "message"})
-
-
-@dataclass(frozen=True, slots=True)
-class KindRule:
-    """Where a kind strikes, which operations it can strike and which parameters it takes."""
-
-    stage: Stage
-    operations: frozenset[Operation] = _EVERY
-    parameters: frozenset[str] = frozenset()
-
-
-RULES: Mapping[FaultKind, KindRule] = {
-    FaultKind.REFUSE_CONNECTION: KindRule(Stage.BEFORE),
-    FaultKind.DROP_BEFORE_COMMIT: KindRule(Stage.BEFORE, parameters=frozenset({"loss"})),
-    FaultKind.HANG_BEFORE_COMMIT: KindRule(Stage.BEFORE, parameters=frozenset({"seconds"})),
-    FaultKind.HTTP_5XX_BEFORE_COMMIT: KindRule(Stage.BEFORE, parameters=_ERROR),
-    FaultKind.HTML_BEFORE_COMMIT: KindRule(Stage.BEFORE, parameters=frozenset({"status"})),
-    FaultKind.TRUNCATED_BODY_BEFORE_COMMIT: KindRule(Stage.BEFORE),
-    FaultKind.EMPTY_BODY_BEFORE_COMMIT: KindRule(Stage.BEFORE, parameters=frozenset({"status"})),
-    FaultKind.NOT_JSON_BEFORE_COMMIT: KindRule(Stage.BEFORE, parameters=frozenset({"status"})),
-    FaultKind.HTTP_429: KindRule(Stage.BEFORE, parameters=frozenset({"seconds"})),
-    FaultKind.TOKEN_EXPIRED: KindRule(Stage.INSTEAD, _EVERY - {Operation.TOKEN, Operation.DETAIL}),
-    FaultKind.REFUSE: KindRule(Stage.INSTEAD, parameters=_ERROR),
-    FaultKind.LOOKUP_404: KindRule(Stage.INSTEAD, _LOOKS),
-    FaultKind.LATE_APPLY: KindRule(Stage.INSTEAD, _CHANGES, frozenset({"seconds", "lookups", "loss"})),
-    FaultKind.FALSE_SUCCESS: KindRule(Stage.INSTEAD, _CHANGES),
-    FaultKind.DROP_AFTER_COMMIT: KindRule(Stage.AFTER, parameters=frozenset({"loss"})),
-    FaultKind.HANG_AFTER_COMMIT: KindRule(Stage.AFTER, parameters=frozenset({"seconds"})),
-    FaultKind.HTTP_5XX_AFTER_COMMIT: KindRule(Stage.AFTER, parameters=_ERROR),
-    FaultKind.HTML_AFTER_COMMIT: KindRule(Stage.AFTER, parameters=frozenset({"status"})),
-    FaultKind.TRUNCATED_BODY_AFTER_COMMIT: KindRule(Stage.AFTER),
-    FaultKind.EMPTY_BODY_AFTER_COMMIT: KindRule(Stage.AFTER, parameters=frozenset({"status"})),
-    FaultKind.NOT_JSON_AFTER_COMMIT: KindRule(Stage.AFTER, parameters=frozenset({"status"})),
-    FaultKind.ERROR_ANSWER_AFTER_COMMIT: KindRule(Stage.AFTER, _CHANGES, _ERROR),
-    FaultKind.WRONG_ECHO: KindRule(Stage.AFTER, _EVERY - {Operation.TOKEN}, frozenset({"variant"})),
-    FaultKind.SLOW: KindRule(Stage.DELAY, parameters=frozenset({"seconds"})),
-    FaultKind.SOMEBODY_ELSE: KindRule(Stage.MEANWHILE, _EVERY - {Operation.TOKEN}, frozenset({"amount"})),
-    FaultKind.DEPOSIT: KindRule(Stage.MEANWHILE, frozenset({Operation.REVOKE, Operation.LOOKUP})),
-    FaultKind.STALE_LOOKUP: KindRule(Stage.VIEW, _LOOKS),
-    FaultKind.BALANCE_GREW: KindRule(Stage.VIEW, _LOOKS, frozenset({"amount"})),
-}
-
 _REQUIRED = {FaultKind.SLOW: "seconds", FaultKind.BALANCE_GREW: "amount"}
-_PARAMETERS = ("seconds", "lookups", "loss", "status", "code", "message", "amount", "variant")
+_PARAMETERS = ("seconds", "lookups", "loss", "status", "code", "message", "amount", "variant", "size")
 _LOSSES = ("reset", "closed", "hang")
-_VARIANTS = ("identity", "amount", "history", "items")
 
 
 @dataclass(slots=True)
@@ -145,13 +51,14 @@ class Fault:
     status: int | None = None
     code: str | int | None = None
     message: str | None = None
-    amount: int | None = None
+    amount: int | float | Decimal | None = None
     variant: str | None = None
+    size: int | None = None
     fired: int = 0
     rule: KindRule = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.kind = FaultKind(self.kind)
+        self.kind = kind_named(self.kind)
         self.rule = RULES[self.kind]
         self._check_target()
         self._check_parameters()
@@ -173,8 +80,10 @@ class Fault:
             raise ValueError("late_apply needs either seconds or lookups")
         if self.loss is not None and self.loss not in _LOSSES:
             raise ValueError(f"loss is one of {_LOSSES}")
-        if self.variant is not None and self.variant not in _VARIANTS:
-            raise ValueError(f"variant is one of {_VARIANTS}")
+        if self.amount is not None:
+            money(self.amount)
+        if self.variant is not None and self.variant not in VARIANTS[self.kind]:
+            raise ValueError(f"variant of {self.kind} is one of {VARIANTS[self.kind]}")
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any]) -> Fault:
@@ -190,6 +99,16 @@ class Fault:
         hidden = {"rule"} if state else {"rule", "fired"}
         shown = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in hidden}
         return {name: value for name, value in shown.items() if value is not None or name == "times"}
+
+    @property
+    def chosen_variant(self) -> str:
+        """The variant, or its kind's default one."""
+        return self.variant or VARIANTS[self.kind][0]
+
+    @property
+    def exact_amount(self) -> Decimal | None:
+        """The amount as money; None: not told."""
+        return None if self.amount is None else money(self.amount)
 
     @property
     def exhausted(self) -> bool:

@@ -1,15 +1,17 @@
-"""EBP state: orders, their items and what of them was cancelled. Amounts are KRW won, per unit."""
+"""EBP state: orders, their items and what of them was cancelled. Amounts are per unit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from local.simulator.records import checked_seed
+from local.simulator.currencies import NOTHING, fits, known_currency, money
+from local.simulator.records import checked_seed, shown_without
 from local.simulator.wire import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
 ERROR_STYLES = ("errors", "errorDetails")
 ITEM_TYPES = ("PHYSICAL", "DIGITAL", "DELIVERY", "SERVICE", "SUBSCRIPTION")
@@ -17,18 +19,18 @@ ITEM_TYPES = ("PHYSICAL", "DIGITAL", "DELIVERY", "SERVICE", "SUBSCRIPTION")
 
 @dataclass(frozen=True, slots=True)
 class CancelLine:
-    """One item of a cancellation request (document 004): `quantity` units at `amount` won each."""
+    """One item of a cancellation request (document 004): `quantity` units at `amount` each."""
 
     seq: int
     item_type: str
     item_id: str
     quantity: int
-    amount: int
-    tax_amount: int
+    amount: Decimal
+    tax_amount: Decimal
 
     @property
-    def total(self) -> int:
-        """Won of the whole line."""
+    def total(self) -> Decimal:
+        """Of the whole line."""
         return self.quantity * self.amount
 
     def payload(self) -> dict[str, Any]:
@@ -43,29 +45,29 @@ class CancelLine:
         }
 
 
-def as_shown(won: int) -> float:
+def as_shown(amount: Decimal) -> float:
     """EBP's samples show amounts as `106000.0`; a JSON writer prints that for floats only.
 
-    Exact: won up to 2**53 are whole in a double. Nothing is ever computed with it.
+    A double prints up to 15 digits as they were written. Nothing is ever computed with it.
     """
-    return float(won)
+    return float(amount)
 
 
 @dataclass(frozen=True, slots=True)
 class OrderItem:
-    """An ordered item, `quantity` units at `amount` won, and the won cancelled of it so far."""
+    """An ordered item, `quantity` units at `amount`, and what was cancelled of it so far."""
 
     seq: int
     item_type: str
     item_id: str
     quantity: int
-    amount: int
-    tax_amount: int = 0
-    cancelled_amount: int = 0
+    amount: Decimal
+    tax_amount: Decimal = NOTHING
+    cancelled_amount: Decimal = NOTHING
 
     @property
-    def left(self) -> int:
-        """Won not cancelled yet."""
+    def left(self) -> Decimal:
+        """Not cancelled yet."""
         return self.quantity * self.amount - self.cancelled_amount
 
     def payload(self) -> dict[str, Any]:
@@ -83,16 +85,28 @@ class OrderItem:
 
 @dataclass(frozen=True, slots=True)
 class OrderCancellation:
-    """One cancellation that was carried out. `cancelled_at` is UNIX seconds."""
+    """One cancellation that was carried out. `cancelled_at` is UNIX seconds.
+
+    `sign` is -1 for one that compensates another, which was rejected after it had been booked.
+    """
 
     return_request_id: str
     lines: tuple[CancelLine, ...]
     cancelled_at: float
+    sign: int = 1
 
     @property
-    def total(self) -> int:
-        """Won of the whole cancellation."""
-        return sum(line.total for line in self.lines)
+    def total(self) -> Decimal:
+        """Of the whole cancellation."""
+        return self.sign * lines_total(self.lines)
+
+    def payload(self) -> dict[str, Any]:
+        """As the detail query shows it."""
+        return {
+            "returnRequestId": self.return_request_id,
+            "cancelAmount": as_shown(self.total),
+            "items": [line.payload() for line in self.lines],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +115,9 @@ class Order:
 
     Switches: `captured` (before capture only all of it can be cancelled), `approved` (False: still
     REQUESTED), `error_style` ("errors" as of 0.5.21, "errorDetails" as of 0.5.12), and what a partly or fully
-    cancelled order reports, because EBP's list of statuses is not public.
+    cancelled order reports, because EBP's list of statuses is not public. `currency` is its region's: a
+    request from another region does not find the order; empty: whatever the request says. `extra` is merged
+    into every detail, `omits` names what no detail shows.
     """
 
     order_no: str
@@ -111,17 +127,20 @@ class Order:
     error_style: str = "errors"
     partial_status: str = "APPROVED"
     cancelled_status: str = "CANCELLED"
+    currency: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    omits: tuple[str, ...] = ()
     cancellations: tuple[OrderCancellation, ...] = ()
 
     @property
-    def total(self) -> int:
-        """Won paid for the order."""
-        return sum(item.quantity * item.amount for item in self.items)
+    def total(self) -> Decimal:
+        """Paid for the order."""
+        return sum((item.quantity * item.amount for item in self.items), NOTHING)
 
     @property
-    def left(self) -> int:
-        """Won not cancelled yet."""
-        return sum(item.left for item in self.items)
+    def left(self) -> Decimal:
+        """Not cancelled yet."""
+        return sum((item.left for item in self.items), NOTHING)
 
     @property
     def payment_status(self) -> str:
@@ -138,26 +157,40 @@ class Order:
 
     def with_cancellation(self, cancellation: OrderCancellation) -> Order:
         """The order after a cancellation."""
-        taken = {line.seq: line.total for line in cancellation.lines}
-        items = tuple(
-            replace(i, cancelled_amount=i.cancelled_amount + taken.get(i.seq, 0)) for i in self.items
-        )
+        items = self._items_with(cancellation.lines, 1)
         return replace(self, items=items, cancellations=(*self.cancellations, cancellation))
 
-    def lines_worth(self, amount: int) -> tuple[CancelLine, ...]:
-        """Lines that take `amount` won, or all that is left, from the first items that have room."""
+    def with_reversal(self, cancellation: OrderCancellation, shape: str, at: float) -> Order:
+        """The order after a booked cancellation was rejected; see `reversal.SHAPES`."""
+        cancellations = self.cancellations
+        if shape == "removed":
+            cancellations = tuple(one for one in cancellations if one is not cancellation)
+        elif shape == "entry":
+            number = f"{cancellation.return_request_id}-back"
+            back = OrderCancellation(number, cancellation.lines, at, sign=-1)
+            cancellations = (*cancellations, back)
+        return replace(self, items=self._items_with(cancellation.lines, -1), cancellations=cancellations)
+
+    def _items_with(self, lines: Sequence[CancelLine], sign: int) -> tuple[OrderItem, ...]:
+        taken = {line.seq: sign * line.total for line in lines}
+        return tuple(
+            replace(i, cancelled_amount=i.cancelled_amount + taken.get(i.seq, NOTHING)) for i in self.items
+        )
+
+    def lines_worth(self, amount: Decimal) -> tuple[CancelLine, ...]:
+        """Lines that take `amount`, or all that is left, from the first items that have room."""
         lines: list[CancelLine] = []
         for item in self.items:
             share = min(item.left, amount)
             if share > 0:
-                lines.append(CancelLine(item.seq, item.item_type, item.item_id, 1, share, 0))
+                lines.append(CancelLine(item.seq, item.item_type, item.item_id, 1, share, NOTHING))
                 amount -= share
         return tuple(lines)
 
-    def detail(self, grown_by: int = 0) -> dict[str, Any]:
+    def detail(self, grown_by: Decimal = NOTHING) -> dict[str, Any]:
         """`data` of EBP_API_237. Names beyond those in providers.md are this simulator's own."""
         last = self.cancellations[-1] if self.cancellations else None
-        return {
+        shown = {
             "orderNo": self.order_no,
             "paymentStatus": self.payment_status,
             "pgTransactionId": f"pg-{self.order_no}",
@@ -165,15 +198,11 @@ class Order:
             "totalAmount": as_shown(self.total + grown_by),
             "totalCancelAmount": as_shown(self.total - self.left),
             "items": [item.payload() for item in self.items],
-            "cancelDetails": [
-                {
-                    "returnRequestId": cancellation.return_request_id,
-                    "cancelAmount": as_shown(cancellation.total),
-                    "items": [line.payload() for line in cancellation.lines],
-                }
-                for cancellation in self.cancellations
-            ],
+            "cancelDetails": [cancellation.payload() for cancellation in self.cancellations],
+            **({"currencyCode": self.currency} if self.currency else {}),
+            **self.extra,
         }
+        return shown_without(shown, self.omits)
 
 
 _WIRE_NAMES = {"orderNo": "order_no", "itemType": "item_type", "itemId": "item_id", "taxAmount": "tax_amount"}
@@ -191,6 +220,10 @@ def order_from_seed(seed: Mapping[str, Any]) -> Order:
     if chosen.get("error_style", "errors") not in ERROR_STYLES:
         raise ValueError(f"error_style is one of {ERROR_STYLES}")
     chosen["items"] = tuple(_item_from_seed(item) for item in chosen["items"])
+    chosen["omits"] = tuple(chosen.get("omits", ()))
+    currency = chosen.get("currency") or ""
+    if currency and not all(fits(item.amount, known_currency(currency)) for item in chosen["items"]):
+        raise ValueError(f"an amount has more decimals than {currency}")
     return Order(**chosen)
 
 
@@ -206,13 +239,13 @@ def cancel_line(item: Mapping[str, Any]) -> CancelLine:
         raise ValueError(f"items: {', '.join(missing)} missing")
     if item["itemType"] not in ITEM_TYPES:
         raise ValueError(f"items: itemType {item['itemType']!r} unknown")
-    seq, quantity, amount = (whole_number(item[name]) for name in ("seq", "quantity", "amount"))
-    tax_amount = whole_number(item.get("taxAmount") or 0)
+    seq, quantity = whole_number(item["seq"]), whole_number(item["quantity"])
+    amount, tax_amount = money(item["amount"]), money(item.get("taxAmount") or 0)
     if quantity < 1 or amount < 0 or tax_amount < 0:
         raise ValueError("items: quantity must be at least 1, amounts not negative")
     return CancelLine(seq, item["itemType"], str(item["itemId"]), quantity, amount, tax_amount)
 
 
-def lines_total(lines: Sequence[CancelLine]) -> int:
-    """Won of several lines."""
-    return sum(line.total for line in lines)
+def lines_total(lines: Sequence[CancelLine]) -> Decimal:
+    """Of several lines."""
+    return sum((line.total for line in lines), NOTHING)

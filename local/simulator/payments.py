@@ -1,41 +1,32 @@
-"""PortOne V1 state: payments with their cancellations, and external cash receipts."""
+"""PortOne V1 state: payments with their cancellations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from local.simulator.records import checked_seed
+from local.simulator import reasons
+from local.simulator.currencies import DEFAULT_CURRENCY, NOTHING, fits, known_currency, money
+from local.simulator.late_booking import LATE_PG_PROVIDERS, Acceptance, Booking, bookings_from_seed
+from local.simulator.records import checked_seed, shown_without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
 STATUSES = ("ready", "paid", "cancelled", "failed")
-
-RECEIPT_PG_PROVIDERS = frozenset(
-    [
-        "html5_inicis",
-        "kcp",
-        "settle",
-        "nice",
-        "kicc",
-        "tosspayments",
-        "nice_v2",
-        "ksnet",
-        "smartro_v2",
-        "welcome",
-    ]
-)
-"""PGs that revoke external receipts (portone-v1.openapi.json, DELETE /receipts/external); others: 501."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """One entry of `cancel_history` (PaymentCancelAnnotation). `amount` in won, `cancelled_at` in seconds."""
+    """One entry of `cancel_history` (PaymentCancelAnnotation). `amount` is in the payment's currency.
+
+    `cancelled_at` is UNIX seconds. A negative amount compensates an entry that was rejected later.
+    """
 
     cancellation_id: str
     pg_tid: str
-    amount: int
+    amount: Decimal
     reason: str
     cancelled_at: int
 
@@ -56,18 +47,20 @@ class Payment:
     """A payment, a virtual account (`pay_method` vbank) or a convenience-store number (cvs).
 
     Switches: `partial_status` is what a partly cancelled payment reports ("paid" or "cancelled");
-    `keeps_reason` what the PG keeps of a reason ("verbatim", "dropped", "truncated:N", "replaced:TEXT");
-    `revoked_status` what a voided number reports; `extra` is merged into every answer about the payment.
+    `keeps_reason` what the PG keeps of a reason (`reasons.RULES`); `real_reason` the only one it takes;
+    `revoked_status` what a voided number reports; `extra` is merged into every answer about the payment, and
+    `omits` names what no answer shows. `bookings`, seeded as `booking`, says how accepted cancellations are
+    booked. `unsettled_until` (UNIX seconds) refuses for now. Amounts are in `currency`.
     """
 
     imp_uid: str
     merchant_uid: str
-    amount: int
+    amount: Decimal
     status: str = "paid"
     pay_method: str = "card"
     pg_provider: str = "tosspayments"
     pg_tid: str = ""
-    currency: str = "KRW"
+    currency: str = DEFAULT_CURRENCY
     sandbox: bool = False
     name: str = "order"
     started_at: int = 0
@@ -79,15 +72,33 @@ class Payment:
     keeps_reason: str = "verbatim"
     revoked_status: str = "cancelled"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    omits: tuple[str, ...] = ()
+    bookings: tuple[Booking, ...] = ()
+    partial_cancellable: bool = True
+    refund_contract: bool = True
+    real_reason: str = ""
+    unsettled_until: float = 0.0
     retain_promotion: bool | None = None
-    cancel_amount: int = 0
+    cancel_amount: Decimal = NOTHING
     cancelled_at: int = 0
     updated_at: int = 0
     history: tuple[Cancellation, ...] = ()
+    accepted: int = 0
+    held: tuple[Acceptance, ...] = ()
 
     @property
-    def cancellable(self) -> int:
-        """Won not cancelled yet."""
+    def shown_cancel_amount(self) -> Decimal:
+        """What was cancelled, and what waits at a PG that moves the balance meanwhile."""
+        return sum((acceptance.amount for acceptance in self.held), self.cancel_amount)
+
+    @property
+    def cancellable(self) -> Decimal:
+        """What the balance shows as not cancelled yet."""
+        return self.amount - self.shown_cancel_amount
+
+    @property
+    def unbooked(self) -> Decimal:
+        """What has really not been cancelled yet, whatever the balance shows."""
         return self.amount - self.cancel_amount
 
     @property
@@ -95,14 +106,10 @@ class Payment:
         """Paid and something left: a partly cancelled payment may report "cancelled"."""
         return self.paid_at > 0 and self.cancellable > 0
 
-    def kept(self, reason: str) -> str:
-        """What the PG keeps of a reason."""
-        rule, _, argument = self.keeps_reason.partition(":")
-        if rule == "dropped":
-            return ""
-        if rule == "truncated":
-            return reason[: int(argument)]
-        return argument if rule == "replaced" else reason
+    @property
+    def booking(self) -> Booking | None:
+        """How the next accepted cancellation is booked; None: at once."""
+        return self.bookings[min(self.accepted, len(self.bookings) - 1)] if self.bookings else None
 
     def with_cancellation(self, cancellation: Cancellation) -> Payment:
         """The payment after a cancellation."""
@@ -111,10 +118,31 @@ class Payment:
             self,
             cancel_amount=cancel_amount,
             history=(*self.history, cancellation),
-            status="cancelled" if cancel_amount == self.amount else self.partial_status,
+            status="cancelled" if cancel_amount >= self.amount else self.partial_status,
             cancelled_at=cancellation.cancelled_at,
             updated_at=cancellation.cancelled_at,
         )
+
+    def with_acceptance(self, acceptance: Acceptance, booking: Booking) -> Payment:
+        """The payment after its PG took a cancellation that it books later."""
+        held = (*self.held, acceptance) if booking.balance == "moved" else self.held
+        return replace(self, accepted=self.accepted + 1, held=held)
+
+    def without_held(self, acceptance_id: str) -> Payment:
+        """The payment after a waiting cancellation ended, before it is booked."""
+        return replace(self, held=tuple(a for a in self.held if a.acceptance_id != acceptance_id))
+
+    def with_reversal(self, cancellation: Cancellation, shape: str, at: int) -> Payment:
+        """The payment after a booked cancellation was rejected; see `reversal.SHAPES`."""
+        history = self.history
+        if shape == "removed":
+            history = tuple(entry for entry in history if entry is not cancellation)
+        elif shape == "entry":
+            back = replace(cancellation, amount=-cancellation.amount, cancelled_at=at)
+            history = (*history, replace(back, cancellation_id=f"{cancellation.cancellation_id}-back"))
+        left = self.cancel_amount - cancellation.amount
+        status = self.partial_status if left else "paid"
+        return replace(self, history=history, cancel_amount=left, status=status, updated_at=at)
 
     def voided(self, at: int) -> Payment:
         """The unpaid number after its revocation."""
@@ -126,10 +154,10 @@ class Payment:
         """The number after the customer paid."""
         return replace(self, status="paid", paid_at=at, updated_at=at)
 
-    def annotation(self, grown_by: int = 0) -> dict[str, Any]:
+    def annotation(self, grown_by: Decimal = NOTHING) -> dict[str, Any]:
         """PaymentAnnotation. As recorded payloads do, what does not apply is null, 0 or an empty list."""
         last = self.history[-1] if self.history else None
-        return {
+        shown = {
             "imp_uid": self.imp_uid,
             "merchant_uid": self.merchant_uid,
             "pay_method": self.pay_method,
@@ -142,7 +170,7 @@ class Payment:
             "escrow": False,
             "name": self.name,
             "amount": self.amount + grown_by,
-            "cancel_amount": self.cancel_amount,
+            "cancel_amount": self.shown_cancel_amount,
             "currency": self.currency,
             "buyer_name": None,
             "custom_data": None,
@@ -160,80 +188,68 @@ class Payment:
             "customer_uid": None,
             **self.extra,
         }
+        return shown_without(shown, self.omits)
 
 
-_PAYMENT_INTERNAL = frozenset({"retain_promotion", "cancel_amount", "cancelled_at", "updated_at", "history"})
+_INTERNAL = frozenset(
+    [
+        "retain_promotion",
+        "cancel_amount",
+        "cancelled_at",
+        "updated_at",
+        "history",
+        "accepted",
+        "held",
+        "bookings",
+    ]
+)
 
 
 def payment_from_seed(seed: Mapping[str, Any], now: int) -> Payment:
-    """A payment from its JSON form: `imp_uid`, `merchant_uid`, `amount` and any switch of `Payment`.
+    """A payment from its JSON form: `imp_uid`, `merchant_uid`, `amount`, `booking`, any switch of `Payment`.
 
     A status "cancelled" cannot be seeded: cancel it by somebody else. Raises ValueError.
     """
-    chosen = checked_seed(Payment, seed, internal=_PAYMENT_INTERNAL)
-    status = chosen.get("status", "paid")
+    named = dict(seed)
+    booking = named.pop("booking", None)
+    chosen = checked_seed(Payment, named, internal=_INTERNAL)
     if not {"imp_uid", "merchant_uid", "amount"} <= set(chosen):
         raise ValueError("a payment needs imp_uid, merchant_uid and amount")
-    if type(chosen["amount"]) is not int or chosen["amount"] <= 0:
-        raise ValueError("amount is a positive whole number of won")
-    if status not in ("ready", "paid", "failed"):
-        raise ValueError("status is ready, paid or failed")
-    times = {"started_at": now, "paid_at": now if status == "paid" else 0}
-    times["failed_at"] = now if status == "failed" else 0
     _check_switches(chosen)
-    defaults = {"pg_tid": f"tid-{chosen['imp_uid']}", "updated_at": now, **times}
-    return Payment(**{**defaults, **chosen})
+    status = chosen.get("status", "paid")
+    payment = Payment(
+        **{
+            "pg_tid": f"tid-{chosen['imp_uid']}",
+            "started_at": now,
+            "paid_at": now if status == "paid" else 0,
+            "failed_at": now if status == "failed" else 0,
+            "updated_at": now,
+            **chosen,
+            **_money_of(chosen),
+            "omits": tuple(chosen.get("omits", ())),
+        }
+    )
+    bookings = bookings_from_seed(booking, payment.pg_provider, payment.pay_method)
+    return replace(payment, bookings=bookings)
+
+
+def _money_of(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Amount and currency; a PG of `LATE_PG_PROVIDERS` (PayPal) never settles in won."""
+    abroad = chosen.get("pg_provider") in LATE_PG_PROVIDERS
+    currency = known_currency(chosen.get("currency", "USD" if abroad else DEFAULT_CURRENCY))
+    amount = money(chosen["amount"])
+    if abroad and currency == DEFAULT_CURRENCY:
+        raise ValueError(f"{chosen['pg_provider']} has no payments in {DEFAULT_CURRENCY}")
+    if amount <= 0 or not fits(amount, currency):
+        raise ValueError(f"amount is positive and has no more decimals than {currency}")
+    return {"amount": amount, "currency": currency}
 
 
 def _check_switches(chosen: Mapping[str, Any]) -> None:
+    if chosen.get("status", "paid") not in ("ready", "paid", "failed"):
+        raise ValueError("status is ready, paid or failed")
     if chosen.get("partial_status", "paid") not in ("paid", "cancelled"):
         raise ValueError("partial_status is paid or cancelled")
     if chosen.get("revoked_status", "cancelled") not in ("cancelled", "failed"):
         raise ValueError("revoked_status is cancelled or failed")
-    rule, _, argument = str(chosen.get("keeps_reason", "verbatim")).partition(":")
-    if rule not in ("verbatim", "dropped", "replaced") and not (rule == "truncated" and argument.isdigit()):
-        raise ValueError("keeps_reason is verbatim, dropped, truncated:N or replaced:TEXT")
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A cash receipt issued outside PortOne (ExternalReceiptAnnotation).
-
-    `revocation_fails`: the PG refuses to revoke it, for ever (HTTP 500).
-    """
-
-    merchant_uid: str
-    amount: int
-    vat: int = 0
-    type: str = "person"
-    pg_provider: str = "kcp"
-    apply_num: str = "000000001"
-    applied_at: int = 0
-    revocation_fails: bool = False
-    cancelled_at: int = 0
-
-    def voided(self, at: int) -> Receipt:
-        """The receipt after its revocation."""
-        return replace(self, cancelled_at=at)
-
-    def annotation(self) -> dict[str, Any]:
-        """ExternalReceiptAnnotation."""
-        return {
-            "merchant_uid": self.merchant_uid,
-            "receipt_tid": f"receipt-{self.merchant_uid}",
-            "apply_num": self.apply_num,
-            "type": self.type,
-            "amount": self.amount,
-            "vat": self.vat,
-            "receipt_url": f"https://receipts.invalid/cash/{self.merchant_uid}",
-            "applied_at": self.applied_at,
-            "cancelled_at": self.cancelled_at,
-        }
-
-
-def receipt_from_seed(seed: Mapping[str, Any], now: int) -> Receipt:
-    """A receipt from its JSON form: `merchant_uid`, `amount`, any field of `Receipt`. Raises ValueError."""
-    chosen = checked_seed(Receipt, seed, internal=frozenset({"cancelled_at"}))
-    if not {"merchant_uid", "amount"} <= set(chosen):
-        raise ValueError("a receipt needs merchant_uid and amount")
-    return Receipt(**{"applied_at": now, **chosen})
+    reasons.check_rule(str(chosen.get("keeps_reason", "verbatim")))

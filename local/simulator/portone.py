@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from local.simulator.calls import Call, Plan
+from local.simulator.echoes import distort_code, distort_payment
 from local.simulator.faults import Fault, Operation
 from local.simulator.movements import Actor
+from local.simulator.pg_rules import unsettled
+from local.simulator.portone_booking import BookingDesk
 from local.simulator.portone_cancel import CancelDesk
+from local.simulator.portone_console import PortOneConsole
 from local.simulator.portone_lookup import LookupDesk
 from local.simulator.portone_revoke import RevokeDesk
 from local.simulator.portone_state import PortOneState, failure, success
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from decimal import Decimal
 
     from local.simulator.records import Sight
     from local.simulator.wire import Reply, Request
@@ -47,9 +52,18 @@ class PortOne:
     def __init__(self, state: PortOneState, keys: PortOneKeys) -> None:
         self._state = state
         self._keys = keys
-        self._cancels = CancelDesk(state)
+        self._bookings = BookingDesk(state)
+        self._cancels = CancelDesk(state, self._bookings)
         self._lookups = LookupDesk(state)
         self._revokes = RevokeDesk(state, keys.pg_api_key)
+        self.console = PortOneConsole(state, self._cancels, self._revokes, self._bookings)
+
+    def rotate(self, keys: PortOneKeys, *, tokens: bool) -> None:
+        """Take `keys` from now on and no others; `tokens`: the access tokens end with the old ones."""
+        self._keys = keys
+        self._revokes.pg_api_key = keys.pg_api_key
+        if tokens:
+            self._state.tokens.clear()
 
     def recognise(self, request: Request) -> Call | None:
         """The call behind a request; faults can name a payment by imp_uid and by merchant_uid."""
@@ -88,6 +102,11 @@ class PortOne:
         """HTTP 200 with a code other than 0: refused."""
         return _failure_as_told(fault, 200, REFUSED)
 
+    def refuse_for_now(self, call: Call) -> Reply:
+        """HTTP 200, code -1 and the PG's own words."""
+        payment = self._state.payments.current.get(call.subject)
+        return failure(200, -1, unsettled(payment.pg_provider if payment else ""))
+
     def applied_but_refused(self, _call: Call, fault: Fault) -> Reply:
         """HTTP 200, code -1 and a text that says it had been cancelled before."""
         return _failure_as_told(fault, 200, APPLIED_BUT_REFUSED)
@@ -99,10 +118,11 @@ class PortOne:
     def distort(self, reply: Reply, variant: str) -> None:
         """Change the id, an amount or the history of every record shown."""
         for shown in _shown_records(reply.payload.get("response")):
-            _distort_record(shown, variant)
+            distort_payment(shown, variant)
+        distort_code(reply.payload, variant)
 
-    def interfere(self, call: Call, amount: int | None) -> None:
-        """Somebody else cancels `amount` won of a payment, or voids a number or a receipt."""
+    def interfere(self, call: Call, amount: Decimal | None) -> None:
+        """Somebody else cancels `amount` of a payment, or voids a number or a receipt."""
         if call.request.path.startswith("/receipts/"):
             self._revokes.void_receipt(call.subject, Actor.SOMEBODY_ELSE)
             return
@@ -116,16 +136,39 @@ class PortOne:
         """The customer pays into an unpaid number."""
         self._revokes.deposit(self._state.imp_uid_of(subject), who)
 
-    def cancel_by_somebody_else(self, imp_uid: str, amount: int | None, reason: str) -> None:
-        """Cancel `amount` won (None: all) through another channel than the API. Never more than is left."""
-        self._cancels.cancel_by_somebody_else(imp_uid, amount, reason)
+    def pay_again(self, subject: str, *, keep: bool) -> None:
+        """Cancel the newest payment of an order at the console, unless `keep`, and pay it another time."""
+        if self._state.imp_uid_of(subject) in self._state.payments.current:
+            self.console.pay_again(subject, keep=keep)
 
-    def void_by_somebody_else(self, subject: str) -> None:
-        """Void an unpaid number or a cash receipt through another channel than the API."""
+    def reissue(self, subject: str) -> None:
+        """Put another receipt in the place of one."""
         if subject in self._state.receipts.current:
-            self._revokes.void_receipt(subject, Actor.SOMEBODY_ELSE)
-        else:
-            self._revokes.void_number(subject, Actor.SOMEBODY_ELSE)
+            self.console.reissue(subject)
+
+    def reverse(self, subject: str, shape: str) -> None:
+        """The last booked refund of a payment is rejected after all."""
+        payment = self._state.payments.current.get(self._state.imp_uid_of(subject))
+        if payment is not None and payment.cancel_amount > 0:
+            self._bookings.reverse(payment.imp_uid, None, shape)
+
+    def book_due(self, now: float) -> None:
+        """Book what was accepted and has waited long enough."""
+        if self._state.waiting:
+            self._bookings.book_due(now)
+
+    def count_lookup(self, subjects: Iterable[str]) -> None:
+        """A lookup of these ids was answered."""
+        if self._state.waiting:
+            self._bookings.count_lookup(tuple(subjects))
+
+    def book_all(self) -> None:
+        """Book everything accepted that is not meant to wait for ever."""
+        self._bookings.settle()
+
+    def end_bookings(self, subject: str, end: str | None) -> int:
+        """End what waits of a payment, or one acceptance. Raises ValueError for an unknown end."""
+        return self._bookings.end(self._state.imp_uid_of(subject), end)
 
     def _recognise_lookup(self, request: Request, rest: list[str]) -> Call | None:
         match rest:
@@ -208,14 +251,3 @@ def _shown_records(response: Any) -> list[dict[str, Any]]:
         return []
     listed = response.get("list")
     return listed if isinstance(listed, list) else [response]
-
-
-def _distort_record(shown: dict[str, Any], variant: str) -> None:
-    identity = "imp_uid" if "imp_uid" in shown else "merchant_uid"
-    if variant == "identity":
-        shown[identity] = f"{shown[identity]}-other"
-    elif variant == "amount":
-        amount = "cancel_amount" if "cancel_amount" in shown else "amount"
-        shown[amount] += 1
-    elif "cancel_history" in shown:
-        shown["cancel_history"] = shown["cancel_history"][:-1]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from local.simulator.calls import Plan
 from local.simulator.movements import Actor, MovementKind
-from local.simulator.payments import RECEIPT_PG_PROVIDERS, Payment
 from local.simulator.portone_state import PortOneState, failure, success
+from local.simulator.receipts import RECEIPT_PG_PROVIDERS
 
 if TYPE_CHECKING:
+    from local.simulator.payments import Payment
+    from local.simulator.receipts import Receipt
     from local.simulator.records import Sight
     from local.simulator.wire import Reply, Request
 
@@ -33,7 +36,7 @@ class RevokeDesk:
 
     def __init__(self, state: PortOneState, pg_api_key: str) -> None:
         self._state = state
-        self._pg_api_key = pg_api_key
+        self.pg_api_key = pg_api_key
 
     def vbank(self, request: Request, imp_uid: str, _sight: Sight) -> Plan | Reply:
         """Void an unpaid virtual account; 404 unknown, 400 not one or not ready."""
@@ -44,7 +47,7 @@ class RevokeDesk:
             return failure(400, -1, NOT_VBANK)
         if payment.status != "ready":
             return failure(400, -1, NOT_READY)
-        if payment.pg_provider == INICIS and request.query.get("pg_api_key") != self._pg_api_key:
+        if payment.pg_provider == INICIS and request.query.get("pg_api_key") != self.pg_api_key:
             return failure(200, -1, WRONG_PG_API_KEY)
         return self._void(imp_uid)
 
@@ -79,7 +82,28 @@ class RevokeDesk:
         if receipt is None or receipt.cancelled_at:
             return
         self._state.receipts.change(merchant_uid, receipt.voided(int(self._state.clock())))
-        self._state.record(MovementKind.RECEIPT_VOID, merchant_uid, 0, self._state.next_id("void"), "", who)
+        self._state.record(
+            MovementKind.RECEIPT_VOID,
+            merchant_uid,
+            who,
+            cancellation_id=self._state.next_id("void"),
+            receipt_tid=receipt.receipt_tid,
+        )
+
+    def reissue(self, merchant_uid: str, receipt_tid: str | None, applied_at: int | None) -> Receipt:
+        """The shop revokes its receipt, if it has not been, and issues another one for the same order."""
+        self.void_receipt(merchant_uid, Actor.SOMEBODY_ELSE)
+        now, old = int(self._state.clock()), self._state.receipts.current[merchant_uid]
+        number = self._state.next_id("receipt")
+        again = replace(
+            old,
+            receipt_tid=receipt_tid or number,
+            apply_num=number,
+            applied_at=now if applied_at is None else applied_at,
+            cancelled_at=0,
+        )
+        self._state.receipts.change(merchant_uid, again)
+        return again
 
     def void_number(self, imp_uid: str, who: Actor) -> None:
         """Void a number that is still unpaid."""
@@ -88,7 +112,7 @@ class RevokeDesk:
             return
         kind = MovementKind.VBANK_VOID if payment.pay_method == "vbank" else MovementKind.CVS_VOID
         self._state.payments.change(imp_uid, payment.voided(int(self._state.clock())))
-        self._state.record(kind, imp_uid, 0, self._state.next_id("void"), "", who)
+        self._state.record(kind, imp_uid, who, cancellation_id=self._state.next_id("void"))
 
     def deposit(self, imp_uid: str, who: Actor) -> None:
         """The customer pays into an unpaid number."""
@@ -96,7 +120,7 @@ class RevokeDesk:
         if payment is None:
             return
         self._state.payments.change(imp_uid, payment.deposited(int(self._state.clock())))
-        self._state.record(MovementKind.DEPOSIT, imp_uid, payment.amount, "", "", who)
+        self._state.record(MovementKind.DEPOSIT, imp_uid, who, payment.amount, currency=payment.currency)
 
     def _unpaid(self, imp_uid: str) -> Payment | None:
         payment = self._state.payments.current.get(imp_uid)

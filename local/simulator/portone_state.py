@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from local.simulator.currencies import NOTHING
 from local.simulator.movements import Actor, MoneyLedger, Movement, MovementKind
 from local.simulator.records import Records
 from local.simulator.wire import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
-    from local.simulator.payments import Payment, Receipt
+    from local.simulator.late_booking import WaitingBooking
+    from local.simulator.payments import Payment
+    from local.simulator.receipts import Receipt
     from local.simulator.tokens import AccessTokens
 
 
@@ -27,10 +31,12 @@ class PortOneState:
     payments: Records[Payment] = field(default_factory=Records)
     receipts: Records[Receipt] = field(default_factory=Records)
     by_merchant: dict[str, list[str]] = field(default_factory=dict)
+    waiting: list[WaitingBooking] = field(default_factory=list)
 
     def seed_payment(self, payment: Payment) -> None:
         """Put a payment, replacing one with the same imp_uid."""
         known = self.payments.current.get(payment.imp_uid)
+        self.waiting = [w for w in self.waiting if w.acceptance.subject != payment.imp_uid]
         if known:
             self.by_merchant[known.merchant_uid].remove(known.imp_uid)
         self.payments.seed(payment.imp_uid, payment)
@@ -43,11 +49,19 @@ class PortOneState:
         return self.by_merchant[subject][-1]
 
     def record(
-        self, kind: MovementKind, subject: str, amount: int, cancellation_id: str, reason: str, who: Actor
+        self, kind: MovementKind, subject: str, who: Actor, amount: Decimal = NOTHING, **texts: str
     ) -> None:
-        """Tell the oracle."""
+        """Tell the oracle; `texts` are the text fields of `Movement`."""
+        told = {"provider": "portone", "cancellation_id": "", "reason": "", **texts}
         self.money.record(
-            Movement(self.clock(), "portone", kind, subject, amount, cancellation_id, reason, who)
+            Movement(
+                at=self.clock(),
+                kind=kind,
+                subject=subject,
+                amount=amount,
+                who=who,
+                **told,
+            )
         )
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from local.simulator.currencies import NOTHING
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from decimal import Decimal
 
 Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a lookup sees: the state before the last change, and a balance `grown_by` won too big."""
+    """What a lookup sees: the state before the last change, and a balance that is `grown_by` too big."""
 
     stale: bool = False
-    grown_by: int = 0
+    grown_by: Decimal = NOTHING
 
 
 CLEAR_SIGHT = Sight()
@@ -53,3 +56,18 @@ def checked_seed(kind: type, seed: Mapping[str, Any], *, internal: frozenset[str
     if unknown:
         raise ValueError(f"unknown fields {sorted(unknown)}; known: {sorted(known)}")
     return dict(seed)
+
+
+def shown_without(shown: dict[str, Any], omits: Iterable[str]) -> dict[str, Any]:
+    """What is shown of a record without the fields in `omits`.
+
+    `cancel_history.cancellation_id` means that field of every entry of the list `cancel_history`.
+    """
+    for path in omits:
+        name, _, inner = path.partition(".")
+        if inner:
+            for entry in shown.get(name) or ():
+                entry.pop(inner, None)
+        else:
+            shown.pop(name, None)
+    return shown

@@ -134,7 +134,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _lose(self, loss: Lost) -> None:
         self.close_connection = True
-        if loss.answer is not None:
+        if loss.kind is LossKind.MALFORMED and loss.answer is not None:
+            # A head whose lines never end.
+            head = "HTTP/1.1 " + " ".join(f"{name}: {value}" for name, value in loss.answer.headers.items())
+            self.wfile.write(head.encode("latin-1") + loss.answer.body)
+        elif loss.answer is not None:
             self._send(loss.answer, loss.sent_bytes)
         elif loss.kind in (LossKind.RESET, LossKind.REFUSED):
             self.server.reset_when_closed(self.connection)

@@ -38,7 +38,7 @@ class WorldTransport(httpx.BaseTransport):
         if answer.delay_seconds:
             self._wait(request, answer.delay_seconds)
         if isinstance(answer, Answer):
-            return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+            return _response(answer)
         raise _failure(request, answer)
 
     def _wait(self, request: httpx.Request, seconds: float) -> None:
@@ -48,6 +48,14 @@ class WorldTransport(httpx.BaseTransport):
             return
         self._elapse(limit)
         raise httpx.ReadTimeout("the provider did not answer in time", request=request)
+
+
+def _response(answer: Answer) -> httpx.Response:
+    if "content-encoding" not in answer.headers:
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+    # As a stream: the client decides whether to read it as it was sent.
+    headers = {**answer.headers, "content-length": str(len(answer.body))}
+    return httpx.Response(answer.status, headers=headers, stream=httpx.ByteStream(answer.body))
 
 
 def _failure(request: httpx.Request, loss: Lost) -> httpx.TransportError:
@@ -62,6 +70,8 @@ def _failure(request: httpx.Request, loss: Lost) -> httpx.TransportError:
             return httpx.RemoteProtocolError(
                 "peer closed connection without sending complete message body", request=request
             )
+        case LossKind.MALFORMED:
+            return httpx.RemoteProtocolError("illegal status line", request=request)
         case LossKind.CLOSED:
             return httpx.RemoteProtocolError(
                 "server disconnected without sending a response", request=request

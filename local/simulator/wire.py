@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
+
+from local.simulator.currencies import as_number, money
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,8 @@ class LossKind(StrEnum):
     """The body ended before its Content-Length."""
     HANG = "hang"
     """Connected and silent."""
+    MALFORMED = "malformed"
+    """A head without line ends: no HTTP, though every byte of the answer was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,8 @@ class Answer:
 class Lost:
     """An answer that never arrives whole.
 
-    `answer` is set for a truncated body only: its headers and its full body, of which the transport sends
-    `sent_bytes`. `delay_seconds` is how long the connection lives before it dies.
+    `answer` is set for a truncated body, of which the transport sends `sent_bytes`, and for a malformed
+    head. `delay_seconds` is how long the connection lives before it dies.
     """
 
     kind: LossKind
@@ -64,7 +68,7 @@ class Reply:
 
     def encoded(self) -> Answer:
         """The answer as it goes over the wire."""
-        return Answer(self.status, self.headers, json.dumps(self.payload).encode())
+        return Answer(self.status, self.headers, json.dumps(self.payload, default=as_number).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +116,11 @@ def _from_form(body: bytes) -> dict[str, Any]:
 
 
 def whole_number(value: Any) -> int:
-    """An amount or a count from the wire as int: `1000`, `1000.0` and `"1000"` are the same won.
+    """A count from the wire as int: `2`, `2.0` and `"2"` are the same.
 
     Raises ValueError for fractions, for anything not finite and for anything not a number.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, Decimal | str | float):
-        try:
-            number = Decimal(str(value))
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if number.is_finite() and number == number.to_integral_value():
-            return int(number)
-    raise ValueError(f"not a whole number: {value!r}")
+    number = money(value)
+    if number != number.to_integral_value():
+        raise ValueError(f"not a whole number: {value!r}")
+    return int(number)

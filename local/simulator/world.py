@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from local.simulator import effects
 from local.simulator.calls import Call, Plan, Provider
+from local.simulator.currencies import NOTHING, money
 from local.simulator.ebp import Ebp, EbpKeys, EbpState
+from local.simulator.fault_actions import INSTEAD, MEANWHILE
 from local.simulator.faults import Fault, FaultBoard, FaultKind, Operation, Stage
 from local.simulator.movements import Actor, MoneyLedger
 from local.simulator.orders import Order, order_from_seed
-from local.simulator.payments import Payment, Receipt, payment_from_seed, receipt_from_seed
+from local.simulator.payments import Payment, payment_from_seed
 from local.simulator.portone import PortOne, PortOneKeys
 from local.simulator.portone_state import PortOneState
+from local.simulator.receipts import Receipt, receipt_from_seed
 from local.simulator.records import CLEAR_SIGHT, Sight
+from local.simulator.reversal import SHAPES
 from local.simulator.tokens import AccessTokens
 from local.simulator.wire import JSON_HEADERS, Answer, LossKind, Lost, Reply, Request
 
@@ -134,6 +138,7 @@ class World:
         self._log(request, call, handling, answer)
         if call.operation in LOOKS and isinstance(answer, Answer) and answer.status == OK:
             self._count_lookup(call)
+            call.provider.count_lookup(call.subjects)
         return answer
 
     def seed_payment(self, seed: Mapping[str, Any]) -> Payment:
@@ -170,27 +175,56 @@ class World:
         """Let the providers work again."""
         self.outage = None
 
-    def somebody_else(self, subject: str, action: str, amount: int | None = None, reason: str = "") -> None:
+    def somebody_else(self, subject: str, action: str, amount: Any = None, reason: str = "") -> None:
         """Change a record through another channel than the API.
 
-        `action` is "cancel" (`amount` won of a payment or an order, None: all that is left), "void" (an
-        unpaid number or a cash receipt) or "deposit" (into an unpaid number). Raises ValueError for
-        an unknown subject or action; what the record's state does not allow has no effect.
+        `action` is "cancel" (`amount` of a payment or an order, None: all that is left), "void" (an unpaid
+        number or a cash receipt) or "deposit" (into an unpaid payment). Raises ValueError for an unknown
+        subject or action; what the record's state does not allow has no effect.
         """
-        known = (self.portone_state.payments, self.portone_state.receipts, self.ebp_state.orders)
-        if not any(subject in records.current for records in known):
-            raise ValueError(f"nothing is known as {subject!r}")
+        self._check_known(subject)
+        exact = None if amount is None else money(amount)
         match action:
             case "cancel" if subject in self.ebp_state.orders.current:
-                self.ebp.cancel_by_somebody_else(subject, amount)
+                self.ebp.cancel_by_somebody_else(subject, exact)
             case "cancel":
-                self.portone.cancel_by_somebody_else(subject, amount, reason)
+                self.portone.console.cancel(subject, exact, reason)
             case "void":
-                self.portone.void_by_somebody_else(subject)
+                self.portone.console.void(subject)
             case "deposit":
                 self.portone.deposit(subject, Actor.SOMEBODY_ELSE)
             case _:
                 raise ValueError("action is cancel, void or deposit")
+
+    def reverse(self, subject: str, cancellation_id: str | None = None, shape: str = SHAPES[0]) -> None:
+        """A refund that had been booked (default: the last one) is rejected after all. Raises ValueError."""
+        self._check_known(subject)
+        if subject in self.ebp_state.orders.current:
+            self.ebp.reverse_by_bank(subject, cancellation_id, shape)
+        else:
+            self.portone.console.reverse(subject, cancellation_id, shape)
+
+    def end_bookings(self, subject: str, end: str | None = None) -> int:
+        """End what waits of a payment, or one acceptance, as planned or as `end` says. Returns how many.
+
+        Raises ValueError for an unknown end.
+        """
+        return self.portone.end_bookings(subject, end)
+
+    def rotate_keys(self, *, tokens: bool = True, **keys: str) -> None:
+        """Change keys (fields of `PortOneKeys` and `EbpKeys`): the old ones are refused from now on.
+
+        `tokens`: access tokens end too. Raises ValueError for an unknown key.
+        """
+        portone = {name: keys.pop(name) for name in ("imp_key", "imp_secret", "pg_api_key") if name in keys}
+        ebp = {name: keys.pop(name) for name in ("access_key", "hash_key") if name in keys}
+        if keys:
+            raise ValueError("keys are imp_key, imp_secret, pg_api_key, access_key and hash_key")
+        self._portone_keys = replace(self._portone_keys, **portone)
+        self._ebp_keys = replace(self._ebp_keys, **ebp)
+        if portone:
+            self.portone.rotate(self._portone_keys, tokens=tokens)
+        self.ebp.rotate(self._ebp_keys)
 
     def calls(self, subject: str, operation: Operation | None = None) -> int:
         """How many requests a payment, receipt or order saw, of one operation or of all."""
@@ -199,14 +233,19 @@ class World:
         )
 
     def apply_due(self) -> None:
-        """Carry out the late calls whose time has come."""
+        """Carry out the late calls and book the accepted cancellations whose time has come."""
+        now = self.clock()
+        self.portone.book_due(now)
         if self.late:
-            now = self.clock()
             self._apply_late([late for late in self.late if late.due is not None and late.due <= now])
 
     def settle(self) -> None:
-        """Carry out every late call now, as when no more requests come."""
+        """Carry out every late call and book what was accepted, as when no more requests come.
+
+        What is accepted and meant to wait for ever goes on waiting.
+        """
         self._apply_late(list(self.late))
+        self.portone.book_all()
 
     def _empty(self) -> None:
         self.money = MoneyLedger()
@@ -218,6 +257,11 @@ class World:
         self.ebp_state = EbpState(self.clock, self._next_id, self.money)
         self.portone = PortOne(self.portone_state, self._portone_keys)
         self.ebp = Ebp(self.ebp_state, self._ebp_keys)
+
+    def _check_known(self, subject: str) -> None:
+        known = (self.portone_state.payments, self.portone_state.receipts, self.ebp_state.orders)
+        if not any(subject in records.current for records in known):
+            raise ValueError(f"nothing is known as {subject!r}")
 
     def _next_id(self, prefix: str) -> str:
         self._counter += 1
@@ -241,36 +285,44 @@ class World:
             if fault.rule.stage is Stage.DELAY:
                 handling.strike(fault)
                 handling.delay += fault.seconds or 0.0
+        answer = self._answer(call, deciding, struck.beside, handling)
+        if isinstance(answer, Answer):
+            for fault in (one for one in struck.beside if one.rule.stage is Stage.WIRE):
+                handling.strike(fault)
+                answer = effects.sent(fault, answer)
+        return answer
+
+    def _answer(
+        self, call: Call, deciding: Fault | None, beside: list[Fault], handling: _Handling
+    ) -> Answer | Lost:
         if deciding and deciding.rule.stage is Stage.BEFORE:
             handling.strike(deciding)
             return effects.unheard(deciding, call)
         refusal = call.provider.refuse_credentials(call)
         if refusal:
             return refusal.encoded()
-        sight = self._interfere(call, struck.beside, handling)
-        if deciding and deciding.kind in _INSTEAD:
+        sight = self._interfere(call, beside, handling)
+        # Asked by merchant_uid, the same request may mean another payment now.
+        if any(fault.kind is FaultKind.PAID_AGAIN for fault in handling.struck):
+            call = call.provider.recognise(call.request) or call
+        if deciding and deciding.kind in INSTEAD:
             handling.strike(deciding)
-            return _INSTEAD[deciding.kind](call, deciding).encoded()
+            return INSTEAD[deciding.kind](call, deciding).encoded()
         plan = call.plan(sight)
         if isinstance(plan, Reply):
             return plan.encoded()
         return self._carry_out(call, plan, deciding, handling)
 
     def _interfere(self, call: Call, beside: list[Fault], handling: _Handling) -> Sight:
-        stale, grown_by = False, 0
+        stale, grown_by = False, NOTHING
         for fault in beside:
-            if fault.rule.stage is Stage.DELAY:
-                continue
-            handling.strike(fault)
-            match fault.kind:
-                case FaultKind.SOMEBODY_ELSE:
-                    call.provider.interfere(call, fault.amount)
-                case FaultKind.DEPOSIT:
-                    call.provider.deposit(call.subject, Actor.SOMEBODY_ELSE)
-                case FaultKind.STALE_LOOKUP:
-                    stale = True
-                case FaultKind.BALANCE_GREW:
-                    grown_by += fault.amount or 0
+            if fault.rule.stage is Stage.VIEW:
+                handling.strike(fault)
+                stale = stale or fault.kind is FaultKind.STALE_LOOKUP
+                grown_by += fault.exact_amount or NOTHING
+            elif fault.rule.stage is Stage.MEANWHILE:
+                handling.strike(fault)
+                MEANWHILE[fault.kind](call, fault)
         return Sight(stale, grown_by) if stale or grown_by else CLEAR_SIGHT
 
     def _carry_out(
@@ -326,10 +378,3 @@ class World:
                 tier=request.headers.get("tier") or "",
             )
         )
-
-
-_INSTEAD: Mapping[FaultKind, Callable[[Call, Fault], Reply]] = {
-    FaultKind.REFUSE: lambda call, fault: call.provider.refuse(call, fault),
-    FaultKind.LOOKUP_404: lambda call, _fault: call.provider.not_found(call),
-    FaultKind.TOKEN_EXPIRED: lambda call, _fault: call.provider.expire_credentials(call),
-}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -44,7 +45,9 @@ def test_every_invariant_can_be_broken() -> None:
 def test_a_refund_beyond_what_was_paid_is_noticed() -> None:
     """The simulated provider refuses it; a real one may not."""
     simulation = PART_LOOKED.simulate(NoFaults())
-    extra = Movement(0.0, "portone", MovementKind.REFUND, "imp_1", 7_001, "forged", "", Actor.SOMEBODY_ELSE)
+    extra = Movement(
+        0.0, "portone", MovementKind.REFUND, "imp_1", Decimal(7_001), "forged", "", Actor.SOMEBODY_ELSE
+    )
     simulation.books.record(extra)
     assert invariants.a_payment_is_never_refunded_beyond_what_was_paid(simulation, extra, None)
 
@@ -73,7 +76,7 @@ def test_a_success_the_provider_does_not_know_is_noticed() -> None:
     """Also when it becomes untrue later."""
     simulation = PART_LOOKED.simulate(NoFaults())
     assert invariants.the_ledger_agrees_with_the_provider(simulation) is None
-    simulation.books.owned = [(replace(m, amount=1), owner) for m, owner in simulation.books.owned]
+    simulation.books.owned = [(replace(m, amount=Decimal(1)), owner) for m, owner in simulation.books.owned]
     assert invariants.the_ledger_agrees_with_the_provider(simulation)
 
 

@@ -31,7 +31,7 @@ def state(simulation: Simulation, number: int = 1) -> str:
 
 def refunded(simulation: Simulation) -> int:
     """Won that left the payment."""
-    return simulation.books.refunded("imp_1")
+    return int(simulation.books.refunded("imp_1"))
 
 
 def test_a_false_refusal_with_the_pgs_own_text_is_not_sent_again() -> None:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.simulator import Actor
-from local.simulator.ebp import (
+from local.simulator.ebp import REQUIRED_HEADERS
+from local.simulator.ebp_rules import (
     ALREADY_CANCELLED,
     AUTHENTICATION,
     FORMAT,
     NOT_APPROVED,
     NOT_CAPTURED,
     OVER_AMOUNT,
-    REQUIRED_HEADERS,
     UNKNOWN_ITEM,
     UNKNOWN_ORDER,
     WRONG_TOTAL,

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.simulator import Actor, LoggedRequest, Operation, World
-from local.simulator.portone_cancel import (
-    ALREADY_CANCELLED,
-    CHECKSUM_MISMATCH,
+from local.simulator.pg_rules import (
     MISSING_REFUND_ACCOUNT,
     MISSING_REQUESTER,
     MISSING_VAT,
+    PROMOTION_CHOICE_CHANGED,
+)
+from local.simulator.portone_cancel import (
+    ALREADY_CANCELLED,
+    CHECKSUM_MISMATCH,
     NOT_PAID,
     OVER_AMOUNT,
-    PROMOTION_CHOICE_CHANGED,
     UNKNOWN_PAYMENT,
     WRONG_AMOUNT,
 )
@@ -44,7 +46,7 @@ def test_partial_cancellations_add_up_and_every_one_has_its_own_id(caller: Calle
     assert [entry["reason"] for entry in history] == ["first", "second"]
     assert len({entry["cancellation_id"] for entry in history}) == 2
     assert {entry["pg_tid"] for entry in history} == {response["pg_tid"]}
-    assert [(m.amount, m.reason, m.who) for m in world.money.movements] == [
+    assert [(int(m.amount), m.reason, m.who) for m in world.money.movements] == [
         (3000, "first", Actor.API),
         (3000, "second", Actor.API),
     ]

@@ -65,7 +65,7 @@ def test_a_cancellation_over_a_real_socket(client: httpx.Client, control: Simula
     assert client.post("/payments/cancel", json=CANCEL).json()["code"] == 0
     (movement,) = control.ledger("imp_1")
     assert isinstance(movement, Movement)
-    assert (movement.kind, movement.amount, movement.who) == (MovementKind.REFUND, 100, Actor.API)
+    assert (movement.kind, int(movement.amount), movement.who) == (MovementKind.REFUND, 100, Actor.API)
     (logged,) = control.requests("imp_1")
     assert (logged.operation, logged.outcome, logged.committed) == ("cancel", "200", True)
     assert control.calls("imp_1", Operation.CANCEL) == 1
@@ -79,10 +79,11 @@ def test_a_cancellation_over_a_real_socket(client: httpx.Client, control: Simula
         (Fault(FaultKind.DROP_AFTER_COMMIT), httpx.ReadError),
         (Fault(FaultKind.DROP_AFTER_COMMIT, loss="closed"), httpx.RemoteProtocolError),
         (Fault(FaultKind.TRUNCATED_BODY_AFTER_COMMIT), httpx.RemoteProtocolError),
+        (Fault(FaultKind.MALFORMED_HEAD_AFTER_COMMIT), httpx.RemoteProtocolError),
         (Fault(FaultKind.HANG_AFTER_COMMIT), httpx.ReadTimeout),
         (Fault(FaultKind.SLOW, seconds=60), httpx.ReadTimeout),
     ],
-    ids=["refuse", "reset", "closed", "truncated", "hang", "slow"],
+    ids=["refuse", "reset", "closed", "truncated", "malformed", "hang", "slow"],
 )
 def test_connections_really_break(
     client: httpx.Client, control: SimulatorControl, fault: Fault, expected: type[Exception]
@@ -182,6 +183,11 @@ def test_every_control_endpoint(control: SimulatorControl, client: httpx.Client)
         ("faults", b'{"kind": "nonsense"}'),
         ("somebody_else", b'{"subject": "nobody"}'),
         ("outage", b'{"mode": "partial"}'),
+        ("bookings", b'{"subject": "imp_1", "end": "lost"}'),
+        ("reversals", b'{"subject": "nobody"}'),
+        ("pay_again", b'{"subject": "nobody"}'),
+        ("reissue", b'{"merchant_uid": "nobody"}'),
+        ("keys", b'{"password": "p"}'),
     ],
 )
 def test_wrong_control_requests_say_what_is_wrong(url: str, path: str, body: bytes) -> None:
@@ -211,6 +217,7 @@ LOST_IN_PROCESS = [
     (FaultKind.DROP_AFTER_COMMIT, {}, httpx.ReadError),
     (FaultKind.DROP_AFTER_COMMIT, {"loss": "closed"}, httpx.RemoteProtocolError),
     (FaultKind.TRUNCATED_BODY_AFTER_COMMIT, {}, httpx.RemoteProtocolError),
+    (FaultKind.MALFORMED_HEAD_BEFORE_COMMIT, {}, httpx.RemoteProtocolError),
     (FaultKind.HANG_AFTER_COMMIT, {}, httpx.ReadTimeout),
     (FaultKind.SLOW, {"seconds": 60.0}, httpx.ReadTimeout),
 ]
@@ -235,6 +242,18 @@ def test_the_transport_loses_answers_as_a_socket_does(
             client.post("/payments/cancel", json=CANCEL)
         assert clock.now - before == (5 if expected is httpx.ReadTimeout else 0)
         assert client.get("/payments/imp_1", params={"include_sandbox": "true"}).status_code == 200
+
+
+def test_compressed_answers_arrive_as_they_were_sent(world: World, client: httpx.Client) -> None:
+    """Over a socket and in process a client can read the compressed bytes, and open them."""
+    world.seed_payment(PAYMENT)
+    world.add_fault(Fault(FaultKind.GZIP, "imp_1", times=None))
+    inside = httpx.Client(transport=WorldTransport(world), base_url="http://provider.invalid")
+    inside.headers["authorization"] = client.headers["authorization"]
+    for caller in (client, inside):
+        assert caller.get("/payments/imp_1").json()["response"]["amount"] == 10_000
+        with caller.stream("GET", "/payments/imp_1") as answer:
+            assert b"".join(answer.iter_raw()).startswith(b"\x1f\x8b")
 
 
 def test_the_transport_waits_for_what_is_slow_but_in_time(world: World, clock: ManualClock) -> None:
