@@ -112,6 +112,7 @@ def build_processor(
         settings: how.
         warm_up: called as soon as the operation can be used.
     """
+    limits = settings.limits_of(kind.policy)
     quiet_libraries()
     # From the system: environments restored from one snapshot would all repeat one generator's numbers.
     jitter = random.SystemRandom().random
@@ -137,7 +138,7 @@ def build_processor(
             lease_margin=settings.lease_margin,
         ),
         new_owner=lambda: uuid.uuid4().hex,
-        guard=Guard(settings.limits, counter, dry_run=settings.dry_run),
+        guard=Guard(limits, counter, dry_run=settings.dry_run),
     )
     return BatchProcessor(
         kind.policy,
