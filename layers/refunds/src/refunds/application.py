@@ -34,7 +34,7 @@ from refunds.messaging.queue import MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
 from refunds.providers.clients import provider_clients
 from refunds.service.guard import Guard
-from refunds.service.protocol import Timing
+from refunds.service.parts import Timing
 from refunds.service.refund_service import RefundService
 from refunds.settings import Settings
 from refunds.telemetry.logs import Telemetry, quiet_libraries
@@ -138,7 +138,7 @@ def build_processor(
             lease_margin=settings.lease_margin,
         ),
         new_owner=lambda: uuid.uuid4().hex,
-        guard=Guard(limits, counter, dry_run=settings.dry_run),
+        guard=Guard(limits, counter, dry_run=settings.dry_run, memory=_memory(settings)),
     )
     return BatchProcessor(
         kind.policy,
@@ -158,6 +158,11 @@ def build_processor(
             jitter=jitter,
         ),
     )
+
+
+def _memory(settings: Settings) -> float:
+    """Seconds; a day less than the ledger keeps what has ended."""
+    return (settings.ledger_ttl_days - 1) * 86_400.0
 
 
 def _circuit(settings: Settings) -> Circuit | None:

@@ -243,6 +243,14 @@ class Ledger:
             return bool(held.get("Item", {}).get("holder", {}).get("S") == str(entry.key))
         return True
 
+    def mark_unpublished(self, entry: Entry) -> Entry:
+        """Note that nobody else publishes the outcome again.
+
+        Raises:
+            Fenced: the item is not as ``entry`` saw it.
+        """
+        return self._change(entry, f"{entry.state} to be published", unpublished=True)
+
     def admit(self, entry: Entry, by: str) -> Entry:
         """Let a request pass that the guard rails keep back; ``by`` is who decided so, and why.
 

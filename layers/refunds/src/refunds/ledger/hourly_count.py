@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from refunds.domain.entry import Key
 from refunds.domain.limits import Limits
 from refunds.domain.operation import Money
 
@@ -37,7 +38,7 @@ class DynamoDbHourlyCounter:
         self._cancel_type = cancel_type
         self._clock = clock
 
-    def add(self, money: Money, limits: Limits) -> bool:
+    def add(self, money: Money, limits: Limits, request: Key) -> bool:  # noqa: ARG002 - see the next format
         """Count one more request of ``money``, unless that would exceed a limit."""
         per_hour = _UNBOUNDED if limits.per_hour is None else limits.per_hour
         room = limits.amount_per_hour.get(money.currency, _UNBOUNDED) - money.amount
