@@ -116,7 +116,7 @@ def test_keys_do_not_outlive_a_crash(log: Log) -> None:
 
 def test_keys_of_concurrent_records_do_not_mix(log: Log) -> None:
     """Records worked on at the same time write their own keys and never each other's."""
-    together = threading.Barrier(4, timeout=10)
+    together = threading.Barrier(4, timeout=300)
 
     def work(number: int) -> None:
         for turn in range(25):
