@@ -36,7 +36,7 @@ HTTP = {"httpx", "httpcore", "certifi"}
 POWERTOOLS = {"aws_lambda_powertools"}
 MAY_IMPORT = {
     "aws": AWS,
-    "providers": HTTP,
+    "providers": HTTP | POWERTOOLS,
     "telemetry": POWERTOOLS,
     "application": POWERTOOLS,
     "operators": POWERTOOLS,

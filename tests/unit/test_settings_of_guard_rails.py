@@ -8,6 +8,7 @@ import pytest
 
 from refunds.application import LambdaFunction
 from refunds.cancel_types import MODULES, cancel_type
+from refunds.domain.entry import Key
 from refunds.domain.limits import Limits
 from refunds.domain.operation import Money
 from refunds.errors import ConfigurationError, LimitExceeded
@@ -26,6 +27,7 @@ UNSAFE = [
     "POWERTOOLS_TRACE_MIDDLEWARES",
 ]
 PAYMENTS = cancel_type("payment_cancel").policy
+KEY = Key("payment_cancel", "cr-1")
 
 
 def read_limits(stated: str) -> Mapping[str, Limits]:
@@ -119,16 +121,16 @@ def test_a_currency_without_limits_is_kept_back(stated: dict[str, int]) -> None:
     """Where anything is bounded in one currency, nothing moves in another."""
     limits = read_limits(json.dumps({"payment_cancel": {"KRW": stated}}))["payment_cancel"]
     with pytest.raises(LimitExceeded, match="none in USD"):
-        Guard(limits, Uncounted()).admit(Money(Decimal("0.01"), "USD"))
-    Guard(limits, Uncounted()).admit(Money(Decimal(1), "KRW"))
+        Guard(limits, Uncounted()).admit(Money(Decimal("0.01"), "USD"), KEY)
+    Guard(limits, Uncounted()).admit(Money(Decimal(1), "KRW"), KEY)
 
 
 class Uncounted:
     """A counter that lets everything pass."""
 
-    def add(self, money: Money, limits: Limits) -> bool:
+    def add(self, money: Money, limits: Limits, request: Key) -> bool:
         """Count nothing."""
-        return money.amount >= 0 and limits.hourly
+        return money.amount >= 0 and limits.hourly and request is KEY
 
 
 def test_no_limits_on_purpose() -> None:

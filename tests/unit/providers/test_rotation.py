@@ -49,7 +49,7 @@ class Running:
     def __post_init__(self) -> None:
         self.world.seed_payment({"imp_uid": "imp_1", "merchant_uid": "ORD-1", "amount": 10_000})
         self.world.seed_order({"orderNo": "ORD-1", "items": [ITEM]})
-        source = CredentialSource(lambda: json.dumps(self.secret), refresh_interval=0)
+        source = CredentialSource(lambda _again: json.dumps(self.secret), refresh_interval=0)
         source.portone()
         http = open_http(1, transport=WorldTransport(self.world))
         headers = EbpHeaders("D", "S", "C", "KIC", "KR", "KRW")
