@@ -21,7 +21,7 @@ import pytest
 from local.simulator import World
 from local.simulator.server import SimulatorServer
 from refunds.application import LambdaFunction
-from refunds.cancel_types import cancel_type
+from refunds.cancel_types import MODULES, cancel_type
 from refunds.domain.entry import Entry, Key
 from refunds.ledger.claims import Ledger
 from tests.unit.aws import dynamodb, messaging
@@ -179,6 +179,11 @@ class Wanted:
     def body(self) -> str:
         """A message body: the bare detail."""
         return json.dumps(self.detail)
+
+
+def limits(**bounds: int) -> dict[str, str]:
+    """The variable that bounds every cancel type in won: ``largest``, ``per_hour``, ``amount_per_hour``."""
+    return {"LIMITS": json.dumps({name: {"KRW": bounds} for name in MODULES})}
 
 
 def record(body: str, *, receives: int = 1, message_id: str | None = None) -> dict[str, Any]:
