@@ -134,7 +134,7 @@ def test_rejected_keys_are_told_apart_and_read_again() -> None:
     """EBP-A-0001 is about our keys: the next attempt uses the secret's new ones."""
     clock = Clock()
     secrets = [SECRET, {"ebp": {"access_key": "new-access-key", "hash_key": "new-hash-key"}}]
-    source = CredentialSource(lambda: json.dumps(secrets.pop(0)), clock=clock)
+    source = CredentialSource(lambda _again: json.dumps(secrets.pop(0)), clock=clock)
     source.ebp()
     clock.now += 3600
     stub = ProviderStub().on(CANCEL, reply(400, envelope("EBP-A-0001")), reply(200, envelope(data=DATA)))
