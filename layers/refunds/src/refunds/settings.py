@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -99,9 +100,9 @@ class Settings:
             ledger_ttl_days=env.whole("LEDGER_TTL_DAYS", 400),
             lease_margin=env.positive("LEASE_MARGIN_SECONDS", 10.0),
             limits=Limits(
-                largest=env.bound("LIMIT_LARGEST_WON"),
+                largest=env.won("LIMIT_LARGEST_WON"),
                 per_hour=env.bound("LIMIT_PER_HOUR"),
-                won_per_hour=env.bound("LIMIT_WON_PER_HOUR"),
+                amount_per_hour=env.won("LIMIT_WON_PER_HOUR"),
             ),
             circuit=CircuitSettings(
                 failures=env.bound("CIRCUIT_FAILURES") or 0,
@@ -193,6 +194,11 @@ class _Environment:
         if not (text.isascii() and text.isdecimal()):
             raise ConfigurationError(f"environment variable {name} is not a whole number")
         return int(text) or None
+
+    def won(self, name: str) -> Mapping[str, Decimal]:
+        """A limit of whole won, by currency; absent or zero is none."""
+        bound = self.bound(name)
+        return {} if bound is None else {"KRW": Decimal(bound)}
 
     def switch(self, name: str) -> bool:
         """Whether it is on; anything that does not clearly say "off" is taken as on."""

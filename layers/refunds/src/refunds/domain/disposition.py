@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from refunds.contracts.outbound import Outcome
+from refunds.domain.entry import Entry
 from refunds.errors import ErrorCode
 
 
@@ -39,11 +40,16 @@ class Source(Enum):
 
 @dataclass(frozen=True)
 class Publish:
-    """Publish the outcome, then acknowledge; with ``dead_letter``, keep the message in the DLQ."""
+    """Publish the outcome, then acknowledge; with ``dead_letter``, keep the message in the DLQ.
+
+    ``mark`` is the entry that was recorded as unpublished: once the accounting bus has the outcome, the
+    mark is taken away (``Ledger.published``).
+    """
 
     outcome: Outcome
     dead_letter: Reason | None = None
     source: Source = Source.ANSWER
+    mark: Entry | None = None
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,21 @@ class State(StrEnum):
     """Where a cancellation stands."""
 
     STARTED = "STARTED"
+    PENDING = "PENDING"
+    """A provider accepted it and books it later."""
     PARKED = "PARKED"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+    """Written by a newer version of this code. It is never written: such an item is left alone."""
+
+    @classmethod
+    def of(cls, text: str) -> State:
+        """The state of that name, or ``UNKNOWN``."""
+        try:
+            return cls(text)
+        except ValueError:
+            return cls.UNKNOWN
 
     @property
     def terminal(self) -> bool:
@@ -69,7 +81,11 @@ class Entry:
     proof: str | None = None
     timeline: tuple[str, ...] = ()
     unpublished: bool = False
-    """Ended without its message at hand: nobody publishes the outcome by redelivery."""
+    """No later delivery publishes the outcome: the mark stays until it is on the accounting bus."""
+    revision: int = 0
+    """The version of the item: how often it was written."""
+    statement: int = 1
+    """How many different statements were made of it, one after the other, the last one included."""
 
     @property
     def begun_at(self) -> float:

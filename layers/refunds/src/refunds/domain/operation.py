@@ -23,21 +23,41 @@ RequestT = TypeVar("RequestT", bound=ProviderRequest)
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """What the provider showed before the first send; kept in the ledger as the yardstick.
+class Money:
+    """An amount in a currency (ISO 4217): what limits are compared with."""
 
-    ``cancellable`` is won. ``cancellation_ids`` is ``None`` when nobody looked, because the event
-    brought its own checksum or because a repeat is harmless. ``suspects`` are cancellations that were
-    there when our only attempt was refused: they may be ours, and will never be proven to be.
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the provider showed before the first send; kept in the ledger, later answers are compared with it.
+
+    Attributes:
+        subject: the payment, receipt or order that was chosen; it never changes.
+        currency: of the payment, as the provider showed it; ``None`` where nobody looked.
+        cancellable: what was left to cancel, in the payment's currency; where nobody looked, the event's
+            own checksum.
+        cancellation_ids: the cancellations that were there already; ``None`` where nobody looked, because
+            the event brought its own checksum or because a repeat is harmless.
+        receipt_id: which receipt was issued under the subject: a revoked one may be issued anew.
+        accepted: the provider accepted a cancellation of ours without booking it at once, so that from
+            then on nothing that is missing there proves anything.
+        suspects: cancellations that were there when our only attempt was refused: they may be ours, and
+            will never be proven to be.
     """
 
     subject: str
+    currency: str | None = None
     cancellable: Decimal | None = None
     cancellation_ids: tuple[str, ...] | None = None
     status: str | None = None
     merchant_uid: str | None = None
     pg_provider: str | None = None
     pay_method: str | None = None
+    receipt_id: str | None = None
+    accepted: bool = False
     suspects: tuple[str, ...] = ()
 
     def refs(self, provider: Literal["portone", "ebp"]) -> ProviderRefs:
@@ -54,11 +74,19 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Attempt(Generic[RequestT]):
-    """One cancellation, the tag that marks it in the provider's history, and the time left for it."""
+    """One attempt at one cancellation.
+
+    Attributes:
+        tag: marks it in the provider's history.
+        deadline: bounds every call.
+        number: 1 for the first; a provider that takes an idempotency key gets one per attempt that may
+            be sent beside an earlier one.
+    """
 
     cancellation: Cancellation[RequestT]
     tag: str
     deadline: Deadline
+    number: int = 1
 
     @property
     def request(self) -> RequestT:
@@ -68,12 +96,34 @@ class Attempt(Generic[RequestT]):
 
 @dataclass(frozen=True)
 class Effect:
-    """Proof that the cancellation was carried out; ``proof`` says in words what proved it."""
+    """Proof that the cancellation was carried out.
+
+    Attributes:
+        proof: says in words what proved it.
+        held_as: the name of what proves it in the provider's books (a ``cancellation_id``), where no mark
+            of ours is on it: the ledger then notes, strongly consistent, that no other request may be
+            proven by it. ``None`` where it carries our tag.
+    """
 
     provider: ProviderRefs
     proof: str
     money: MoneyMoved | None = None
     items: tuple[CancelledItem, ...] = ()
+    held_as: str | None = None
+
+    @property
+    def inferred(self) -> bool:
+        """Whether it is ours only because nobody else's explains it."""
+        return self.held_as is not None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The provider said yes and books it later; nothing is ever sent again."""
+
+    provider: ProviderRefs
+    proof: str
+    money: MoneyMoved | None = None
 
 
 @dataclass(frozen=True)
@@ -96,11 +146,21 @@ class Failure:
 
 @dataclass(frozen=True)
 class Siblings:
-    """What the ledger knows of other cancellations of the same payment."""
+    """What the ledger knows of other cancellations of the same payment.
 
-    cancellation_ids: frozenset[str]
-    open_amounts: frozenset[Decimal | None]
-    """Amounts of cancellations that have not ended; ``None`` for "all that is left"."""
+    Amounts are in the payment's currency; ``None`` for "all that is left". They come from an index that
+    may lag: they make an answer less certain, and never more.
+
+    Attributes:
+        cancellation_ids: held by other items.
+        open_amounts: of cancellations that have not ended.
+        settled_by_hand: of cancellations that a person recorded as carried out without saying which they
+            are at the provider.
+    """
+
+    cancellation_ids: frozenset[str] = frozenset()
+    open_amounts: tuple[Decimal | None, ...] = ()
+    settled_by_hand: tuple[Decimal | None, ...] = ()
     others_succeeded: bool = False
 
 
@@ -145,16 +205,18 @@ class Unapplied:
 class Unproven:
     """Nobody can tell. ``unresolvable`` means that asking again will not tell either.
 
-    ``baseline`` is the yardstick to keep from now on, where something was learnt that the next to ask
-    must know.
+    ``baseline`` is the one to keep from now on, where something was learnt that the next to ask must know.
+    ``code`` says what is wrong when it is more than not knowing.
     """
 
     message: str
     unresolvable: bool = False
     baseline: Baseline | None = None
+    code: ErrorCode = ErrorCode.OUTCOME_UNKNOWN
 
 
-Resolution = Applied | Rejected | Unapplied | Unproven
+Resolution = Applied | Rejected | Unapplied | Unproven | Accepted
+"""``Accepted``: a provider that said yes still has not booked it."""
 
 
 class Operation(Protocol[RequestT]):
@@ -164,8 +226,8 @@ class Operation(Protocol[RequestT]):
         """The payment, receipt or order meant, where the request names it unmistakably."""
         ...
 
-    def amount(self, request: RequestT, baseline: Baseline) -> Decimal:
-        """Won that carrying it out would move; zero for what moves no money."""
+    def amount(self, cancellation: Cancellation[RequestT], baseline: Baseline) -> Money:
+        """What carrying it out would move; zero for what moves no money."""
         ...
 
     def warm_up(self, deadline: Deadline) -> None:
@@ -180,16 +242,22 @@ class Operation(Protocol[RequestT]):
         """Whether ``precheck`` asks the provider."""
         ...
 
-    def precheck(self, attempt: Attempt[RequestT]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[RequestT], chosen: str | None) -> Baseline | Failure:
         """Look, where the policy asks for it, and decide whether it may be sent at all.
 
+        Builds the wire request too: what would be refused as malformed is refused before the claim.
+
+        Args:
+            attempt: the first of the request, or one after those that provably sent nothing.
+            chosen: the subject that an earlier attempt chose; no other one is chosen anymore.
+
         Raises:
-            InvalidRequest: the request does not name one payment.
+            InvalidRequest: the request does not name one payment, or cannot be written.
             LookupFailed, NotSent: try again later; nothing was sent.
         """
         ...
 
-    def send(self, attempt: Attempt[RequestT], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[RequestT], baseline: Baseline) -> Effect | Accepted:
         """Send once and verify the answer.
 
         Raises:

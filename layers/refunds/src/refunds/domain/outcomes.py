@@ -115,6 +115,18 @@ class OutcomeFactory:
         )
 
 
+def same_statement(one: Outcome, other: Outcome) -> bool:
+    """Whether two outcomes of one request say the same: what happened and, when parked, why and how sure."""
+    return _statement(one) == _statement(other)
+
+
+def _statement(outcome: Outcome) -> tuple[object, ...]:
+    error = outcome.error
+    if outcome.outcome is not OutcomeKind.PARKED or error is None:
+        return (outcome.outcome,)
+    return (outcome.outcome, str(error.code), error.may_have_been_applied)
+
+
 def identity_of(cancellation: Cancellation[ProviderRequest]) -> Identity:
     """The identity of a valid cancellation."""
     return Identity(

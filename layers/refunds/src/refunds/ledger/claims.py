@@ -25,11 +25,18 @@ from typing import TYPE_CHECKING, Any, Final
 from refunds.contracts.outbound import Outcome
 from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import Baseline, Siblings
+from refunds.domain.outcomes import same_statement
 from refunds.errors import Fenced, LedgerError
-from refunds.ledger.item import decode, encode, iso, progress
+from refunds.ledger.item import decode, encode, iso, payload, progress
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+#: Keys that begin so are no cancellations: they say which request an entry of a provider's books proves.
+HELD_PREFIX: Final = "entry#"
+
+#: What of an item is taken from the message.
+PAYLOAD: Final = ("fingerprint", "order_id", "requested_by", "requested_at", "request", "payment_ref", "baseline")
 
 _DAY: Final = 86_400
 _BATCH_GET_LIMIT: Final = 100  # keys in one BatchGetItem (AWS limit)
@@ -89,8 +96,17 @@ class Ledger:
             return self._own_or_raise(entry, self._old(refused, entry.key), AlreadyClaimed)
         return entry
 
-    def take_over(self, old: Entry, *, owner: str, lease_until: float) -> Entry:
+    def take_over(
+        self, old: Entry, *, owner: str, lease_until: float, repaired: Entry | None = None
+    ) -> Entry:
         """Fence out ``old``'s owner. The new owner must ask the provider before it sends.
+
+        Args:
+            old: the item as it was read.
+            owner: the new one's token.
+            lease_until: UNIX seconds.
+            repaired: what the message says now, for an item that was parked as invalid and of which
+                nothing was sent: its payload takes the place of the old one.
 
         Raises:
             AlreadyClaimed: somebody else was faster; carries what they made of it.
@@ -103,6 +119,7 @@ class Ledger:
             owner=owner,
             lease_until=lease_until,
             attempt=old.attempt + 1,
+            **({} if repaired is None else _payload(repaired)),
         )
 
     def renew(self, entry: Entry, *, baseline: Baseline, lease_until: float) -> Entry:
@@ -129,15 +146,22 @@ class Ledger:
         """
         return self._change(entry, "STARTED in doubt", baseline=baseline)
 
-    def release(self, entry: Entry, *, in_doubt: bool) -> None:
+    def release(self, entry: Entry, *, in_doubt: bool, baseline: Baseline | None = None) -> None:
         """Give the item back: this worker provably sent nothing, so the next may start at once.
 
-        ``in_doubt`` stays true where an earlier worker may have sent something.
+        ``in_doubt`` stays true where an earlier worker may have sent something. ``baseline`` takes the
+        place of the one that is there.
 
         Raises:
             Fenced: it was taken over.
         """
-        self._change(entry, "STARTED released", lease_until=0.0, in_doubt=in_doubt)
+        self._change(
+            entry,
+            "STARTED released",
+            lease_until=0.0,
+            in_doubt=in_doubt,
+            baseline=baseline or entry.baseline,
+        )
 
     def record(
         self,
@@ -148,10 +172,12 @@ class Ledger:
         in_doubt: bool,
         proof: str,
         unpublished: bool = False,
+        baseline: Baseline | None = None,
     ) -> Entry:
-        """Write how it ended, or that it is parked; a parked item in doubt keeps its lease.
+        """Write how it ended, or that it is parked or pending; a parked item in doubt keeps its lease.
 
-        ``unpublished``: no message is at hand whose redelivery would publish the outcome.
+        ``unpublished``: no later delivery publishes the outcome. ``baseline`` takes the place of the one
+        that is there.
 
         Raises:
             Fenced: it was taken over: this result must not be published.
@@ -166,6 +192,8 @@ class Ledger:
             in_doubt=in_doubt,
             lease_until=entry.lease_until if in_doubt else 0.0,
             unpublished=unpublished,
+            baseline=baseline or entry.baseline,
+            statement=_statement(entry, outcome),
         )
 
     def published(self, entry: Entry) -> Entry:
@@ -175,6 +203,37 @@ class Ledger:
             Fenced: the item is not as ``entry`` saw it.
         """
         return self._change(entry, f"{entry.state} published", unpublished=False)
+
+    def note_open(self, entry: Entry) -> None:
+        """Note that a message left for the DLQ while a worker may still have the item, so that it is swept.
+
+        No new version: that worker is not disturbed. Every open item is in the index of this format.
+        """
+
+    def hold_entry(self, entry: Entry, provider: str, subject: str, cancellation_id: str) -> bool:
+        """Note that an entry of the provider's books proves this request, and no other one.
+
+        Strongly consistent, unlike the index of a payment's cancellations. Repeating it is harmless.
+
+        Returns:
+            False when another request holds the entry.
+        """
+        now = self._clock()
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    **_pk(f"{HELD_PREFIX}{provider}#{subject}#{cancellation_id}"),
+                    "holder": {"S": str(entry.key)},
+                    "expires_at": {"N": str(int(now) + 2 * self._ttl)},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            held: Any = refused.response
+            return bool(held.get("Item", {}).get("holder", {}).get("S") == str(entry.key))
+        return True
 
     def admit(self, entry: Entry, by: str) -> Entry:
         """Let a request pass that the guard rails keep back; ``by`` is who decided so, and why.
@@ -199,7 +258,12 @@ class Ledger:
         return Siblings(
             cancellation_ids=frozenset(i for i in held if i),
             others_succeeded=bool(succeeded),
-            open_amounts=frozenset(_amount(e) for e in entries if not e.state.terminal),
+            open_amounts=tuple(_amount(e) for e in entries if not e.state.terminal),
+            settled_by_hand=tuple(
+                _amount(e)
+                for e in entries
+                if e.outcome and e.state is State.SUCCEEDED and not e.outcome.provider.cancellation_id
+            ),
         )
 
     def _keys(self, index: str, attribute: str, value: str | None) -> list[str]:
@@ -248,6 +312,8 @@ class Ledger:
         entry = _stamped(seen, now, event, **changes)
         old = progress(seen, now=now, ttl=self._ttl)
         new = {**progress(entry, now=now, ttl=self._ttl), "updated_at": {"S": iso(now)}}
+        if entry.fingerprint != seen.fingerprint:
+            new |= payload(entry)
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -275,7 +341,20 @@ class Ledger:
 
 
 def _stamped(entry: Entry, now: float, event: str, **changes: Any) -> Entry:
-    return replace(entry, **changes, timeline=(*entry.timeline, f"{iso(now)} {event}"))
+    timeline = (*entry.timeline, f"{iso(now)} {event}")
+    return replace(entry, **changes, timeline=timeline, revision=entry.revision + 1)
+
+
+def _statement(entry: Entry, outcome: Outcome) -> int:
+    """Which statement of the item this is: the same one repeated keeps its number."""
+    if entry.outcome is None or same_statement(entry.outcome, outcome):
+        return entry.statement
+    return entry.statement + 1
+
+
+def _payload(repaired: Entry) -> dict[str, Any]:
+    """What a message says, as far as the item keeps it."""
+    return {name: getattr(repaired, name) for name in PAYLOAD}
 
 
 def _update(old: Mapping[str, Any], new: Mapping[str, Any], *, event: str) -> dict[str, Any]:

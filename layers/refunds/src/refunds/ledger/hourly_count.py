@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from refunds.domain.limits import Limits
+from refunds.domain.operation import Money
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KEY_PREFIX: Final = "guard#"
 
 _KEPT: Final = 7 * 86_400  # seconds; long enough to see afterwards what an hour was like
-_UNBOUNDED: Final = 10**15  # won or requests; beyond anything a request can name (contracts.fields.MAX_WON)
+_UNBOUNDED: Final = 10**15  # amount or requests; beyond anything a request can name
 
 
 class DynamoDbHourlyCounter:
@@ -37,30 +37,33 @@ class DynamoDbHourlyCounter:
         self._cancel_type = cancel_type
         self._clock = clock
 
-    def add(self, won: Decimal, limits: Limits) -> bool:
-        """Count one more request of ``won``, unless that would exceed a limit."""
+    def add(self, money: Money, limits: Limits) -> bool:
+        """Count one more request of ``money``, unless that would exceed a limit."""
         per_hour = _UNBOUNDED if limits.per_hour is None else limits.per_hour
-        won_per_hour = _UNBOUNDED if limits.won_per_hour is None else limits.won_per_hour
-        room_for_won = won_per_hour - int(won)
-        if per_hour < 1 or room_for_won < 0:
+        room = limits.amount_per_hour.get(money.currency, _UNBOUNDED) - money.amount
+        if per_hour < 1 or room < 0:
             return False
         now = self._clock()
+        amount = "won" if money.currency == "KRW" else money.currency
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": self._key(now)}},
-                UpdateExpression="SET #expires_at = :expires_at ADD #requests :one, #won :won",
-                ConditionExpression="attribute_not_exists(pk) OR (#requests < :per_hour AND #won <= :room)",
+                UpdateExpression="SET #expires_at = :expires_at ADD #requests :one, #amount :amount",
+                ConditionExpression=(
+                    "attribute_not_exists(pk) OR (#requests < :per_hour "
+                    "AND (attribute_not_exists(#amount) OR #amount <= :room))"
+                ),
                 ExpressionAttributeNames={
                     "#requests": "requests",
-                    "#won": "won",
+                    "#amount": amount,
                     "#expires_at": "expires_at",
                 },
                 ExpressionAttributeValues={
                     ":one": {"N": "1"},
-                    ":won": {"N": str(int(won))},
+                    ":amount": {"N": format(money.amount, "f")},
                     ":per_hour": {"N": str(per_hour)},
-                    ":room": {"N": str(room_for_won)},
+                    ":room": {"N": format(room, "f")},
                     ":expires_at": {"N": str(int(now) + _KEPT)},
                 },
             )

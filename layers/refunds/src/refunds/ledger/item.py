@@ -36,14 +36,21 @@ def encode(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
         "pk": {"S": str(entry.key)},
         "cancel_type": {"S": entry.key.cancel_type},
         "cancel_request_id": {"S": entry.key.cancel_request_id},
+        **payload(entry),
+        **progress(entry, now=now, ttl=ttl),
+        "updated_at": {"S": iso(now)},
+        "timeline": {"L": [{"S": event} for event in entry.timeline]},
+    }
+
+
+def payload(entry: Entry) -> dict[str, Any]:
+    """The attributes that say what the message asked for."""
+    return {
         "fingerprint": {"S": entry.fingerprint},
         "order_id": {"S": entry.order_id},
         "requested_by": {"S": entry.requested_by},
         "requested_at": {"S": entry.requested_at},
         "request": {"S": strict_json.dumps(entry.request)},
-        **progress(entry, now=now, ttl=ttl),
-        "updated_at": {"S": iso(now)},
-        "timeline": {"L": [{"S": event} for event in entry.timeline]},
     }
 
 
@@ -56,8 +63,10 @@ def progress(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
         "attempt": {"N": str(entry.attempt)},
         "in_doubt": {"BOOL": entry.in_doubt},
         "admitted": {"BOOL": entry.limits_passed},
-        "version": {"N": str(len(entry.timeline))},
+        "version": {"N": str(entry.revision)},
     }
+    if entry.statement > 1:
+        item["statement"] = {"N": str(entry.statement)}
     if entry.payment_ref is not None:
         item["payment_ref"] = {"S": entry.payment_ref}
     if entry.baseline is not None:
@@ -95,7 +104,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
         requested_at=item["requested_at"]["S"],
         request=_EXACT.decode(item["request"]["S"]),
         payment_ref=item["payment_ref"]["S"] if "payment_ref" in item else None,
-        state=State(item["state"]["S"]),
+        state=State.of(item["state"]["S"]),
         owner=item["owner"]["S"],
         lease_until=float(item["lease_until"]["N"]),
         attempt=int(item["attempt"]["N"]),
@@ -106,6 +115,8 @@ def decode(item: Mapping[str, Any]) -> Entry:
         proof=item["proof"]["S"] if "proof" in item else None,
         timeline=tuple(event["S"] for event in item["timeline"]["L"]),
         unpublished=item.get("open_state", {"S": ""})["S"].startswith(UNPUBLISHED),
+        revision=int(item["version"]["N"]) if "version" in item else len(item["timeline"]["L"]),
+        statement=int(item.get("statement", {"N": "1"})["N"]),
     )
 
 
@@ -113,8 +124,9 @@ def _encode_baseline(baseline: Baseline) -> str:
     """Without what says nothing; ``cancellation_ids`` says something even if it is empty."""
     # Not `asdict`: it copies deeply, and what is in there cannot change.
     shown = {k: v for k, v in vars(baseline).items() if v is not None}
-    if not baseline.suspects:
-        del shown["suspects"]
+    for name in ("suspects", "accepted"):
+        if not shown[name]:
+            del shown[name]
     return strict_json.dumps(shown)
 
 

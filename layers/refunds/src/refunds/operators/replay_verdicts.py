@@ -16,6 +16,7 @@ from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Cancellation
 from refunds.domain.entry import Entry, Key
 from refunds.domain.operation import (
+    Accepted,
     Applied,
     Attempt,
     Failure,
@@ -143,7 +144,7 @@ _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
 
 def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) -> str | None:
     """Why sending makes no sense now; asks, whether or not the function would look first."""
-    baseline_or_failure = operation.precheck(attempt)
+    baseline_or_failure = operation.precheck(attempt, None)
     if isinstance(baseline_or_failure, Failure):
         return _would_fail(baseline_or_failure)
     if operation.needs_precheck(attempt.request):
@@ -172,6 +173,8 @@ def in_words(answer: Answer) -> str:
     match answer:
         case Applied(effect):
             return f"The provider shows it was carried out: {effect.proof}"
+        case Accepted():
+            return "The provider has accepted it and books it later; nothing has to be done"
         case Unapplied():
             return "The provider does not show it; a replay sends it again where that cannot double it"
         case Rejected(failure):
@@ -196,4 +199,4 @@ def _key(dead_letter: DeadLetterMessage) -> Key | None:
 
 
 def _no_siblings() -> Siblings:
-    return Siblings(cancellation_ids=frozenset(), open_amounts=frozenset())
+    return Siblings()

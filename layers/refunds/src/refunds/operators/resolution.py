@@ -197,7 +197,7 @@ class Resolver:
             amount = entry.request.get("amount", entry.request.get("totalCancelAmount", 0))
             return Decimal(str(amount))
         operation = self._status_inquiry.operations[entry.key.cancel_type]
-        return operation.amount(recall(entry).request, entry.baseline)
+        return operation.amount(recall(entry), entry.baseline).amount
 
     def _outcomes(self, entry: Entry) -> OutcomeFactory:
         now = datetime.fromtimestamp(self._clock(), UTC)

@@ -6,18 +6,18 @@ having been sent: raise the limit, or let the one request pass, and replay it.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Protocol
 
 from refunds.domain.limits import Limits
+from refunds.domain.operation import Money
 from refunds.errors import LimitExceeded
 
 
 class HourlyCounter(Protocol):
     """Counts what is sent in the current hour, for all processes of a cancel type."""
 
-    def add(self, won: Decimal, limits: Limits) -> bool:
-        """Count one more request of ``won``, atomically, unless it would exceed a limit; return whether."""
+    def add(self, money: Money, limits: Limits) -> bool:
+        """Count one more request of ``money``, atomically, unless it would exceed a limit; return whether."""
         ...
 
 
@@ -50,7 +50,7 @@ class Guard:
         if self._dry_run:
             raise LimitExceeded("dry run: this deployment sends nothing to a provider")
 
-    def admit(self, won: Decimal) -> None:
+    def admit(self, money: Money) -> None:
         """Let a request pass and count it.
 
         A counter that cannot be written lets nothing pass: the error goes through, and the message
@@ -60,23 +60,34 @@ class Guard:
             LimitExceeded: it must not be sent; nothing was counted.
         """
         self.permit_send()
-        largest = self._limits.largest
-        if largest is not None and won > largest:
+        self._compare(money)
+        if self._counter is not None and not self._counter.add(money, self._limits):
             raise LimitExceeded(
-                f"{won} won is more than the {largest} won that one request may move: "
-                "check the request, then let it pass or raise the limit, and replay it"
+                f"this hour's limit is reached ({_bounds(self._limits, money.currency)}): check what is asked "
+                "for so often, then replay it later or raise the limit"
             )
-        if self._counter is not None and not self._counter.add(won, self._limits):
+
+    def _compare(self, money: Money) -> None:
+        limits = self._limits
+        if not money.amount:
+            return
+        if any(bounds and money.currency not in bounds for bounds in (limits.largest, limits.amount_per_hour)):
             raise LimitExceeded(
-                f"this hour's limit is reached ({_bounds(self._limits)}): check what is asked for so "
-                "often, then replay it later or raise the limit"
+                f"there are limits, and none in {money.currency}: set one, or let the request pass, and "
+                "replay it"
+            )
+        largest = limits.largest.get(money.currency)
+        if largest is not None and money.amount > largest:
+            raise LimitExceeded(
+                f"{money.amount} {money.currency} is more than the {largest} {money.currency} that one request "
+                "may move: check the request, then let it pass or raise the limit, and replay it"
             )
 
 
-def _bounds(limits: Limits) -> str:
+def _bounds(limits: Limits, currency: str) -> str:
     bounds = []
     if limits.per_hour is not None:
         bounds.append(f"{limits.per_hour} requests")
-    if limits.won_per_hour is not None:
-        bounds.append(f"{limits.won_per_hour} won")
+    if currency in limits.amount_per_hour:
+        bounds.append(f"{limits.amount_per_hour[currency]} {currency}")
     return ", ".join(bounds)

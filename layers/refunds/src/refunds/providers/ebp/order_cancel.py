@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from refunds.contracts.inbound import Cancellation
 from refunds.contracts.order_cancel import OrderCancellation, OrderCancelRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
 from refunds.domain.deadline import Deadline
@@ -19,6 +20,7 @@ from refunds.domain.operation import (
     Baseline,
     Effect,
     Failure,
+    Money,
     Rejected,
     Resolution,
     ResolveContext,
@@ -54,9 +56,9 @@ class OrderCancel:
         """The order."""
         return request.order_no
 
-    def amount(self, request: OrderCancelRequest, _before: Baseline) -> Decimal:
+    def amount(self, cancellation: Cancellation[OrderCancelRequest], _baseline: Baseline) -> Money:
         """The request always names it."""
-        return request.total_cancel_amount
+        return Money(cancellation.request.total_cancel_amount, "KRW")
 
     def warm_up(self, deadline: Deadline) -> None:
         """The keys."""
@@ -66,7 +68,7 @@ class OrderCancel:
         """Yes: only a change of the order's status can prove a cancellation."""
         return True
 
-    def precheck(self, attempt: Attempt[OrderCancelRequest]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[OrderCancelRequest], _chosen: str | None) -> Baseline | Failure:
         """The order's status, where EBP shows it."""
         order_no = attempt.request.order_no
         detail = self._detail(attempt)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from refunds.contracts.number_revoke import NumberRevokeRequest
+from refunds.contracts.inbound import Cancellation
 from refunds.contracts.outbound import ProviderRefs
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
@@ -19,6 +20,7 @@ from refunds.domain.operation import (
     Baseline,
     Effect,
     Failure,
+    Money,
     Rejected,
     Resolution,
     ResolveContext,
@@ -53,9 +55,9 @@ class NumberRevoke:
         """The payment the number belongs to."""
         return request.imp_uid
 
-    def amount(self, _request: NumberRevokeRequest, _before: Baseline) -> Decimal:
+    def amount(self, _cancellation: Cancellation[NumberRevokeRequest], _baseline: Baseline) -> Money:
         """Nothing was paid yet."""
-        return Decimal(0)
+        return Money(Decimal(0), "KRW")
 
     def warm_up(self, deadline: Deadline) -> None:
         """The access token."""
@@ -65,7 +67,7 @@ class NumberRevoke:
         """No: a repeat is harmless."""
         return False
 
-    def precheck(self, attempt: Attempt[NumberRevokeRequest]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[NumberRevokeRequest], _chosen: str | None) -> Baseline | Failure:
         """Nothing to look at."""
         return Baseline(subject=attempt.request.imp_uid)
 

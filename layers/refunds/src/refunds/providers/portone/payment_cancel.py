@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from refunds.contracts.inbound import Cancellation
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
 from refunds.contracts.payment_cancel import PaymentCancellation, PaymentCancelRequest
 from refunds.domain.deadline import Deadline
@@ -19,6 +20,7 @@ from refunds.domain.operation import (
     Baseline,
     Effect,
     Failure,
+    Money,
     Rejected,
     Resolution,
     ResolveContext,
@@ -63,9 +65,9 @@ class PaymentCancel:
         """``imp_uid``; a ``merchant_uid`` may name several payments."""
         return request.imp_uid
 
-    def amount(self, request: PaymentCancelRequest, baseline: Baseline) -> Decimal:
+    def amount(self, cancellation: Cancellation[PaymentCancelRequest], baseline: Baseline) -> Money:
         """What is asked for, or all that is left."""
-        return request.amount or baseline.cancellable or Decimal(0)
+        return Money(cancellation.request.amount or baseline.cancellable or Decimal(0), baseline.currency or "KRW")
 
     def warm_up(self, deadline: Deadline) -> None:
         """The access token."""
@@ -75,7 +77,7 @@ class PaymentCancel:
         """Unless the event brings the payment and its balance."""
         return request.checksum is None or request.imp_uid is None
 
-    def precheck(self, attempt: Attempt[PaymentCancelRequest]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[PaymentCancelRequest], _chosen: str | None) -> Baseline | Failure:
         """The balance and the cancellations so far, or what forbids cancelling."""
         request = attempt.request
         if request.checksum is not None and request.imp_uid is not None:

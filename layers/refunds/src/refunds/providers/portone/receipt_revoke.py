@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from refunds.contracts.inbound import Cancellation
 from refunds.contracts.outbound import ProviderRefs
 from refunds.contracts.receipt_revoke import ReceiptRevocation, ReceiptRevokeRequest
 from refunds.domain.deadline import Deadline
@@ -15,6 +16,7 @@ from refunds.domain.operation import (
     Baseline,
     Effect,
     Failure,
+    Money,
     Rejected,
     Resolution,
     ResolveContext,
@@ -50,9 +52,9 @@ class ReceiptRevoke:
         """The order number the receipt was issued under."""
         return request.merchant_uid
 
-    def amount(self, _request: ReceiptRevokeRequest, _before: Baseline) -> Decimal:
+    def amount(self, _cancellation: Cancellation[ReceiptRevokeRequest], _baseline: Baseline) -> Money:
         """A receipt is no money."""
-        return Decimal(0)
+        return Money(Decimal(0), "KRW")
 
     def warm_up(self, deadline: Deadline) -> None:
         """The access token."""
@@ -62,7 +64,7 @@ class ReceiptRevoke:
         """No: a repeat is harmless."""
         return False
 
-    def precheck(self, attempt: Attempt[ReceiptRevokeRequest]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[ReceiptRevokeRequest], _chosen: str | None) -> Baseline | Failure:
         """Nothing to look at."""
         uid = attempt.request.merchant_uid
         return Baseline(subject=uid, merchant_uid=uid)
