@@ -67,7 +67,9 @@ def contracts() -> Iterator[Contract]:
     for kind in all_cancel_types():
         policy = kind.policy
         yield Contract(policy.cancel_type, "inbound", policy.detail_type, policy.contract)
-    yield Contract("outcome", "outbound", "CancelSucceeded, CancelFailed or CancelParked", Outcome)
+    yield Contract(
+        "outcome", "outbound", "CancelSucceeded, CancelFailed, CancelPending or CancelParked", Outcome
+    )
 
 
 def texts() -> dict[str, str]:

@@ -148,7 +148,7 @@ class _Around:
         """A success nobody has verified."""
         amount = self.amount(attempt.request, baseline)
         provider = ProviderRefs(name="portone", imp_uid=baseline.subject, cancellation_id="believed")
-        return Effect(provider=provider, proof="believed", money=MoneyMoved(cancelled=amount))
+        return Effect(provider=provider, proof="believed", money=MoneyMoved(currency="KRW", cancelled=amount))
 
 
 class TrustsCodeZero(_Around):

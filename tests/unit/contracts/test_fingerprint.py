@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from refunds.contracts.fingerprint import fingerprint
 from tests.unit.contracts.details import CANCEL_TYPES, asking, detail, ordering, parse, refunding
+
+RECORDED = Path(__file__).parents[1] / "ledger" / "items_of_version_1.json"
 
 
 def of(content: dict[str, Any], name: str = "payment_cancel") -> str:
@@ -52,6 +56,20 @@ def test_null_and_absent_are_the_same() -> None:
 def test_every_provider_field_counts(changed: dict[str, Any]) -> None:
     """Any other provider field makes another payload."""
     assert of(asking("payment_cancel", **changed)) != of(detail())
+
+
+def test_a_currency_counts_where_it_is_named() -> None:
+    """The same number of dollars is another payload; without a currency nothing is added."""
+    plain = detail(request={"imp_uid": "imp_1", "amount": 1000})
+    assert len({of({**plain, "currency": code}) for code in ("USD", "KRW", None)}) == 3
+    assert of({**plain, "currency": None}) == of(plain)
+
+
+def test_recorded_fingerprints_stay_valid() -> None:
+    """A redelivery of a message of the first version is recognised by its ledger item."""
+    for recorded in json.loads(RECORDED.read_text(encoding="utf-8")).values():
+        cancel_type = recorded["item"]["cancel_type"]["S"]
+        assert of(recorded["detail"], cancel_type) == recorded["item"]["fingerprint"]["S"]
 
 
 def test_the_order_counts() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from refunds.contracts.inbound import Identity, identify
+from refunds.contracts.fields import is_path_id, is_tier
+from refunds.contracts.inbound import Identity, identify, identity_of
 from refunds.errors import InvalidRequest
 from tests.unit.contracts.details import CANCEL_TYPES, asking, detail, parse
 
@@ -93,9 +94,49 @@ def test_identity_survives_a_broken_request(name: str) -> None:
     )
 
 
+def test_identity_names_the_payment() -> None:
+    """What is readable of an invalid request's own ids and currency stays readable."""
+    broken = asking("payment_cancel", amount=-1, imp_uid="imp_7", merchant_uid="a/b")
+    identity = identify({**broken, "currency": "USD"})
+    assert identity is not None
+    assert identity.references() == {"imp_uid": "imp_7"}
+    assert identity.currency == "USD"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("payment_cancel", {"imp_uid": "imp_1", "merchant_uid": "ORD-1"}),
+        ("vbank_revoke", {"imp_uid": "imp_1"}),
+        ("cvs_revoke", {"imp_uid": "imp_1"}),
+        ("receipt_revoke", {"merchant_uid": "ORD-1"}),
+        ("order_cancel", {}),
+    ],
+)
+def test_references_of_a_request(name: str, expected: dict[str, str]) -> None:
+    """A request says which of the payment's own ids it names, and its identity says the same."""
+    cancellation = parse(name, detail(name))
+    assert cancellation.request.references() == expected
+    assert identity_of(cancellation).references() == expected
+
+
+@pytest.mark.parametrize("tier", ["a1b", "A01", "000", "zZ9"])
+def test_one_alphabet_of_tiers(tier: str) -> None:
+    """What the contract takes as a tier, the client sends."""
+    assert parse("cvs_revoke", asking("cvs_revoke", tier=tier)).request.tier == tier
+    assert is_tier(tier)
+
+
+@pytest.mark.parametrize("value", [*HOSTILE.values(), *OF_A_DIRECTORY.values(), "x" * 129])
+def test_one_alphabet_of_paths(value: Any) -> None:
+    """What the contract refuses as an id, the client refuses to put into a URL."""
+    assert not (isinstance(value, str) and is_path_id(value))
+
+
 def test_identity_leaves_out_what_is_unusable() -> None:
     """What cannot be used of an invalid message is left out, piece by piece."""
-    broken = detail(order_id="a/b", requested_by="robot", requested_at="yesterday")
+    broken = asking("payment_cancel", imp_uid=7, merchant_uid="..")
+    broken |= {"order_id": "a/b", "requested_by": "robot", "requested_at": "yesterday", "currency": "won"}
     assert identify(broken) == Identity("cr-20261121-0001", None, None, None)
 
 

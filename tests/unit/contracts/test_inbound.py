@@ -41,6 +41,8 @@ def test_missing_field(name: str, field: str) -> None:
     [
         ("schema_version", "2.0"),
         ("schema_version", "1"),
+        ("schema_version", "1."),
+        ("schema_version", "1.x"),
         ("schema_version", "1.0\n"),
         ("schema_version", "1.٠"),
         ("schema_version", 1.0),
@@ -97,6 +99,12 @@ def test_times_with_a_zone(value: str) -> None:
     """Every spelling of a moment with its zone is the same moment."""
     expected = parse("payment_cancel", detail()).requested_at
     assert parse("payment_cancel", detail(requested_at=value)).requested_at == expected
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.9999", "1.20261130"])
+def test_every_minor(version: str) -> None:
+    """Every minor of version 1 is accepted."""
+    assert parse("payment_cancel", detail(schema_version=version)).schema_version == version
 
 
 @pytest.mark.parametrize("name", CANCEL_TYPES)

@@ -35,6 +35,7 @@ BEYOND_JSON_SCHEMA = (
     "are greater than",
     "two items have the same seq",
     "valid datetime",
+    " decimals",
 )
 
 
@@ -82,7 +83,7 @@ def test_schemas_are_valid_and_named(name: str) -> None:
     schema = COMMITTED[name]
     Draft202012Validator.check_schema(schema)
     direction = "outbound" if name == "outcome" else "inbound"
-    assert schema["$id"] == f"urn:refund-handler:{direction}:{name}:1.0"
+    assert schema["$id"] == f"urn:refund-handler:{direction}:{name}:1.1"
     assert schema["title"]
     assert schema["description"].endswith(".")
     assert "`" not in json.dumps(schema)
@@ -92,6 +93,21 @@ def test_schemas_are_valid_and_named(name: str) -> None:
 def test_accepts_full_details(name: str) -> None:
     """A valid detail with every field there is, and with unknown ones, is valid by its schema."""
     assert accepts(name, {**asking(name, added=1), "added": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("payment_cancel", {**refunding(imp_uid="imp_1", amount=726.24), "currency": "USD"}),
+        ("payment_cancel", {**refunding(imp_uid="imp_1", amount=1000.0), "currency": "KRW"}),
+        ("order_cancel", ordering({"amount": 0.5}, total=0.5)),
+        ("order_cancel", {**ordering({"amount": 0.5}, total=0.5), "currency": "USD"}),
+    ],
+)
+def test_accepts_the_decimals_of_a_currency(name: str, content: Any) -> None:
+    """Amounts are integers by the schema only where their currency has no decimals."""
+    assert refusal(name, content) is None
+    assert accepts(name, content)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +128,9 @@ def test_refuses_ids_that_would_change_a_url(name: str, field: str, _longest: in
         refunding(imp_uid="imp_1", amount=0),
         refunding(imp_uid="imp_1", amount=-1),
         refunding(imp_uid="imp_1", amount=1000.5),
+        {**refunding(imp_uid="imp_1", amount=1000.5), "currency": "JPY"},
+        {**refunding(imp_uid="imp_1", amount=1000.5), "currency": None},
+        {**refunding(imp_uid="imp_1", amount=1000), "currency": "won"},
         refunding(imp_uid="imp_1", amount=10**12),
         refunding(imp_uid="imp_1", amount=True),
         refunding(imp_uid="imp_1", amount="1000"),
@@ -142,6 +161,8 @@ def test_refuses_what_the_model_refuses(content: Any) -> None:
         ordering({"amount": 1}, total=1, refundAccount={"accountNumber": -1}),
         ordering({"amount": 1}, total=1, refundAccount={"bankCode": 4}),
         ordering(total=1),
+        {**ordering({"amount": 0.5}, total=0.5), "currency": "KRW"},
+        {**ordering({"amount": 1, "taxAmount": 0.5}, total=1), "currency": "VND"},
         ordering(*[{"amount": 1}] * 501, total=501),
     ],
     ids=lambda content: json.dumps(content)[-60:],
@@ -205,9 +226,14 @@ def test_as_strict_as_the_model(name: str, data: st.DataObject) -> None:
         assert not accepts(name, changed)
 
 
+ERROR = OutcomeError(
+    code=ErrorCode.INVALID_REQUEST, message="…", retryable=False, may_have_been_applied=False
+)
+
+
 def _outcome(**parts: Any) -> Any:
     known = {
-        "outcome_id": outcome_id("payment_cancel", "cr-1", OutcomeKind.PARKED),
+        "outcome_id": outcome_id("payment_cancel", "cr-1", OutcomeKind.PARKED, ERROR),
         "outcome": OutcomeKind.PARKED,
         "cancel_type": "payment_cancel",
         "cancel_request_id": "cr-1",
@@ -217,13 +243,11 @@ def _outcome(**parts: Any) -> Any:
         "occurred_at": "2026-11-21T05:00:00Z",
         "attempts": 0,
         "provider": ProviderRefs(name="portone"),
-        "money": MoneyMoved(cancelled=None),
-        "error": OutcomeError(
-            code=ErrorCode.INVALID_REQUEST, message="…", retryable=False, may_have_been_applied=False
-        ),
+        "money": MoneyMoved(currency="KRW", cancelled=None),
+        "error": ERROR,
         **parts,
     }
-    return json.loads(Outcome.model_validate(known).model_dump_json())
+    return json.loads(Outcome.model_validate(known).to_json())
 
 
 @pytest.mark.parametrize("parts", [{}, {"money": None}, {"error": None, "order_id": "ORD-1"}])

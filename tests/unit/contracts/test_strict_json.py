@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from refunds.contracts import strict_json
 
-AMOUNTS = st.integers(0, 10**12).map(Decimal)
+AMOUNTS = st.decimals(0, 10**12, places=2)
 CONTENT = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.text() | AMOUNTS,
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -74,11 +74,56 @@ def test_canonical_form() -> None:
     assert strict_json.dumps(content) == '{"가":[1,null,true],"나":1000}'
 
 
-@pytest.mark.parametrize("amount", [Decimal("0.5"), Decimal("NaN"), float("nan")])
-def test_what_is_no_amount_is_not_written(amount: object) -> None:
-    """An amount that is not whole or not finite is never written."""
-    with pytest.raises(ValueError, match=r"whole|NaN|JSON compliant"):
-        strict_json.dumps({"amount": amount})
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (Decimal("726.24"), "726.24"),
+        (Decimal("181.560"), "181.56"),
+        (Decimal("0.10"), "0.1"),
+        (Decimal("1E+3"), "1000"),
+        (Decimal("-0.0"), "0"),
+        (Decimal("1E-7"), "0.0000001"),
+        (Decimal("9007199254740993.5"), "9007199254740993.5"),
+    ],
+)
+def test_numbers_are_exact(number: Decimal, text: str) -> None:
+    """A number is written as it is: no float, no exponent, no zeros at the end."""
+    assert strict_json.dumps([number]) == f"[{text}]"
+
+
+@pytest.mark.parametrize("number", [Decimal("NaN"), Decimal("-Infinity"), Decimal("1E+999999")])
+def test_what_is_no_number_is_not_written(number: Decimal) -> None:
+    """What is not finite, or is longer than any number that is read, is never written."""
+    with pytest.raises(ValueError, match=r"not finite|too many digits"):
+        strict_json.dumps({"amount": number})
+
+
+@pytest.mark.parametrize("value", [0.1, float("nan"), b"bytes", {1}, {1: 2}])
+def test_what_has_no_exact_json(value: object) -> None:
+    """A float, a key that is no text, or a type JSON does not know, is a mistake of the caller."""
+    with pytest.raises(TypeError):
+        strict_json.dumps({"amount": value})
+
+
+def test_keys_in_their_order() -> None:
+    """What people read keeps the order of its keys."""
+    assert strict_json.dumps({"b": 1, "a": {"d": 1, "c": 2}}, sort_keys=False) == '{"b":1,"a":{"d":1,"c":2}}'
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e-999999", "1" * 5000, "NaN", "-Infinity"])
+def test_what_is_left_of_a_text_with_an_impossible_number(number: str) -> None:
+    """Read leniently, an impossible number is NaN, and everything beside it is what it was."""
+    found = strict_json.loads_leniently(f'{{"a": {number}, "b": [1, 0.5]}}')
+    assert isinstance(found, dict)
+    assert found.pop("a").is_nan()
+    assert found == {"b": [1, Decimal("0.5")]}
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": 1, "a": 1e400}', "[" * 100_000, b"\xff\xfe\xfa"])
+def test_lenient_about_numbers_only(text: str | bytes) -> None:
+    """Whatever else two readers could understand differently is refused all the same."""
+    with pytest.raises(strict_json.NotStrictJson):
+        strict_json.loads_leniently(text)
 
 
 @given(st.dictionaries(st.text(), st.integers(), min_size=1))

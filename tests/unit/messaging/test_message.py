@@ -62,6 +62,26 @@ def test_who_is_meant(name: str) -> None:
     assert read_body(policy, "not json").cancel_request_id is None
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" * 5000, "NaN"])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "enveloped"])
+def test_who_is_meant_beside_an_impossible_number(number: str, *, wrapped: bool) -> None:
+    """A number that cannot be represented makes a message invalid, and takes nothing else from it."""
+    content = refunding(imp_uid="imp_1", amount="@")
+    event = enveloped("payment_cancel", content) if wrapped else content
+    reading = read_body(cancel_type("payment_cancel").policy, json.dumps(event).replace('"@"', number))
+    assert reading.cancellation is None
+    assert reading.error is not None
+    assert (reading.cancel_request_id, reading.order_id) == ("cr-20261121-0001", "ORD-1")
+    assert reading.identity is not None
+    assert reading.identity.references() == {"imp_uid": "imp_1"}
+
+
+def test_nobody_is_meant_in_a_foreign_envelope() -> None:
+    """An impossible number in an envelope of another type names no request of this one."""
+    body = json.dumps({"detail-type": "Other", "detail": detail(), "n": "@"}).replace('"@"', "1e400")
+    assert read_body(cancel_type("payment_cancel").policy, body).identity is None
+
+
 def test_a_refused_message_is_forgotten() -> None:
     """What a refused message leaves in memory is freed: its error and all that hangs on it."""
 

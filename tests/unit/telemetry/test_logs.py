@@ -68,7 +68,7 @@ def outcome(kind: OutcomeKind = OutcomeKind.SUCCEEDED, *, doubtful: bool = False
         code=ErrorCode.OUTCOME_UNKNOWN, message="…", retryable=True, may_have_been_applied=doubtful
     )
     return Outcome(
-        outcome_id=outcome_id("payment_cancel", "cr-1", kind),
+        outcome_id=outcome_id("payment_cancel", "cr-1", kind, error),
         outcome=kind,
         cancel_type="payment_cancel",
         cancel_request_id="cr-1",
@@ -78,7 +78,7 @@ def outcome(kind: OutcomeKind = OutcomeKind.SUCCEEDED, *, doubtful: bool = False
         occurred_at="2026-11-21T05:00:07Z",
         attempts=2,
         provider=ProviderRefs(name="portone"),
-        money=MoneyMoved(cancelled=None if failed else Decimal(3000)),
+        money=MoneyMoved(currency="KRW", cancelled=None if failed else Decimal(3000)),
         error=error if failed else None,
     )
 

@@ -1,8 +1,8 @@
-"""Field types shared by the contracts: identifiers and amounts of money."""
+"""Field types shared by the contracts: identifiers, each with its only alphabet, and counts."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+import re
 from typing import Annotated, Final
 
 from pydantic import (
@@ -12,16 +12,19 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
 
-#: Won. Far above any real refund; a larger number is a mistake upstream, not a refund.
-MAX_WON: Final = Decimal(999_999_999_999)
-_MAX_FLOAT_DIGITS: Final = 15
+from refunds.contracts.money import MAX_AMOUNT, exact_number
 
-_ID = r"^[A-Za-z0-9._:-]+$"
+ID_PATTERN: Final = r"^[A-Za-z0-9._:-]+$"
+"""The alphabet of every id that an event brings."""
+
+TIER_PATTERN: Final = r"^[A-Za-z0-9]{3}$"
+
+_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_TIER: Final = re.compile(TIER_PATTERN[1:-1])
 
 
 class ContractModel(BaseModel):
@@ -49,89 +52,46 @@ def _not_a_path(value: str) -> str:
 _NOT_A_PATH_SCHEMA: Final[dict[str, JsonValue]] = {"not": {"pattern": r"^\.$|\.\."}}
 
 
-def _won(value: object) -> Decimal:
-    """Whole won from a JSON number; ``1000`` and ``1000.0`` are the same amount."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise ValueError("must be a JSON number")  # noqa: TRY004 - pydantic turns ValueError into a field error
-    amount = _exact(value)
-    if not amount.is_finite():
-        raise ValueError("must be a finite number")
-    if amount < 0:
-        raise ValueError("must not be negative")
-    if amount.adjusted() > MAX_WON.adjusted() or amount > MAX_WON:
-        raise ValueError(f"must be at most {MAX_WON} won")
-    if amount.adjusted() < -_MAX_FLOAT_DIGITS and amount != 0:
-        raise ValueError("must be a whole number of won")
-    if amount != amount.to_integral_value():
-        raise ValueError("must be a whole number of won")
-    return Decimal(int(amount))
+def is_path_id(text: str) -> bool:
+    """Whether an id may become a segment of a URL path, as it stands."""
+    return _ID.fullmatch(text) is not None and text != "." and ".." not in text
 
 
-def _exact(value: float | Decimal) -> Decimal:
-    """A float only comes from a trigger that Lambda's runtime parsed before us.
-
-    Its shortest repr is exactly what the sender wrote up to 15 significant digits, three more
-    than the largest amount accepted.
-    """
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-
-
-def _positive(amount: Decimal) -> Decimal:
-    if amount == 0:
-        raise ValueError("must be greater than zero")
-    return amount
-
-
-WON_SCHEMA: Final[dict[str, JsonValue]] = {
-    "type": "number",
-    "multipleOf": 1,
-    "minimum": 1,
-    "maximum": int(MAX_WON),
-}
-"""JSON Schema of an amount greater than zero; ``1000.0`` is one."""
-
-_AS_INTEGER = PlainSerializer(int, return_type=int)
-
-WonOrZero = Annotated[
-    Decimal,
-    BeforeValidator(_won),
-    _AS_INTEGER,
-    WithJsonSchema({**WON_SCHEMA, "minimum": 0}),
-]
-"""An amount of KRW won, zero included."""
-
-Won = Annotated[
-    Decimal,
-    AfterValidator(_positive),
-    BeforeValidator(_won),
-    _AS_INTEGER,
-    WithJsonSchema(WON_SCHEMA),
-]
-"""An amount of KRW won greater than zero."""
+def is_tier(text: str) -> bool:
+    """Whether a sub-merchant's code may become a header."""
+    return _TIER.fullmatch(text) is not None
 
 
 def _whole(value: object) -> int:
-    amount = _won(value)
-    return int(amount)
+    number = exact_number(value)
+    if number < 1:
+        raise ValueError("must be greater than zero")
+    # The exponent first: a number of a billion digits is not computed with.
+    if number.adjusted() > MAX_AMOUNT.adjusted() or number > MAX_AMOUNT:
+        raise ValueError(f"must be at most {MAX_AMOUNT}")
+    if number != int(number):
+        raise ValueError("must be a whole number")
+    return int(number)
 
 
 Count = Annotated[
     int,
-    AfterValidator(lambda n: int(_positive(Decimal(n)))),
     BeforeValidator(_whole),
-    WithJsonSchema({"type": "number", "multipleOf": 1, "minimum": 1, "maximum": int(MAX_WON)}),
+    WithJsonSchema({"type": "number", "multipleOf": 1, "minimum": 1, "maximum": int(MAX_AMOUNT)}),
 ]
 """A whole number of things, at least one; ``2`` and ``2.0`` are the same."""
 
-CancelRequestId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64, pattern=_ID)]
-"""The idempotency key (DESIGN section 3)."""
+CancelRequestId = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=64, pattern=ID_PATTERN)
+]
+"""The idempotency key (docs/protocol.md)."""
 
-OrderId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64, pattern=_ID)]
+OrderId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64, pattern=ID_PATTERN)]
 """An order number of the order service or of EBP."""
 
 ImpUid = Annotated[
     str,
-    StringConstraints(strict=True, min_length=1, max_length=32, pattern=_ID),
+    StringConstraints(strict=True, min_length=1, max_length=32, pattern=ID_PATTERN),
     AfterValidator(_not_a_path),
     Field(json_schema_extra=_NOT_A_PATH_SCHEMA),
 ]
@@ -139,11 +99,11 @@ ImpUid = Annotated[
 
 MerchantUid = Annotated[
     str,
-    StringConstraints(strict=True, min_length=1, max_length=40, pattern=_ID),
+    StringConstraints(strict=True, min_length=1, max_length=40, pattern=ID_PATTERN),
     AfterValidator(_not_a_path),
     Field(json_schema_extra=_NOT_A_PATH_SCHEMA),
 ]
 """The shop's order number at PortOne, String(40) in document 001; becomes a URL path segment."""
 
-Tier = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9]{3}$")]
-"""A PortOne sub-merchant, sent as the ``Tier`` header (providers.md)."""
+Tier = Annotated[str, StringConstraints(strict=True, pattern=TIER_PATTERN)]
+"""A PortOne sub-merchant, sent as the ``Tier`` header (docs/providers.md)."""

@@ -1,24 +1,34 @@
-"""The inbound contract, version 1: one cancellation, as the order service publishes it (DESIGN section 3)."""
+"""The inbound contract, version 1: one cancellation, as the order service says it (docs/contracts.md)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, Generic, Literal, TypeVar
+from decimal import Decimal
+from typing import Annotated, ClassVar, Final, Generic, Literal, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
     BeforeValidator,
     Field,
+    JsonValue,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 
-from refunds.contracts.fields import CancelRequestId, ContractModel, OrderId, Tier
+from refunds.contracts.fields import CancelRequestId, ContractModel, ImpUid, MerchantUid, OrderId, Tier
+from refunds.contracts.money import WHOLE_CURRENCIES, Currency, decimals, fits
 from refunds.errors import InvalidRequest
 
 _SHOWN_PROBLEMS: Final = 8
+
+VERSION_PATTERN: Final = r"^1\.[0-9]+$"
+"""Every minor of version 1: a minor adds optional fields only."""
+
+SchemaVersion = Annotated[str, StringConstraints(strict=True, max_length=32, pattern=VERSION_PATTERN)]
 
 RequestedBy = Literal["customer", "admin", "system"]
 
@@ -42,6 +52,9 @@ Timestamp = Annotated[
 ]
 
 
+_REFERENCES: Final = ("imp_uid", "merchant_uid")
+
+
 class ProviderRequest(ContractModel):
     """The provider's own request fields, named as its API names them."""
 
@@ -56,6 +69,14 @@ class ProviderRequest(ContractModel):
         """Only the personal data."""
         given = self.personal_fields & self.model_fields_set
         return self.model_dump(include=set(given), exclude_none=True) if given else {}
+
+    def amounts(self) -> Iterator[tuple[str, Decimal]]:
+        """Every amount of money it names, with the place it stands at."""
+        yield from ()
+
+    def references(self) -> dict[str, str]:
+        """The ids of the payment that the request names: ``imp_uid`` and ``merchant_uid``."""
+        return {name: value for name in _REFERENCES if (value := getattr(self, name, None)) is not None}
 
     def personal_values(self) -> tuple[str, ...]:
         """Every personal text, for redacting what a provider's message may repeat."""
@@ -82,13 +103,51 @@ RequestT_co = TypeVar("RequestT_co", bound=ProviderRequest, covariant=True)
 class Cancellation(ContractModel, Generic[RequestT_co]):
     """One cancellation to carry out at most once; ``cancel_request_id`` is its only idempotency key."""
 
-    schema_version: Annotated[str, StringConstraints(strict=True, pattern=r"^1\.[0-9]{1,3}$")]
+    default_currency: ClassVar[str | None] = "KRW"
+    """What the amounts are in where the event names no currency; ``None``: only the deployment knows."""
+
+    schema_version: SchemaVersion
     cancel_request_id: CancelRequestId
     order_id: OrderId
     requested_at: Timestamp
     requested_by: RequestedBy
     reason: Annotated[str, StringConstraints(strict=True, max_length=4096)]
+    currency: Currency | None = None
     request: RequestT_co = Field(repr=False)
+
+    def effective_currency(self, default: str) -> str:
+        """What the order service believes its amounts are in; ``default`` where the event does not say."""
+        return self.currency or default
+
+    @model_validator(mode="after")
+    def _amounts_are_of_the_currency(self) -> Self:
+        currency = self.currency or self.default_currency
+        if currency is not None:
+            problem = misfit(self.request, currency)
+            if problem is not None:
+                raise ValueError(problem)
+        return self
+
+
+def whole_amounts(request: dict[str, JsonValue], *, by_default: bool) -> dict[str, JsonValue]:
+    """JSON Schema of a cancellation: ``request`` holds where the currency has no decimals.
+
+    ``by_default``: also where the event names no currency.
+    """
+    codes: list[JsonValue] = [*WHOLE_CURRENCIES]
+    condition: dict[str, JsonValue] = {"properties": {"currency": {"enum": codes}}, "required": ["currency"]}
+    if by_default:
+        condition = {"properties": {"currency": {"enum": [*codes, None]}}}
+    return {"if": condition, "then": {"properties": {"request": request}}}
+
+
+def misfit(request: ProviderRequest, currency: str) -> str | None:
+    """Which amounts of a request have more decimals than ``currency``, in words; ``None`` if none has."""
+    places = [f"request.{place}" for place, amount in request.amounts() if not fits(amount, currency)]
+    if not places:
+        return None
+    shown = ", ".join(places[:_SHOWN_PROBLEMS])
+    return f"{shown}: must have at most {decimals(currency)} decimals in {currency}"
 
 
 class _Identity(ContractModel):
@@ -107,6 +166,18 @@ class _Time(ContractModel):
     requested_at: Timestamp
 
 
+class _Currency(ContractModel):
+    currency: Currency
+
+
+class _ImpUid(ContractModel):
+    imp_uid: ImpUid
+
+
+class _MerchantUid(ContractModel):
+    merchant_uid: MerchantUid
+
+
 @dataclass(frozen=True)
 class Identity:
     """What can still be said of a message that breaks the contract; ``None`` where it says nothing usable."""
@@ -115,6 +186,13 @@ class Identity:
     order_id: str | None
     requested_by: RequestedBy | None
     requested_at: str | None
+    currency: str | None = None
+    imp_uid: str | None = None
+    merchant_uid: str | None = None
+
+    def references(self) -> dict[str, str]:
+        """The payment's own ids, as far as they are readable; see ``ProviderRequest.references``."""
+        return {name: value for name in _REFERENCES if (value := getattr(self, name)) is not None}
 
 
 def parse_cancellation(model: type[Cancellation[RequestT]], detail: object) -> Cancellation[RequestT]:
@@ -144,11 +222,30 @@ def identify(detail: object) -> Identity | None:
     order = _readable(_Order, detail)
     requester = _readable(_Requester, detail)
     time = _readable(_Time, detail)
+    currency = _readable(_Currency, detail)
+    request = detail.get("request") if isinstance(detail, dict) else None
+    imp_uid = _readable(_ImpUid, request)
+    merchant_uid = _readable(_MerchantUid, request)
     return Identity(
         cancel_request_id=identity.cancel_request_id,
         order_id=order.order_id if order else None,
         requested_by=requester.requested_by if requester else None,
         requested_at=format_timestamp(time.requested_at) if time else None,
+        currency=currency.currency if currency else None,
+        imp_uid=imp_uid.imp_uid if imp_uid else None,
+        merchant_uid=merchant_uid.merchant_uid if merchant_uid else None,
+    )
+
+
+def identity_of(cancellation: Cancellation[ProviderRequest]) -> Identity:
+    """The identity of a valid cancellation."""
+    return Identity(
+        cancel_request_id=cancellation.cancel_request_id,
+        order_id=cancellation.order_id,
+        requested_by=cancellation.requested_by,
+        requested_at=format_timestamp(cancellation.requested_at),
+        currency=cancellation.currency,
+        **cancellation.request.references(),
     )
 
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from typing_extensions import override
 
-from refunds.contracts.fields import ContractModel, Count, OrderId, Won, WonOrZero
-from refunds.contracts.inbound import Cancellation, ProviderRequest
+from refunds.contracts.fields import ContractModel, Count, OrderId
+from refunds.contracts.inbound import Cancellation, ProviderRequest, whole_amounts
+from refunds.contracts.money import Amount, PositiveAmount
 
 _MAX_ITEMS = 500
 
@@ -31,6 +43,17 @@ _AccountNumber = Annotated[
         }
     ),
 ]
+_WHOLE: Final[dict[str, JsonValue]] = {
+    "properties": {
+        "totalCancelAmount": {"type": "integer"},
+        "items": {
+            "items": {
+                "properties": {"amount": {"type": "integer"}, "taxAmount": {"type": ["integer", "null"]}}
+            }
+        },
+    }
+}
+
 _ShortText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)]
 
 
@@ -45,14 +68,14 @@ class RefundAccount(ContractModel):
 
 
 class OrderItem(ContractModel):
-    """One line of the order; ``amount`` and ``taxAmount`` are won per unit, as the samples show."""
+    """One line of the order; ``amount`` and ``taxAmount`` are per unit, as the samples show."""
 
     seq: Count
     item_type: Literal["PHYSICAL", "DIGITAL", "DELIVERY", "SERVICE", "SUBSCRIPTION"] = Field(alias="itemType")
     item_id: _ShortText = Field(alias="itemId")
     quantity: Count
-    amount: WonOrZero
-    tax_amount: WonOrZero | None = Field(default=None, alias="taxAmount")
+    amount: Amount
+    tax_amount: Amount | None = Field(default=None, alias="taxAmount")
 
     @model_validator(mode="after")
     def _tax_is_part_of_amount(self) -> Self:
@@ -67,9 +90,17 @@ class OrderCancelRequest(ProviderRequest):
     personal_fields: ClassVar[frozenset[str]] = frozenset({"refund_account"})
 
     order_no: OrderId = Field(alias="orderNo")
-    total_cancel_amount: Won = Field(alias="totalCancelAmount")
+    total_cancel_amount: PositiveAmount = Field(alias="totalCancelAmount")
     refund_account: RefundAccount | None = Field(default=None, alias="refundAccount", repr=False)
     items: Annotated[tuple[OrderItem, ...], Field(min_length=1, max_length=_MAX_ITEMS)]
+
+    @override
+    def amounts(self) -> Iterator[tuple[str, Decimal]]:
+        yield "totalCancelAmount", self.total_cancel_amount
+        for place, item in enumerate(self.items):
+            yield f"items.{place}.amount", item.amount
+            if item.tax_amount is not None:
+                yield f"items.{place}.taxAmount", item.tax_amount
 
     @model_validator(mode="after")
     def _total_is_the_sum(self) -> Self:
@@ -85,4 +116,12 @@ class OrderCancelRequest(ProviderRequest):
 
 
 class OrderCancellation(Cancellation[OrderCancelRequest]):
-    """The detail of an ``OrderCancelRequested`` event."""
+    """The detail of an ``OrderCancelRequested`` event.
+
+    EBP serves several regions: without ``currency`` the amounts are in the deployment's currency, which no
+    contract knows.
+    """
+
+    model_config = ConfigDict(json_schema_extra=whole_amounts(_WHOLE, by_default=False))
+
+    default_currency: ClassVar[str | None] = None

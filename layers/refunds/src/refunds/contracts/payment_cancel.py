@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema, model_validator
+from typing_extensions import override
 
-from refunds.contracts.fields import WON_SCHEMA, ContractModel, ImpUid, MerchantUid, Won, WonOrZero
-from refunds.contracts.inbound import Cancellation, PortOneRequest
+from refunds.contracts.fields import ContractModel, ImpUid, MerchantUid
+from refunds.contracts.inbound import Cancellation, PortOneRequest, whole_amounts
+from refunds.contracts.money import POSITIVE_AMOUNT_SCHEMA, Amount, PositiveAmount
 
 _ACCOUNT: Final = ("refund_holder", "refund_bank", "refund_account")
 
@@ -23,6 +27,12 @@ _RULES: Final[dict[str, JsonValue]] = {
     "then": _present(*_ACCOUNT),
 }
 """What of the rules between fields JSON Schema can say; the sums it cannot."""
+
+_WHOLE: Final[dict[str, JsonValue]] = {
+    "properties": {
+        name: {"type": ["integer", "null"]} for name in ("amount", "tax_free", "vat_amount", "checksum")
+    }
+}
 
 _RefundText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=16)]
 
@@ -44,18 +54,25 @@ class PaymentCancelRequest(PortOneRequest):
 
     imp_uid: ImpUid | None = None
     merchant_uid: MerchantUid | None = None
-    amount: Annotated[Won | None, WithJsonSchema(WON_SCHEMA)] = None
-    """Won; absent cancels all that is left. Zero would too, at PortOne, so zero is invalid here."""
-    tax_free: WonOrZero | None = None
-    vat_amount: WonOrZero | None = None
-    checksum: Won | None = None
-    """Won the order service believes to be still cancellable, before this cancellation."""
+    amount: Annotated[PositiveAmount | None, WithJsonSchema(POSITIVE_AMOUNT_SCHEMA)] = None
+    """Absent cancels all that is left. Zero would too, at PortOne, so zero is invalid here."""
+    tax_free: Amount | None = None
+    vat_amount: Amount | None = None
+    checksum: PositiveAmount | None = None
+    """What the order service believes to be still cancellable, before this cancellation."""
     refund_holder: _RefundText | None = Field(default=None, repr=False)
     refund_bank: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=4)] | None = None
     refund_account: _RefundText | None = Field(default=None, repr=False)
     refund_tel: _RefundText | None = Field(default=None, repr=False)
     retain_promotion: Annotated[bool, Field(strict=True)] | None = None
     extra: Extra | None = None
+
+    @override
+    def amounts(self) -> Iterator[tuple[str, Decimal]]:
+        for name in ("amount", "tax_free", "vat_amount", "checksum"):
+            amount = getattr(self, name)
+            if amount is not None:
+                yield name, amount
 
     @model_validator(mode="after")
     def _names_a_payment(self) -> Self:
@@ -89,3 +106,5 @@ class PaymentCancelRequest(PortOneRequest):
 
 class PaymentCancellation(Cancellation[PaymentCancelRequest]):
     """The detail of a ``PaymentCancelRequested`` event."""
+
+    model_config = ConfigDict(json_schema_extra=whole_amounts(_WHOLE, by_default=True))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final, Never
 
 _MAX_EXPONENT: Final = 60  # decimal digits before or after the point
@@ -20,8 +22,23 @@ def loads(text: str | bytes) -> object:
         NotStrictJson: not JSON, NaN or Infinity, the same key twice in one object, a number or a
             nesting beyond what can be handled. The message never contains the text.
     """
+    return _read(_DECODER, text)
+
+
+def loads_leniently(text: str | bytes) -> object:
+    """Like ``loads``, but a number that cannot be represented is read as ``Decimal`` NaN.
+
+    For finding out whom a broken message is about; never for what is to be carried out.
+
+    Raises:
+        NotStrictJson: as ``loads``, except for its numbers.
+    """
+    return _read(_LENIENT_DECODER, text)
+
+
+def _read(decoder: json.JSONDecoder, text: str | bytes) -> object:
     try:
-        return _DECODER.decode(_as_text(text))
+        return decoder.decode(_as_text(text))
     except NotStrictJson:
         raise
     except UnicodeDecodeError:
@@ -53,6 +70,24 @@ def _refuse_constant(_name: str) -> Never:
     raise NotStrictJson("NaN and Infinity are not JSON numbers")
 
 
+def _fraction_if_readable(text: str) -> Decimal:
+    try:
+        return _fraction(text)
+    except (NotStrictJson, ArithmeticError):
+        return Decimal("NaN")
+
+
+def _integer_if_readable(text: str) -> int | Decimal:
+    try:
+        return int(text)
+    except ValueError:  # beyond sys.get_int_max_str_digits
+        return Decimal("NaN")
+
+
+def _not_a_number(_name: str) -> Decimal:
+    return Decimal("NaN")
+
+
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -60,25 +95,63 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def dumps(value: object) -> str:
-    """Canonical JSON: sorted keys, no spaces, whole ``Decimal`` as integers, others in plain notation."""
-    return _ENCODER.encode(value)
+def dumps(value: object, *, sort_keys: bool = True) -> str:
+    """The one way JSON is written here: no spaces, no ``float``, every ``Decimal`` exact in plain notation.
+
+    Sorted keys make it canonical: what is equal is written the same. ``1000.0`` is written ``1000``.
+
+    Raises:
+        ValueError: a number is not finite or has too many digits.
+        TypeError: the value holds a float or another type that has no exact JSON.
+    """
+    return _text(value, sort_keys=sort_keys)
 
 
-def _whole(value: object) -> int:
-    """What the encoder does not know itself."""
-    if not isinstance(value, Decimal):
-        raise TypeError(f"a {type(value).__name__} is not written as JSON")
-    whole = int(value)
-    if whole != value:
-        raise ValueError("only whole amounts are written as JSON")
-    return whole
+def _text(value: object, *, sort_keys: bool) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or isinstance(value, bool):
+        return _CONSTANTS[value]
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, Mapping):
+        members = [(_key(name), member) for name, member in value.items()]
+        if sort_keys:
+            members.sort(key=itemgetter(0))
+        return "{" + ",".join(f"{_quoted(k)}:{_text(v, sort_keys=sort_keys)}" for k, v in members) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_text(element, sort_keys=sort_keys) for element in value) + "]"
+    raise TypeError(f"a {type(value).__name__} is not written as JSON")
+
+
+def _key(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError("a key that is not text is not written as JSON")
+    return name
+
+
+def _number(value: Decimal) -> str:
+    if not value.is_finite():
+        raise ValueError("a number is not finite")
+    if not value:
+        return "0"
+    if abs(value.adjusted()) > _MAX_EXPONENT:
+        raise ValueError("a number has too many digits")
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 # Made once: the functions of ``json`` make a new one for every text that needs options.
 _DECODER: Final = json.JSONDecoder(
     parse_float=_fraction, parse_constant=_refuse_constant, object_pairs_hook=_unique
 )
-_ENCODER: Final = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_whole
+_LENIENT_DECODER: Final = json.JSONDecoder(
+    parse_int=_integer_if_readable,
+    parse_float=_fraction_if_readable,
+    parse_constant=_not_a_number,
+    object_pairs_hook=_unique,
 )
+_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
+_CONSTANTS: Final[dict[bool | None, str]] = {None: "null", True: "true", False: "false"}

@@ -36,6 +36,17 @@ def event_of_body(body: str) -> object:
         raise InvalidRequest(f"the message body cannot be read: {error}") from None
 
 
+def readable_event(body: str) -> object:
+    """What can be read of a body that ``event_of_body`` refuses for its numbers; ``None`` if nothing can.
+
+    Good for saying whom it is about, and for nothing else.
+    """
+    try:
+        return strict_json.loads_leniently(body)
+    except strict_json.NotStrictJson:
+        return None
+
+
 def detail_of_event(event: object, detail_type: str) -> object:
     """The detail of an EventBridge event; anything that is no envelope is the detail itself.
 

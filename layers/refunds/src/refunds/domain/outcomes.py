@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, format_timestamp
+from refunds.contracts.inbound import Identity
 from refunds.contracts.outbound import (
     MoneyMoved,
     Outcome,
@@ -77,6 +77,7 @@ class OutcomeFactory:
         money = None
         if self.policy.moves_money:
             money = MoneyMoved(
+                currency=self.identity.currency or "KRW",
                 cancelled=None if trouble.may_have_been_applied else Decimal(0),
                 cancellable_before=baseline.cancellable if baseline else None,
             )
@@ -84,6 +85,13 @@ class OutcomeFactory:
 
     def _masked(self, text: str | None) -> str | None:
         return None if text is None else self.mask(text)
+
+    def _named(self, provider: ProviderRefs) -> ProviderRefs:
+        """With the ids that the request itself names, where the provider showed no other."""
+        if provider.name != "portone":
+            return provider
+        missing = {k: v for k, v in self.identity.references().items() if getattr(provider, k) is None}
+        return provider.model_copy(update=missing) if missing else provider
 
     def _refs(self, baseline: Baseline | None) -> ProviderRefs:
         if baseline is None:
@@ -95,12 +103,14 @@ class OutcomeFactory:
         kind: OutcomeKind,
         attempts: int,
         provider: ProviderRefs,
+        *,
+        error: OutcomeError | None = None,
         **parts: object,
     ) -> Outcome:
         identity = self.identity
         return Outcome.model_validate(
             {
-                "outcome_id": outcome_id(self.policy.cancel_type, identity.cancel_request_id, kind),
+                "outcome_id": outcome_id(self.policy.cancel_type, identity.cancel_request_id, kind, error),
                 "outcome": kind,
                 "cancel_type": self.policy.cancel_type,
                 "cancel_request_id": identity.cancel_request_id,
@@ -109,7 +119,8 @@ class OutcomeFactory:
                 "requested_at": identity.requested_at,
                 "occurred_at": self.occurred_at,
                 "attempts": attempts,
-                "provider": provider,
+                "provider": self._named(provider),
+                "error": error,
                 **parts,
             }
         )
@@ -125,13 +136,3 @@ def _statement(outcome: Outcome) -> tuple[object, ...]:
     if outcome.outcome is not OutcomeKind.PARKED or error is None:
         return (outcome.outcome,)
     return (outcome.outcome, str(error.code), error.may_have_been_applied)
-
-
-def identity_of(cancellation: Cancellation[ProviderRequest]) -> Identity:
-    """The identity of a valid cancellation."""
-    return Identity(
-        cancel_request_id=cancellation.cancel_request_id,
-        order_id=cancellation.order_id,
-        requested_by=cancellation.requested_by,
-        requested_at=format_timestamp(cancellation.requested_at),
-    )

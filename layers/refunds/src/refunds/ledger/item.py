@@ -72,7 +72,7 @@ def progress(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
     if entry.baseline is not None:
         item["before"] = {"S": _encode_baseline(entry.baseline)}
     if entry.outcome is not None:
-        item["outcome"] = {"S": entry.outcome.model_dump_json()}
+        item["outcome"] = {"S": entry.outcome.to_json()}
     if entry.proof is not None:
         item["proof"] = {"S": entry.proof}
     if entry.state.terminal:
@@ -111,7 +111,7 @@ def decode(item: Mapping[str, Any]) -> Entry:
         in_doubt=item["in_doubt"]["BOOL"],
         limits_passed=item.get("admitted", {"BOOL": False})["BOOL"],
         baseline=_decode_baseline(baseline["S"]) if baseline else None,
-        outcome=Outcome.model_validate_json(outcome["S"]) if outcome else None,
+        outcome=Outcome.from_json(outcome["S"]) if outcome else None,
         proof=item["proof"]["S"] if "proof" in item else None,
         timeline=tuple(event["S"] for event in item["timeline"]["L"]),
         unpublished=item.get("open_state", {"S": ""})["S"].startswith(UNPUBLISHED),

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, identify, parse_cancellation
-from refunds.contracts.trigger import detail_of_event, event_id, event_of_body, is_quiet_replay
+from refunds.contracts.trigger import (
+    detail_of_event,
+    event_id,
+    event_of_body,
+    is_quiet_replay,
+    readable_event,
+)
 from refunds.domain.policy import Policy
 from refunds.errors import InvalidRequest
 from refunds.messaging.queue import HELD_SINCE
@@ -72,8 +78,16 @@ def read_body(policy: Policy, body: str) -> Reading[Any]:
     try:
         event = event_of_body(body)
     except InvalidRequest as error:
-        return Reading(error=error)
+        return Reading(identity=_who(policy, readable_event(body)), error=error)
     return read_event(policy, event)
+
+
+def _who(policy: Policy, event: object) -> Identity | None:
+    """Whom a body is about that cannot be read to its end."""
+    try:
+        return identify(detail_of_event(event, policy.detail_type))
+    except InvalidRequest:
+        return None
 
 
 def read_event(policy: Policy, event: object) -> Reading[Any]:

@@ -54,7 +54,7 @@ class Publisher:
         return {
             "Source": SOURCE,
             "DetailType": outcome.outcome.detail_type,
-            "Detail": outcome.model_dump_json(),
+            "Detail": outcome.to_json(),
             "EventBusName": self._bus,
         }
 

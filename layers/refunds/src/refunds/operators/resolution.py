@@ -186,6 +186,7 @@ class Resolver:
             raise ResolutionRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
         baseline = entry.baseline.cancellable if entry.baseline else None
         return MoneyMoved(
+            currency="KRW",
             cancelled=amount,
             cancellable_before=baseline,
             cancellable_after=None if baseline is None else baseline - amount,
@@ -219,7 +220,7 @@ def _failure(entry: Entry, finding: Finding) -> Failure:
     money = None
     if _policy(entry).moves_money:
         baseline = entry.baseline.cancellable if entry.baseline else None
-        money = MoneyMoved(cancelled=Decimal(0), cancellable_before=baseline)
+        money = MoneyMoved(currency="KRW", cancelled=Decimal(0), cancellable_before=baseline)
     return Failure(
         code=finding.code,
         message="an operator found that it was not carried out",

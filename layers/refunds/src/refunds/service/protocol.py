@@ -22,7 +22,7 @@ from functools import partial
 from typing import Final, Generic, TypeVar
 
 from refunds.contracts.fingerprint import fingerprint
-from refunds.contracts.inbound import Identity, ProviderRequest, format_timestamp
+from refunds.contracts.inbound import Identity, ProviderRequest, format_timestamp, identity_of
 from refunds.domain.disposition import Disposition, Publish, Reason, Redeliver, RetryClass, Source
 from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import (
@@ -37,7 +37,7 @@ from refunds.domain.operation import (
     Unapplied,
     Unproven,
 )
-from refunds.domain.outcomes import OutcomeFactory, Trouble, identity_of
+from refunds.domain.outcomes import OutcomeFactory, Trouble
 from refunds.domain.policy import Policy
 from refunds.domain.redaction import redact
 from refunds.errors import (

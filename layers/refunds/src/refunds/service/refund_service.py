@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest
+from refunds.contracts.inbound import Cancellation, Identity, ProviderRequest, identity_of
 from refunds.domain.deadline import Deadline
 from refunds.domain.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver
 from refunds.domain.limits import Limits
 from refunds.domain.operation import Attempt, Operation
-from refunds.domain.outcomes import Trouble, identity_of
+from refunds.domain.outcomes import Trouble
 from refunds.domain.policy import Policy
 from refunds.domain.tag import tag_of
 from refunds.errors import DuplicateKey, ErrorCode, InvalidRequest, LedgerError

@@ -45,7 +45,7 @@ class Telemetry:
             "cancellation %s",
             outcome.outcome.value,
             extra={
-                "error_code": outcome.error.code.value if outcome.error else None,
+                "error_code": outcome.error.code if outcome.error else None,
                 "attempts": outcome.attempts,
                 "source": source.value,
             },
@@ -107,7 +107,7 @@ class Telemetry:
     def _measure(self, outcome: Outcome, source: Source) -> None:
         """What is counted once per outcome, as far as deliveries of one message can know."""
         kind = {"cancel_type": self._cancel_type}
-        self._count(outcome.outcome.value.capitalize(), outcome.error.code.value if outcome.error else None)
+        self._count(outcome.outcome.value.capitalize(), outcome.error.code if outcome.error else None)
         if source is Source.QUESTION:
             self._count("ResolvedByQuery")
         if outcome.error is not None and outcome.error.may_have_been_applied:

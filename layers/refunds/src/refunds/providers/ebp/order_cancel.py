@@ -189,7 +189,7 @@ def _failure(baseline: Baseline, code: ErrorCode, message: str, refusal: Refused
         code=code,
         message=message,
         provider=ProviderRefs(name="ebp"),
-        money=MoneyMoved(cancelled=Decimal(0)),
+        money=MoneyMoved(currency="KRW", cancelled=Decimal(0)),
         provider_code=refusal.provider_code if refusal else None,
         provider_message=refusal.provider_message if refusal else None,
         baseline=baseline,
@@ -202,7 +202,9 @@ def _effect(
     return Effect(
         provider=ProviderRefs(name="ebp", return_request_id=return_request_id),
         proof=proof,
-        money=MoneyMoved(cancelled=request.total_cancel_amount, vat=tax, settles=_settles(request)),
+        money=MoneyMoved(
+            currency="KRW", cancelled=request.total_cancel_amount, vat=tax, settles=_settles(request)
+        ),
         items=tuple(
             CancelledItem(
                 seq=item.seq,

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from refunds.contracts.fields import is_path_id, is_tier
 from refunds.domain.deadline import Deadline
 from refunds.errors import (
     CredentialsRejected,
@@ -33,8 +34,6 @@ from refunds.providers.portone.token import AccessToken, AccessTokens
 
 M = TypeVar("M", bound=BaseModel)
 
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_TIER = re.compile(r"[A-Z0-9]{3}")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PERSONAL_FIELDS = ("refund_holder", "refund_account", "refund_tel")
 
@@ -63,7 +62,7 @@ class _Request:
         placeholder = _PLACEHOLDER.search(self.template)
         if placeholder is None or self.subject is None:
             return self.template
-        if not _ID.fullmatch(self.subject) or ".." in self.subject or self.subject == ".":
+        if not is_path_id(self.subject):
             raise InvalidRequest(f"{placeholder[1]} has characters that do not belong in an id")
         return self.template.replace(placeholder[0], self.subject)
 
@@ -72,8 +71,8 @@ class _Request:
         if self.content is not None:
             headers["Content-Type"] = "application/json"
         if self.tier is not None:
-            if not _TIER.fullmatch(self.tier):
-                raise InvalidRequest("tier is not three capital letters or digits")
+            if not is_tier(self.tier):
+                raise InvalidRequest("tier is not three letters or digits")
             headers["Tier"] = self.tier
         return headers
 

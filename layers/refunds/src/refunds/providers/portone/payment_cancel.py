@@ -281,6 +281,7 @@ def _failure(payment: Payment, code: ErrorCode, message: str) -> Failure:
             pg_tid=payment.pg_tid,
         ),
         money=MoneyMoved(
+            currency=_CURRENCY,
             cancelled=Decimal(0),
             cancellable_before=payment.cancellable,
             cancellable_after=payment.cancellable,
@@ -293,7 +294,7 @@ def _not_found(request: PaymentCancelRequest, message: str) -> Failure:
         code=ErrorCode.NOT_FOUND,
         message=message,
         provider=ProviderRefs(name="portone", imp_uid=request.imp_uid, merchant_uid=request.merchant_uid),
-        money=MoneyMoved(cancelled=Decimal(0)),
+        money=MoneyMoved(currency=_CURRENCY, cancelled=Decimal(0)),
     )
 
 
@@ -317,6 +318,7 @@ def _effect(request: PaymentCancelRequest, payment: Payment, own: Own, baseline:
         ),
         proof=own.proof,
         money=MoneyMoved(
+            currency=_CURRENCY,
             cancelled=own.entry.amount,
             tax_free=request.tax_free,
             vat=request.vat_amount,
