@@ -12,11 +12,13 @@ from refunds.aws.errors import NoAnswer
 from refunds.contracts.outbound import MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
 from refunds.domain.operation import (
+    Accepted,
     Applied,
     Attempt,
     Baseline,
     Effect,
     Failure,
+    Money,
     Operation,
     Rejected,
     Resolution,
@@ -32,7 +34,6 @@ from refunds.providers.portone.number_revoke import NumberRevoke
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from decimal import Decimal
 
     from refunds.domain.deadline import Deadline
     from refunds.domain.disposition import Reason
@@ -120,9 +121,9 @@ class _Around:
         """As the operation says."""
         return self.operation.subject(request)
 
-    def amount(self, request: Any, baseline: Baseline) -> Decimal:
+    def amount(self, cancellation: Any, baseline: Baseline) -> Money:
         """As the operation says."""
-        return self.operation.amount(request, baseline)
+        return self.operation.amount(cancellation, baseline)
 
     def warm_up(self, deadline: Deadline) -> None:
         """As the operation does."""
@@ -132,11 +133,11 @@ class _Around:
         """As the operation says."""
         return self.operation.needs_precheck(request)
 
-    def precheck(self, attempt: Attempt[Any]) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | Failure:
         """As the operation does."""
-        return self.operation.precheck(attempt)
+        return self.operation.precheck(attempt, chosen)
 
-    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect | Accepted:
         """As the operation does."""
         return self.operation.send(attempt, baseline)
 
@@ -146,7 +147,7 @@ class _Around:
 
     def believed(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
         """A success nobody has verified."""
-        amount = self.amount(attempt.request, baseline)
+        amount = self.amount(attempt.cancellation, baseline).amount
         provider = ProviderRefs(name="portone", imp_uid=baseline.subject, cancellation_id="believed")
         return Effect(provider=provider, proof="believed", money=MoneyMoved(currency="KRW", cancelled=amount))
 
@@ -155,7 +156,7 @@ class TrustsCodeZero(_Around):
     """Takes HTTP 200 with ``code: 0`` for the proof."""
 
     @override
-    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect | Accepted:
         try:
             return super().send(attempt, baseline)
         except ResponseMismatch:
@@ -166,7 +167,7 @@ class TrustsTexts(_Around):
     """Takes "cancelled already" for "our earlier attempt has worked"."""
 
     @override
-    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect:
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect | Accepted:
         try:
             return super().send(attempt, baseline)
         except Refused as refusal:
@@ -211,18 +212,18 @@ class SendsAfterTakeover(Ledger):
     """Forgets the doubt of whoever is taken over from, and sends at once."""
 
     @override
-    def take_over(self, old: Entry, *, owner: str, lease_until: float) -> Entry:
-        return replace(super().take_over(old, owner=owner, lease_until=lease_until), in_doubt=False)
+    def take_over(self, old: Entry, **how: Any) -> Entry:
+        return replace(super().take_over(old, **how), in_doubt=False)
 
 
 class GivesUpOnParked(Ledger):
     """Takes a parked request for one that has ended."""
 
     @override
-    def take_over(self, old: Entry, *, owner: str, lease_until: float) -> Entry:
+    def take_over(self, old: Entry, **how: Any) -> Entry:
         if old.state is State.PARKED:
             raise AlreadyClaimed(old)
-        return super().take_over(old, owner=owner, lease_until=lease_until)
+        return super().take_over(old, **how)
 
 
 class IgnoresTheFence(Ledger):
@@ -241,7 +242,7 @@ class KnowsNoSiblings(Ledger):
 
     @override
     def siblings(self, entry: Entry) -> Siblings:
-        return Siblings(frozenset(), frozenset())
+        return Siblings()
 
 
 class ParksAsNotApplied(Ledger):

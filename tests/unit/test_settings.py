@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from refunds.errors import ConfigurationError
@@ -118,7 +120,8 @@ def test_unusable_limit(name: str, value: str) -> None:
 def test_limits() -> None:
     """Limits are whole numbers; zero and absent are no limit."""
     limits = read(LIMIT_LARGEST_WON="1000000", LIMIT_PER_HOUR="0").limits
-    assert (limits.largest, limits.per_hour, limits.won_per_hour) == (1_000_000, None, None)
+    assert (dict(limits.largest), limits.per_hour) == ({"KRW": Decimal(1_000_000)}, None)
+    assert not limits.amount_per_hour
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def after_refusal(held: tuple[str, ...] = ()) -> ResolveContext:
 
 def siblings(held: tuple[str, ...], open_amounts: tuple[int | None, ...]) -> Siblings:
     amounts = (None if amount is None else Decimal(amount) for amount in open_amounts)
-    return Siblings(frozenset(held), frozenset(amounts))
+    return Siblings(frozenset(held), tuple(amounts))
 
 
 def found(result: Own | Unclear | None) -> str | None:

@@ -35,7 +35,7 @@ CASE = Attempt(
     plenty(),
 )
 BEFORE = Baseline(subject="imp_1")
-DOUBT = ResolveContext(None, only_attempt=False, siblings=lambda: Siblings(frozenset(), frozenset()))
+DOUBT = ResolveContext(None, only_attempt=False, siblings=Siblings)
 
 
 @pytest.mark.parametrize("status", ["paid", "cancelled"])

@@ -15,7 +15,7 @@ from refunds.contracts.outbound import (
     ProviderRefs,
     outcome_id,
 )
-from refunds.domain.operation import Baseline, Effect, Failure
+from refunds.domain.operation import Accepted, Baseline, Effect, Failure
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode
 
@@ -51,6 +51,10 @@ class OutcomeFactory:
         return self._outcome(
             OutcomeKind.SUCCEEDED, attempts, effect.provider, money=effect.money, items=effect.items
         )
+
+    def pending(self, accepted: Accepted, attempts: int) -> Outcome:
+        """``CancelPending``: the provider books it later."""
+        return self._outcome(OutcomeKind.PENDING, attempts, accepted.provider, money=accepted.money)
 
     def failed(self, failure: Failure, attempts: int) -> Outcome:
         """``CancelFailed``: proven not applied."""

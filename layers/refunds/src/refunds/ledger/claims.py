@@ -36,7 +36,15 @@ if TYPE_CHECKING:
 HELD_PREFIX: Final = "entry#"
 
 #: What of an item is taken from the message.
-PAYLOAD: Final = ("fingerprint", "order_id", "requested_by", "requested_at", "request", "payment_ref", "baseline")
+PAYLOAD: Final = (
+    "fingerprint",
+    "order_id",
+    "requested_by",
+    "requested_at",
+    "request",
+    "payment_ref",
+    "baseline",
+)
 
 _DAY: Final = 86_400
 _BATCH_GET_LIMIT: Final = 100  # keys in one BatchGetItem (AWS limit)

@@ -71,7 +71,9 @@ class Guard:
         limits = self._limits
         if not money.amount:
             return
-        if any(bounds and money.currency not in bounds for bounds in (limits.largest, limits.amount_per_hour)):
+        if any(
+            bounds and money.currency not in bounds for bounds in (limits.largest, limits.amount_per_hour)
+        ):
             raise LimitExceeded(
                 f"there are limits, and none in {money.currency}: set one, or let the request pass, and "
                 "replay it"

@@ -26,6 +26,7 @@ from refunds.contracts.inbound import Identity, ProviderRequest, format_timestam
 from refunds.domain.disposition import Disposition, Publish, Reason, Redeliver, RetryClass, Source
 from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import (
+    Accepted,
     Applied,
     Attempt,
     Baseline,
@@ -172,7 +173,7 @@ class Execution(Generic[RequestT]):
     def _kept_back(self, baseline: Baseline) -> LimitExceeded | None:
         """Ask the guard rails, once per request, before it is sent for the first time."""
         try:
-            self._guard.admit(self._operation.amount(self._attempt.request, baseline))
+            self._guard.admit(self._operation.amount(self._attempt.cancellation, baseline))
         except LimitExceeded as error:
             return error
         return None
@@ -181,7 +182,7 @@ class Execution(Generic[RequestT]):
         """Refuse to begin what could not be finished and recorded in the time that is left."""
         if self._attempt.deadline.remaining() < self._timing.send_budget:
             raise NotSent("too little of the invocation was left to start; nothing was sent")
-        return _configured(lambda: self._operation.precheck(self._attempt))
+        return _configured(lambda: self._operation.precheck(self._attempt, None))
 
     def _send(self, entry: Entry, *, unresolved_before: bool, sends_left: int = _MAX_SENDS) -> Disposition:
         """Step 4 and 5: send once, verify."""
@@ -201,7 +202,14 @@ class Execution(Generic[RequestT]):
             )
         except ResponseMismatch as error:
             return self._park(entry, error, may_have_been_applied=True)
+        if isinstance(effect, Accepted):
+            return self._pend(entry, effect)
         return self._succeed(entry, effect)
+
+    def _pend(self, entry: Entry, accepted: Accepted) -> Disposition:
+        outcome = self._outcomes.pending(accepted, entry.attempt)
+        self._ledger.record(entry, State.PENDING, outcome, in_doubt=True, proof=accepted.proof)
+        return Publish(outcome)
 
     def _resolve(  # noqa: PLR0911 - one return per verdict
         self,
@@ -236,6 +244,8 @@ class Execution(Generic[RequestT]):
             case Unapplied(baseline) if self._may_send(answer, only_attempt=only_attempt) and sends_left > 0:
                 renewed = self._renew(entry, baseline)
                 return self._send(renewed, unresolved_before=unresolved_before, sends_left=sends_left)
+            case Accepted() as accepted:
+                return self._pend(entry, accepted)
             case Unproven(message, unresolvable=True):
                 return self._park(entry, OutcomeUnknown(message), may_have_been_applied=True)
             case Unproven(baseline=Baseline() as learnt):

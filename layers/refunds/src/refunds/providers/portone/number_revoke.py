@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
 
-from refunds.contracts.number_revoke import NumberRevokeRequest
 from refunds.contracts.inbound import Cancellation
+from refunds.contracts.number_revoke import NumberRevokeRequest
 from refunds.contracts.outbound import ProviderRefs
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (

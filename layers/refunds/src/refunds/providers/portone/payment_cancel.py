@@ -67,7 +67,9 @@ class PaymentCancel:
 
     def amount(self, cancellation: Cancellation[PaymentCancelRequest], baseline: Baseline) -> Money:
         """What is asked for, or all that is left."""
-        return Money(cancellation.request.amount or baseline.cancellable or Decimal(0), baseline.currency or "KRW")
+        return Money(
+            cancellation.request.amount or baseline.cancellable or Decimal(0), baseline.currency or "KRW"
+        )
 
     def warm_up(self, deadline: Deadline) -> None:
         """The access token."""
