@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
 from heapq import merge
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -18,11 +20,32 @@ from refunds.ledger.item import UNPUBLISHED, decode, iso, open_states
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+DAY_SHARDS: Final = 16
+
 _BATCH_GET_LIMIT: Final = 100  # keys in one BatchGetItem (AWS limit)
 _SEGMENTS: Final = 4  # of a parallel scan
 
 #: What still needs somebody, as the index ``by_state`` names it.
-OPEN_STATES: Final = (State.STARTED.value, State.PARKED.value, UNPUBLISHED)
+OPEN_STATES: Final = (State.STARTED.value, State.PENDING.value, State.PARKED.value, UNPUBLISHED)
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition of an index that holds keys only."""
+
+    index: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Entries as they are now, and the keys of items that cannot be read."""
+
+    entries: Mapping[Key, Entry]
+    unreadable: tuple[Key, ...] = ()
+
+
+_ATTRIBUTES: Final = {"by_open": "open", "by_state": "open_state", "by_day": "day"}
 
 
 class LedgerQueries:
@@ -39,17 +62,45 @@ class LedgerQueries:
 
     def entries(self, keys: Iterable[Key]) -> dict[Key, Entry]:
         """The entries of these keys, strongly consistent; a key without an item is absent."""
+        return {entry.key: entry for entry in map(decode, self._read(keys))}
+
+    def _read(self, keys: Iterable[Key]) -> list[Mapping[str, Any]]:
         pending = [{"pk": {"S": str(key)}} for key in dict.fromkeys(keys)]
-        found: list[Entry] = []
+        found: list[Mapping[str, Any]] = []
         while pending:
             chunk, pending = pending[:_BATCH_GET_LIMIT], pending[_BATCH_GET_LIMIT:]
             answer = self._client.batch_get_item(
                 RequestItems={self._table: {"Keys": chunk, "ConsistentRead": True}}
             )
-            found += [decode(item) for item in answer.get("Responses", {}).get(self._table, [])]
+            found += answer.get("Responses", {}).get(self._table, [])
             left: Any = answer.get("UnprocessedKeys", {}).get(self._table, {})
             pending += left.get("Keys", [])
-        return {entry.key: entry for entry in found}
+        return found
+
+    def readable(self, keys: Iterable[Key]) -> Readings:
+        """The entries of these keys, strongly consistent; what cannot be read is named, and ends nothing."""
+        entries: dict[Key, Entry] = {}
+        unreadable: list[Key] = []
+        for item in self._read(keys):
+            key = Key.of(item["pk"]["S"])
+            try:
+                entries[key] = decode(item)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one item, the others are read
+                unreadable.append(key)
+        return Readings(entries, tuple(unreadable))
+
+    def open_partitions(self) -> tuple[Partition, ...]:
+        """Where the keys of everything stand that needs somebody."""
+        return tuple(Partition("by_state", shard) for state in OPEN_STATES for shard in open_states(state))
+
+    def day_partitions(self, day: date) -> tuple[Partition, ...]:
+        """Where the keys of a day (UTC) stand: of what was claimed or ended last on it."""
+        return tuple(Partition("by_day", f"{day.isoformat()}.{shard:02}") for shard in range(DAY_SHARDS))
+
+    def keys_in(self, partition: Partition, after: Key | None = None) -> Iterator[Key]:
+        """The keys of a partition in their order, beginning after ``after``."""
+        keys = self._keys(partition.index, _ATTRIBUTES[partition.index], partition.value)
+        return (key for key in keys if after is None or str(key) > str(after))
 
     def find(self, identifier: str) -> list[Entry]:
         """Every entry meant by a ``cancel_request_id``, an order, a payment or a receipt."""
