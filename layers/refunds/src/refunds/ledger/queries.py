@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 DAY_SHARDS: Final = 16
+DAY_INDEX: Final = "by_day"
 
 _BATCH_GET_LIMIT: Final = 100  # keys in one BatchGetItem (AWS limit)
 _SEGMENTS: Final = 4  # of a parallel scan
