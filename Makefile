@@ -1,9 +1,17 @@
 # make help lists what there is. Everything made here is in .venv, .venvs, .local and .aws-sam.
 
 PYTHON ?= python3
-# uv from PATH, else one of this project's own.
-UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo $(CURDIR)/.venvs/uv/bin/uv)
+# uv as the caller names it, else from PATH, else one of this project's own.
+OWN_UV = .venvs/uv/bin/uv
+ifeq ($(origin UV),undefined)
+  UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
+endif
+ifeq ($(UV),)
+  NEEDED_UV = $(OWN_UV)
+  override UV := $(CURDIR)/$(OWN_UV)
+endif
 export UV
+export PYTHON
 export SAM_CLI_TELEMETRY = 0
 
 RUN = .venv/bin/python
@@ -15,52 +23,76 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test ops-scale chaos simulate dashboard capacity bench up down check check-python check-template \
+.PHONY: help env demo test ops-scale chaos simulate dashboard capacity contracts bench up down check check-python check-template \
   check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
 
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help:
+	@awk -F ':.*## ' '/^\#\#@ /{group = substr($$0, 5)} \
+	  /^[a-z-]+:.*## /{printf "%-8s%-16s  %s\n", group, $$1, $$2; group = ""}' $(firstword $(MAKEFILE_LIST))
 
-# --- environments
+##@ Set up
 
 ENVIRONMENTS = .venv/.ready .venvs/sam/.ready .venvs/ministack/.ready
 
-env: $(ENVIRONMENTS) ## make the environments (every other target does it when needed)
+env: $(ENVIRONMENTS) ## make the environments (all targets do when needed)
 
-.venv/.ready: requirements/dev.txt pyproject.toml | $(UV)
-	@echo "environment .venv"
-	@[ -x .venv/bin/python ] || "$(UV)" venv --quiet --python $(PYTHON) .venv
-	@"$(UV)" pip install --quiet --python .venv/bin/python --require-hashes --requirements requirements/dev.txt
-	@"$(UV)" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
-	@touch $@
+# An environment whose Python is gone is made again, whatever its stamp says.
+BROKEN := $(shell for ready in .venv/.ready .venvs/*/.ready; do \
+  [ ! -e "$$ready" ] || [ -x "$${ready%/.ready}/bin/python" ] || rm -f "$$ready"; done)
 
-.venvs/%/.ready: requirements/%.txt | $(UV)
-	@echo "environment .venvs/$*"
-	@[ -x .venvs/$*/bin/python ] || "$(UV)" venv --quiet --python $(PYTHON) .venvs/$*
-	@"$(UV)" pip install --quiet --python .venvs/$*/bin/python --require-hashes --requirements $<
-	@touch $@
+# What `make` says before it makes the first environment.
+NEW_ENOUGH = "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+  { echo "this needs Python 3.11 or newer, which $(PYTHON) is not: make … PYTHON=python3.13" >&2; exit 1; }
 
-# A Python without ensurepip (Debian's without python3-venv) makes no environment with pip in it.
-$(CURDIR)/.venvs/uv/bin/uv: requirements/uv.txt
+# $(call environment,FOLDER,LOCK,OTHER ARGUMENTS OF A SECOND INSTALLATION): what fails half-way is not kept.
+define environment
+	@$(NEW_ENOUGH)
+	@echo "environment $(1)"
+	@{ $(1)/bin/python -c $(USABLE) 2>/dev/null || { rm -rf $(1) && "$(UV)" venv --quiet --python "$(PYTHON)" $(1); }; } && \
+	  "$(UV)" pip install --quiet --python $(1)/bin/python --require-hashes --requirements $(2) && \
+	  $(if $(3),"$(UV)" pip install --quiet --python $(1)/bin/python $(3) &&) touch $(1)/.ready || \
+	  { rm -rf $(1); echo "the environment $(1) could not be made: the reason is above" >&2; exit 1; }
+endef
+
+USABLE = 'import sys; sys.exit(sys.prefix == sys.base_prefix or sys.version_info < (3, 11))'
+
+.venv/.ready: requirements/dev.txt pyproject.toml | $(NEEDED_UV)
+	$(call environment,.venv,$<,--no-deps --no-build-isolation --editable .)
+
+.venvs/%/.ready: requirements/%.txt | $(NEEDED_UV)
+	$(call environment,.venvs/$*,$<)
+
+# A Python without ensurepip (Debian's without python3-venv) makes no environment with pip in it. The program
+# is all that is kept, and only once it is whole.
+$(OWN_UV): requirements/uv.txt
+	@$(NEW_ENOUGH)
 	@echo "environment .venvs/uv"
-	@rm -rf .venvs/uv
-	@{ $(PYTHON) -m venv .venvs/uv && .venvs/uv/bin/pip install --quiet --require-hashes --requirement $<; } || \
-	  { rm -rf .venvs/uv && $(PYTHON) -m pip install --quiet --target .venvs/uv --require-hashes --requirement $<; }
-	@touch $@
+	@rm -rf .venvs/uv .venvs/uv.unfinished
+	@{ "$(PYTHON)" -m venv .venvs/uv.unfinished 2>/dev/null && \
+	    .venvs/uv.unfinished/bin/python -m pip install --quiet --require-hashes --requirement $<; } || \
+	  { rm -rf .venvs/uv.unfinished && \
+	    "$(PYTHON)" -m pip install --quiet --target .venvs/uv.unfinished --require-hashes --requirement $<; } || \
+	  { rm -rf .venvs/uv.unfinished; echo "uv could not be installed: the reason is above" >&2; exit 1; }
+	@mv .venvs/uv.unfinished .venvs/uv && touch $@
 
-lock: | $(UV) ## lock the newest versions: requirements/*.txt and the layer's
+lock: | $(NEEDED_UV) ## lock the newest versions (requirements, layer)
 	@cd layers/refunds && $(LOCK) requirements.in --output-file requirements.txt
 	@cd requirements && for name in uv sam ministack checkov security dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
 
 LOCK = "$(UV)" pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
   --python-version 3.11 --custom-compile-command "make lock"
 
-# --- running
+clean: ## remove everything made here
+	@if [ -e .local/stack.json ]; then echo "the local stack is running: make down first" >&2; exit 1; fi
+	rm -rf .venv .venvs .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-demo: $(ENVIRONMENTS) ## the whole story on the local stack, with the oracle's verdict
+##@ Run
+
+demo: $(ENVIRONMENTS) ## the whole story, judged by the provider's books
 	@$(RUN) -m local.demo
 
-up: $(ENVIRONMENTS) ## start the local stack and leave it running (PORT moves it)
+up: $(ENVIRONMENTS) ## start the local stack and leave it running (PORT)
 	@$(RUN) -m local.stack up
 
 down: $(ENVIRONMENTS) ## stop the local stack
@@ -68,10 +100,11 @@ down: $(ENVIRONMENTS) ## stop the local stack
 
 EVENT ?= events/payment_cancel/eventbridge.json
 FUNCTION ?= payment_cancel
-invoke: $(ENVIRONMENTS) ## one event through `sam local invoke` in Docker: EVENT=… FUNCTION=…
-	@$(RUN) -m local.stack invoke $(FUNCTION) $(EVENT)
+export EVENT FUNCTION
+invoke: $(ENVIRONMENTS) ## sam local invoke, in Docker: FUNCTION=… EVENT=…
+	@$(RUN) -m local.stack invoke "$$FUNCTION" "$$EVENT"
 
-# --- checking
+##@ Check
 
 # Integration waits while simulation computes: each file to whoever is free, the slow folders first.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -79,31 +112,39 @@ test: $(ENVIRONMENTS) .venvs/bench/.ready .venvs/security/.ready ## all tests (P
 	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 OPS_MESSAGES ?= 10000
-ops-scale: $(ENVIRONMENTS) ## list and replay OPS_MESSAGES dead letters with refundctl; how large its process became
+ops-scale: $(ENVIRONMENTS) ## list and replay OPS_MESSAGES dead letters
 	@OPS_MESSAGES=$(OPS_MESSAGES) $(RUN) -m pytest tests/integration/ops/test_scale.py --durations=3
 
 SEED ?=
 REQUESTS ?= 1000
-chaos: $(ENVIRONMENTS) ## REQUESTS cancellations on a stack of its own, everything going wrong at once (SEED repeats a run)
+chaos: $(ENVIRONMENTS) ## REQUESTS cancellations, all goes wrong at once (SEED)
 	@$(RUN) -m local.chaos --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 HISTORIES ?= 10000
-simulate: $(ENVIRONMENTS) ## random HISTORIES from SEED on, in memory; HISTORIES=1 tells one call by call
+simulate: $(ENVIRONMENTS) ## random HISTORIES in memory, from SEED on
 	@$(RUN) -m tests.simulation --histories $(HISTORIES) $(if $(SEED),--seed $(SEED))
 
-dashboard: $(ENVIRONMENTS) ## draw docs/images/dashboard.svg with the data of a run of four minutes
+dashboard: $(ENVIRONMENTS) ## draw docs/images/dashboard.svg
 	@$(RUN) -m local.dashboard docs/images/dashboard.svg
 
-capacity: $(ENVIRONMENTS) ## compute the tables of docs/capacity.md from what the functions write
+capacity: $(ENVIRONMENTS) ## compute the tables of docs/capacity.md
 	@$(RUN) -m tests.capacity
+
+# npm is needed for the page alone; nothing that is tested or deployed uses it.
+PAGE_PACKAGES = @asyncapi/parser@3.6.6 @asyncapi/react-component@3.2.1 react@18.3.1 react-dom@18.3.1
+contracts: $(ENVIRONMENTS) ## write the published contracts from the models, and docs/asyncapi.html (npm)
+	@$(RUN) -m local.schemas --write
+	@mkdir -p .local/asyncapi
+	@npm install --prefix .local/asyncapi --no-save --no-audit --no-fund --ignore-scripts --silent $(PAGE_PACKAGES)
+	@cd .local/asyncapi && node $(CURDIR)/local/contract/page.mjs $(CURDIR)/events/asyncapi.yaml $(CURDIR)/docs/asyncapi.html
 
 # An environment of its own: the functions it measures run with nothing else but their layer.
 QUICK ?=
 GROWTH ?=
-bench: $(ENVIRONMENTS) .venvs/bench/.ready ## measure against the documented way, write docs/performance.md (QUICK=1: a minute, no document)
+bench: $(ENVIRONMENTS) .venvs/bench/.ready ## measure, write docs/performance.md (QUICK=1: brief)
 	@$(RUN) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(BENCH_ARGS)
 
-check: check-python check-template check-secrets check-workflows ## everything that is checked without running it, offline
+check: check-python check-template check-secrets check-workflows ## all that is checked without running it (offline)
 
 check-python: $(ENVIRONMENTS)
 	.venv/bin/ruff format --check .
@@ -133,7 +174,7 @@ check-workflows: .venvs/security/.ready
 	.venvs/security/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	.venvs/security/bin/zizmor --offline --pedantic --quiet .github
 
-secrets-baseline: .venvs/security/.ready ## accept what the secrets scan finds now (look at the difference first)
+secrets-baseline: .venvs/security/.ready ## accept what the secrets scan finds now
 	@git ls-files -z --cached --others --exclude-standard -- $(SECRETS_IN) | \
 	  xargs -0 .venvs/security/bin/detect-secrets scan --slim --exclude-lines '$(NO_SECRETS)' > .secrets.new
 	@mv .secrets.new .secrets.baseline
@@ -143,7 +184,7 @@ secrets-baseline: .venvs/security/.ready ## accept what the secrets scan finds n
 NO_SECRETS = "(receiptHandle|md5Of[A-Za-z]+|fingerprint)":
 
 # Strict: what the advisory data does not know is no clean bill.
-audit: .venvs/security/.ready ## known vulnerabilities of everything that is locked (online)
+audit: .venvs/security/.ready ## known vulnerabilities of what is locked (online)
 	@status=0; for lock in layers/refunds/requirements.txt requirements/*.txt; do echo "$$lock"; \
 	  .venvs/security/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || status=1; \
 	done; exit $$status
@@ -152,21 +193,18 @@ format: $(ENVIRONMENTS) ## format and mend what can be mended
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-# --- deploying
+##@ Deploy
 
 # From a copy: a __pycache__ that tests left in a function's folder would be deployed, as another function.
+# In a folder of its own: what a plain `sam build` makes is for this machine, and never deployed.
 SOURCE = .aws-sam/source
-package: $(ENVIRONMENTS) ## build for AWS into .aws-sam (PYTHON_VERSION, ARCHITECTURE)
+PACKAGE = .aws-sam/package
+package: $(ENVIRONMENTS) ## build for AWS (PYTHON_VERSION, ARCHITECTURE)
 	@rm -rf $(SOURCE) && mkdir -p $(SOURCE)
 	@tar -cf - --exclude __pycache__ template.yaml functions layers | tar -xf - -C $(SOURCE)
-	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) $(SAM) build --template $(SOURCE)/template.yaml \
+	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) $(SAM) build --template $(SOURCE)/template.yaml --build-dir $(PACKAGE) \
 	  --parameter-overrides PythonRuntime=python$(PYTHON_VERSION) Architecture=$(ARCHITECTURE)
 
 STAGE ?= dev
-deploy: $(ENVIRONMENTS) ## deploy what was packaged to STAGE=dev|stage|prod (CONFIRM=no does not ask)
+deploy: $(ENVIRONMENTS) ## deploy what was packaged to STAGE (CONFIRM=no)
 	@$(SAM) deploy --config-env $(STAGE) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset)
-
-clean: ## remove everything made here (stop the stack first)
-	@if [ -e .local/stack.json ]; then echo "the local stack is running: make down first" >&2; exit 1; fi
-	rm -rf .venv .venvs .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +

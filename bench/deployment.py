@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.runtime import Function
@@ -17,15 +17,12 @@ DOCUMENTED = "documented"
 COMPILED = "documented, with bytecode"
 POOLED = "pooled"
 OURS = "this project"
-SDK = "this project, through botocore"
-PLAINLY = "this project, loaded plainly"
 
 BASELINE = PROJECT / "bench" / "baseline"
 _CODE = {
     DOCUMENTED: BASELINE / "documented",
     COMPILED: BASELINE / "documented",
     POOLED: BASELINE / "pooled",
-    PLAINLY: PROJECT / "bench" / "plainly",
 }
 
 _SETTINGS = {
@@ -89,10 +86,6 @@ def deploy(folder: Path, environment: dict[str, str], authority: bytes, names: I
         for name in _LAYER_OF
         if name in wanted
     }
-    if SDK in functions:
-        functions[SDK] = replace(
-            functions[SDK], environment={**functions[SDK].environment, **_botocore_instead(folder, authority)}
-        )
     return Deployment(functions, layers, sizes)
 
 
@@ -102,8 +95,6 @@ _LAYER_OF = {
     COMPILED: COMPILED,
     POOLED: DOCUMENTED,
     OURS: OURS,
-    SDK: OURS,
-    PLAINLY: OURS,
 }
 
 
@@ -134,23 +125,6 @@ def _function(name: str, packages: Path, python: Path, environment: dict[str, st
         environment={**_SETTINGS, **(_OURS if _LAYER_OF[name] == OURS else {}), **environment},
         python=python,
     )
-
-
-def _botocore_instead(folder: Path, authority: bytes) -> dict[str, str]:
-    """Keys in a file, where only botocore finds them, and few roots, which suit it best.
-
-    Without a bundle of its own, botocore's pools read all of certifi's roots for every connection.
-    """
-    keys, roots = folder / "credentials", folder / "roots.pem"
-    keys.write_text("[default]\naws_access_key_id = bench\naws_secret_access_key = bench\n", encoding="utf-8")
-    roots.write_bytes(authority)
-    return {
-        "AWS_ACCESS_KEY_ID": "",
-        "AWS_SECRET_ACCESS_KEY": "",
-        "AWS_SESSION_TOKEN": "",
-        "AWS_SHARED_CREDENTIALS_FILE": str(keys),
-        "AWS_CA_BUNDLE": str(roots),
-    }
 
 
 def _bare_python(folder: Path) -> Path:

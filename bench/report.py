@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from bench.cost import Prices, Usage, gb_seconds_per_million
-from bench.deployment import DOCUMENTED, OURS, SDK
+from bench.deployment import DOCUMENTED, OURS
 from bench.measure import BATCH, Warm
 from bench.queue import CONCURRENCY
 from bench.results import Case, Results
@@ -226,14 +226,13 @@ def _time(results: Results) -> str:
     if not results.cases:
         return _NOTHING
     prices = Prices()
-    names = [*RIVALS, SDK]
 
     def cells(case: Case, unit: Callable[[float], str]) -> list[str]:
         used = {
             name: gb_seconds_per_million(measured.walls.median, case.memory)
             for name, measured in case.rivals.items()
         }
-        return [unit(used[name]) if name in used else "–" for name in names]
+        return [unit(used[name]) if name in used else "–" for name in RIVALS]
 
     def price(architecture: str, used: float) -> str:
         return f"{prices.time(used, architecture):.2f}"
@@ -250,7 +249,7 @@ def _time(results: Results) -> str:
                 *dollars,
             ]
         )
-    head = ["", *(f"GB-s, {name}" for name in names), "this project ÷ documented"]
+    head = ["", *(f"GB-s, {name}" for name in RIVALS), "this project ÷ documented"]
     return _table([*head, *(f"USD, {architecture}" for architecture in prices.architectures)], lines)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.deployment import COMPILED, DOCUMENTED, OURS, PLAINLY, POOLED, SDK, Deployment
+from bench.deployment import COMPILED, DOCUMENTED, OURS, POOLED, Deployment
 from bench.events import Orders
 from bench.imports import imports_of
 from bench.local_aws import LocalQueue, documented_queue, local_stack, project_queue
@@ -45,7 +45,7 @@ class Effort:
     cold_throttled_rounds: int = 3
     drains: tuple[int, ...] = (10, 100, 1_000)
     more: tuple[int, ...] = (10_000,)
-    starts: tuple[str, ...] = (DOCUMENTED, COMPILED, OURS, SDK, PLAINLY)
+    starts: tuple[str, ...] = (DOCUMENTED, COMPILED, OURS)
     whole_queue: bool = False
 
 
@@ -72,7 +72,7 @@ class Run:
     def warm(self) -> None:
         """Batches at a whole processor."""
         self.results.warm = self.bench.warm(
-            self._names(), self.orders, rounds=self.effort.rounds, burst=self.effort.burst
+            RIVALS, self.orders, rounds=self.effort.rounds, burst=self.effort.burst
         )
 
     def lookup(self) -> None:
@@ -85,7 +85,7 @@ class Run:
         for memory in MEMORIES:
             self.say(f"the processor share of {memory} MB")
             rivals = self.bench.warm(
-                self._names(),
+                RIVALS,
                 self.orders,
                 rounds=self.effort.throttled_rounds,
                 burst=1,
@@ -116,7 +116,7 @@ class Run:
     def cold_share(self) -> None:
         """First invocations at the processor share of 256 MB."""
         self.results.cold_throttled = self.bench.cold(
-            self._names(),
+            RIVALS,
             self.orders,
             rounds=self.effort.cold_throttled_rounds,
             cpu_share=share_of(MEMORIES[0]),
@@ -124,7 +124,7 @@ class Run:
 
     def imports(self) -> None:
         """What a cold start imports."""
-        for name in (DOCUMENTED, COMPILED, OURS, PLAINLY):
+        for name in (DOCUMENTED, COMPILED, OURS):
             if name in self.deployment.functions:
                 self.results.imports[name] = imports_of(self.deployment.functions[name], rounds=7)
 
@@ -174,9 +174,6 @@ class Run:
         for earlier in _HISTORIES:
             self.say(f"{earlier:,} cancellations on each payment before")
             growth.history[earlier] = self.bench.warm([OURS], Orders(earlier=earlier), rounds=2)[OURS]
-
-    def _names(self) -> list[str]:
-        return [*RIVALS, *(name for name in self.effort.starts if name in {SDK, PLAINLY})]
 
     def _fleet(self, name: str) -> Fleet:
         return Fleet(lambda: self.bench.environment(name), self.bench.world.pid, self.orders)

@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``cvs_revoke``."""
 
-from refunds.loading import lambda_function
+from refunds.application import LambdaFunction
 
-handler = lambda_function("cvs_revoke")
+handler = LambdaFunction("cvs_revoke")

@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``order_cancel``."""
 
-from refunds.loading import lambda_function
+from refunds.application import LambdaFunction
 
-handler = lambda_function("order_cancel")
+handler = LambdaFunction("order_cancel")

@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``payment_cancel``."""
 
-from refunds.loading import lambda_function
+from refunds.application import LambdaFunction
 
-handler = lambda_function("payment_cancel")
+handler = LambdaFunction("payment_cancel")

@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``receipt_revoke``."""
 
-from refunds.loading import lambda_function
+from refunds.application import LambdaFunction
 
-handler = lambda_function("receipt_revoke")
+handler = LambdaFunction("receipt_revoke")

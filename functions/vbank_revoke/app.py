@@ -1,5 +1,5 @@
 """Lambda function of the cancel type ``vbank_revoke``."""
 
-from refunds.loading import lambda_function
+from refunds.application import LambdaFunction
 
-handler = lambda_function("vbank_revoke")
+handler = LambdaFunction("vbank_revoke")

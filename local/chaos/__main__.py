@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from local.demo.scenario import Request
 from local.demo.screen import Screen
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, StackError, start
+from local.stack.timing import time_scale
 
 _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
 _WAVES = 20
@@ -38,13 +40,17 @@ def main() -> int:
     screen = Screen()
     with tempfile.TemporaryDirectory(prefix="refunds-chaos-") as directory:
         try:
-            with start(Options(directory=Path(directory)), screen.say) as stack:
+            options = Options(directory=Path(directory), time_scale=time_scale(os.environ))
+            with start(options, screen.say) as stack:
                 return (
                     0 if _Run(stack, screen, arguments.seed).play(arguments.requests, arguments.outage) else 1
                 )
         except StackError as error:
             screen.say(str(error))
             return 1
+        except KeyboardInterrupt:
+            screen.say("interrupted: nothing is left running")
+            return 130  # what a shell says of a program that Ctrl-C has ended
 
 
 class _Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from local.demo.screen import Screen
 from local.demo.verdict import judge
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, StackError, start
+from local.stack.timing import time_scale
 
 _PATIENCE_SECONDS = 60.0
 
@@ -25,15 +27,22 @@ def main() -> int:
     screen = Screen()
     with tempfile.TemporaryDirectory(prefix="refunds-demo-") as directory:
         try:
-            with start(Options(directory=Path(directory)), screen.say) as stack:
-                return 0 if tell(stack, screen) else 1
+            scale = time_scale(os.environ)
+            with start(Options(directory=Path(directory), time_scale=scale), screen.say) as stack:
+                return 0 if tell(stack, screen, _PATIENCE_SECONDS * scale) else 1
         except StackError as error:
             screen.say(str(error))
             return 1
+        except KeyboardInterrupt:
+            screen.say("interrupted: nothing is left running")
+            return 130  # what a shell says of a program that Ctrl-C has ended
 
 
-def tell(stack: Stack, screen: Screen) -> bool:
-    """The story on a running stack; whether the oracle is content."""
+def tell(stack: Stack, screen: Screen, patience: float = _PATIENCE_SECONDS) -> bool:
+    """The story on a running stack; whether the oracle is content.
+
+    ``patience`` is how many seconds a scenario may take.
+    """
     cast = Cast(run=str(int(time.time()))[-8:])
     scenarios = [*every_type(cast), *everything_that_goes_wrong(cast)]
     types = sorted({request.cancel_type for s in scenarios for request in s.requests})
@@ -45,9 +54,9 @@ def tell(stack: Stack, screen: Screen) -> bool:
         publish(stack, scenarios)
         for scenario in scenarios:
             if scenario.kill:
-                killed = kill_after_commit(stack, simulator, scenario, _PATIENCE_SECONDS)
+                killed = kill_after_commit(stack, simulator, scenario, patience)
                 screen.say(f"killed {killed} function process(es) right after the provider paid")
-        _follow(scenarios, stack, log, screen, types)
+        _follow(scenarios, stack, log, screen, time.monotonic() + patience)
         letters = dead_letters(stack, types)
         verdicts = [judge(scenario, simulator, log, letters) for scenario in scenarios]
         screen.table(verdicts)
@@ -56,11 +65,11 @@ def tell(stack: Stack, screen: Screen) -> bool:
 
 
 def _follow(
-    scenarios: Sequence[Scenario], stack: Stack, log: OutcomeLog, screen: Screen, types: Sequence[str]
+    scenarios: Sequence[Scenario], stack: Stack, log: OutcomeLog, screen: Screen, until: float
 ) -> None:
     """Report each scenario as it settles, until all have or patience ends."""
     waiting = list(scenarios)
-    until = time.monotonic() + _PATIENCE_SECONDS
+    types = sorted({request.cancel_type for s in scenarios for request in s.requests})
     while time.monotonic() < until and (waiting or not is_idle(stack, types)):
         log.read(wait_seconds=1)
         for scenario in [s for s in waiting if is_settled(s, log)]:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from local.simulator.control import SimulatorControl
+from local.stack import sam_local
 from local.stack.invoke import invoke
 from local.stack.launch import Options, Say, start, update
-from local.stack.stack import Stack
+from local.stack.processes import listening_address
+from local.stack.stack import MINISTACK, Stack
 from local.stack.toolchain import PROJECT, STATE_DIR, StackError
+
+# What a shell says of a program that Ctrl-C has ended.
+INTERRUPTED = 130
 
 
 def main() -> int:
@@ -23,7 +31,7 @@ def main() -> int:
     commands.add_parser("up", help="start the stack, or deploy the working tree to the running one")
     commands.add_parser("down", help="stop the stack")
     invoking = commands.add_parser("invoke", help="one event through `sam local invoke`, in Docker")
-    invoking.add_argument("function", help="cancel type, e.g. payment_cancel")
+    invoking.add_argument("function", help="its folder, e.g. payment_cancel")
     invoking.add_argument("event", type=Path, help="file of the trigger event")
     arguments = parser.parse_args()
     try:
@@ -35,6 +43,9 @@ def main() -> int:
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {_what_is_left()}", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _up() -> int:
@@ -45,13 +56,35 @@ def _up() -> int:
         stack = start(options, say)
         _seed_samples(stack)
     else:
+        refuse_moving(stack, os.environ, options)
         say("the stack is running: deploying the working tree to it")
         update(stack, options, say)
+    sam_local.write(stack)
     say("ready")
     print(f"\nlocal AWS   {stack.endpoint_url}  (region {stack.region}, any credentials)")
     print(f"providers   {stack.simulator_url or 'as given'}")
     print(f"described   {(STATE_DIR / 'stack.json').relative_to(PROJECT)}")
+    if not sam_local.reachable_from_containers(stack):
+        print("sam local   cannot reach it: make down && BIND_HOST=0.0.0.0 make up")
     return 0
+
+
+def refuse_moving(stack: Stack, environment: Mapping[str, str], options: Options) -> None:
+    """A running stack stays where it is: another PORT or BIND_HOST is no update."""
+    port = urlsplit(stack.endpoint_url).port or 0
+    if environment.get("PORT") and options.port != port:
+        raise StackError(f"the stack is up on port {port}: make down before PORT={options.port} make up")
+    address = listening_address(stack.pids[MINISTACK], port)
+    if environment.get("BIND_HOST") and socket.gethostbyname(options.bind) != address:
+        raise StackError(
+            f"the stack is up and listens on {address}: make down before BIND_HOST={options.bind} make up"
+        )
+
+
+def _what_is_left() -> str:
+    if (STATE_DIR / "stack.json").exists():
+        return "the stack that was up before still runs"
+    return "nothing is left running"
 
 
 def _seed_samples(stack: Stack) -> None:

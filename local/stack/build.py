@@ -24,7 +24,7 @@ def build(host: Host) -> Path:
     """
     builds = STATE_DIR / "build"
     builds.mkdir(parents=True, exist_ok=True)
-    folder = builds / _fingerprint(host)
+    folder = builds / fingerprint(host)
     template = folder / "template.yaml"
     with (builds / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -34,7 +34,8 @@ def build(host: Host) -> Path:
     return template
 
 
-def _fingerprint(host: Host) -> str:
+def fingerprint(host: Host) -> str:
+    """A name for what a build for this host would be made of."""
     digest = hashlib.sha256(repr(host).encode())
     layer = PROJECT / "layers" / "refunds"
     sources = [

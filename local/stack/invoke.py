@@ -1,88 +1,82 @@
-"""One event through `sam local invoke`: AWS's own layout, in Docker, against the local stack."""
+"""`make invoke`: `sam build` where something has changed, then `sam local invoke`, in Docker."""
 
 from __future__ import annotations
 
 import json
-import re
+import os
+import shutil
 import subprocess
-import sys
-from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import yaml
+from local.stack.build import fingerprint
+from local.stack.sam_local import reachable_from_containers
+from local.stack.stack import SAM_FOLDER, Stack
+from local.stack.toolchain import PROJECT, StackError, host, tool, uv
 
-from local.stack.build import build
-from local.stack.clients import CREDENTIALS
-from local.stack.launch import LOOPBACK
-from local.stack.processes import listening_address
-from local.stack.stack import MINISTACK, Stack
-from local.stack.toolchain import PROJECT, StackError, host, tool
-
-# What a container calls the machine it runs on.
-CONTAINER_HOST = "host.docker.internal"
-_LOCAL = re.compile(r"//(127\.0\.0\.1|localhost)(?=[:/])")
+_BUILT = PROJECT / ".aws-sam" / "build" / "template.yaml"
 
 
-def invoke(stack: Stack, cancel_type: str, event: Path) -> int:
+def invoke(stack: Stack, function: str, event: Path) -> int:
     """Invoke a function with the event; its answer and its log go to the terminal.
 
+    Args:
+        stack: left running by ``make up``.
+        function: its folder, as in ``payment_cancel``.
+        event: file of the trigger event.
+
     Returns:
-        The exit status of `sam local invoke`.
+        The exit status of `sam build` or `sam local invoke`.
 
     Raises:
-        StackError: there is no such function or event, or containers cannot reach the stack.
+        StackError: there is no such function or event, no Docker, or containers cannot reach the stack.
     """
-    _refuse_loopback(stack)
-    logical_id = "".join(word.capitalize() for word in cancel_type.split("_"))
-    function_name = stack.outputs.get(f"{logical_id}FunctionName")
-    if function_name is None:
-        raise StackError(f"no function for the cancel type {cancel_type}")
-    if not event.exists():
-        raise StackError(f"no event {event}: see events/")
-    machine = host().container
-    environment = _environment(stack, function_name)
-    template = _with_variables(build(machine), logical_id, environment.keys())
-    variables = stack.directory / "invoke-env.json"
-    variables.write_text(json.dumps({"Parameters": environment}), encoding="utf-8")
-    overrides = [f"PythonRuntime={machine.runtime}", f"Architecture={machine.architecture}"]
-    command = [
-        *(tool("sam", "sam"), "local", "invoke", f"{logical_id}Function"),
-        *("--template", str(template), "--event", str(event), "--env-vars", str(variables)),
-        *("--skip-pull-image", "--add-host", f"{CONTAINER_HOST}:host-gateway", "--region", stack.region),
-        *("--parameter-overrides", *overrides),
-    ]
-    return subprocess.run(command, cwd=PROJECT, check=False).returncode
+    _refuse_bad_event(event)
+    logical_id = _logical_id(stack, function)
+    if not reachable_from_containers(stack):
+        raise StackError("containers cannot reach the stack: make down && BIND_HOST=0.0.0.0 make up")
+    _refuse_without_docker()
+    return _sam_build(stack) or _sam("local", "invoke", logical_id, "--event", str(event.resolve()))
 
 
-def _refuse_loopback(stack: Stack) -> None:
-    """Docker on Linux leads `host.docker.internal` to the machine's own address, not to its loopback."""
-    port = urlsplit(stack.endpoint_url).port
-    if sys.platform == "linux" and port is not None:
-        address = listening_address(stack.pids[MINISTACK], port)
-        if address == LOOPBACK:
-            raise StackError("containers cannot reach the stack: make down && BIND_HOST=0.0.0.0 make up")
+def _refuse_bad_event(event: Path) -> None:
+    if not event.is_file():
+        raise StackError(f"EVENT is {str(event)!r}, which is no file: see events/")
+    try:
+        json.loads(event.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StackError(f"EVENT is {str(event)!r}, which is no JSON: {error}") from None
 
 
-def _with_variables(template: Path, logical_id: str, names: Iterable[str]) -> Path:
-    """A copy of the built template whose function declares these variables.
-
-    `sam local invoke` sets only declared ones, and the template has no AWS_ENDPOINT_URL: nothing
-    deployed should be able to lead a function's AWS calls elsewhere.
-    """
-    built = yaml.safe_load(template.read_text(encoding="utf-8"))
-    properties = built["Resources"][f"{logical_id}Function"]["Properties"]
-    declared = properties.setdefault("Environment", {}).setdefault("Variables", {})
-    declared.update({name: declared.get(name, "") for name in names})
-    copy = template.with_name("invoke.yaml")
-    copy.write_text(yaml.safe_dump(built), encoding="utf-8")
-    return copy
+def _logical_id(stack: Stack, function: str) -> str:
+    logical_id = f"{''.join(word.capitalize() for word in function.split('_'))}Function"
+    variables = stack.directory / SAM_FOLDER / "variables.json"
+    known = json.loads(variables.read_text(encoding="utf-8")) if variables.exists() else {}
+    if logical_id not in known:
+        folders = sorted(path.parent.name for path in (PROJECT / "functions").glob("*/app.py"))
+        raise StackError(f"FUNCTION is {function!r}, which is none of {', '.join(folders)}")
+    return logical_id
 
 
-def _environment(stack: Stack, function_name: str) -> dict[str, str]:
-    """The deployed function's environment, with this machine's services as a container reaches them."""
-    configuration = stack.aws.functions.get_function_configuration(FunctionName=function_name)
-    deployed = configuration["Environment"]["Variables"]
-    endpoint = {"AWS_ENDPOINT_URL": stack.endpoint_url, "AWS_DEFAULT_REGION": stack.region, **CREDENTIALS}
-    everything = {**deployed, **endpoint}
-    return {name: _LOCAL.sub(f"//{CONTAINER_HOST}", value) for name, value in everything.items()}
+def _refuse_without_docker() -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "version"], capture_output=True, check=False).returncode:
+        raise StackError("sam local invoke runs functions in Docker, and no Docker answers here: start it")
+
+
+def _sam_build(stack: Stack) -> int:
+    """Build into .aws-sam/build, as a plain `sam build` does, unless that has what would be built."""
+    mark = stack.directory / SAM_FOLDER / "built"
+    now = f"{fingerprint(host().container)} {_BUILT.stat().st_mtime_ns if _BUILT.exists() else 0}"
+    if mark.exists() and mark.read_text(encoding="utf-8") == now:
+        return 0
+    status = _sam("build")
+    if status == 0:
+        now = f"{fingerprint(host().container)} {_BUILT.stat().st_mtime_ns}"
+        mark.write_text(now, encoding="utf-8")
+    return status
+
+
+def _sam(*arguments: str) -> int:
+    command = [tool("sam", "sam"), *arguments]
+    environment = {"UV": uv(), "SAM_CLI_TELEMETRY": "0"}
+    return subprocess.run(command, cwd=PROJECT, env=os.environ | environment, check=False).returncode

@@ -12,13 +12,15 @@ from pathlib import Path
 from local.stack import processes
 from local.stack.build import build
 from local.stack.clients import Clients
-from local.stack.deployment import REGION, STACK_NAME, deploy
+from local.stack.deployment import REGION, STACK_NAME, deploy, local_parameters
 from local.stack.stack import MINISTACK, SIMULATOR, Stack
+from local.stack.timing import stretched, time_scale
 from local.stack.toolchain import STATE_DIR, Host, StackError, clean_environment, host, tool
 
 ACCOUNT = "000000000000"
 LOOPBACK = "127.0.0.1"
 _USUAL_PORT = 4566
+_LAST_PORT = 65_535
 
 Say = Callable[[str], None]
 
@@ -40,6 +42,7 @@ class Options:
         parameters: template parameters that differ from samconfig.toml's environment `local`.
         authorize: the local AWS speaks HTTPS and enforces the template's roles and policies; else
             everybody may do everything over plain HTTP. Needs `openssl`.
+        time_scale: how far samconfig.toml's local timeouts are stretched, for a busy machine.
     """
 
     directory: Path = STATE_DIR
@@ -49,25 +52,30 @@ class Options:
     ebp_base_url: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     authorize: bool = False
+    time_scale: float = 1.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Options:
-        """What the developer asks for: PORT, BIND_HOST, PORTONE_BASE_URL, EBP_BASE_URL.
+        """What the developer asks for: PORT, BIND_HOST, PORTONE_BASE_URL, EBP_BASE_URL, TIME_SCALE.
 
         Without PORT it is the usual port of a local AWS, or a free one where that is taken.
 
         Raises:
-            StackError: PORT is no port number.
+            StackError: one of them is nothing of its kind, or BIND_HOST is not this machine's.
         """
         port = environment.get("PORT")
-        if port and not port.isdecimal():
-            raise StackError(f"PORT is {port!r}, which is no port number")
+        if port and not (port.isdecimal() and port.isascii() and 0 < int(port) <= _LAST_PORT):
+            raise StackError(f"PORT is {port!r}, which is no port number (1 to {_LAST_PORT})")
+        bind = environment.get("BIND_HOST") or LOOPBACK
+        if not processes.is_here(bind):
+            raise StackError(f"BIND_HOST is {bind!r}, which is no address of this machine")
         usual = _USUAL_PORT if processes.is_free(_USUAL_PORT) else None
         return cls(
             port=int(port) if port else usual,
-            bind=environment.get("BIND_HOST") or LOOPBACK,
+            bind=bind,
             portone_base_url=environment.get("PORTONE_BASE_URL") or None,
             ebp_base_url=environment.get("EBP_BASE_URL") or None,
+            time_scale=time_scale(environment),
         )
 
 
@@ -80,6 +88,8 @@ def start(options: Options | None = None, say: Say = say_nothing) -> Stack:
     options = options or Options()
     options.directory.mkdir(parents=True, exist_ok=True)
     machine = host()
+    if options.time_scale > 1:
+        say(f"the machine is busy: timeouts are {options.time_scale:g} times as long (TIME_SCALE)")
     stack = Stack("", REGION, ACCOUNT, {}, None, {}, options.directory)
     try:
         _start_ministack(stack, options, say)
@@ -111,7 +121,7 @@ def update(stack: Stack, options: Options, say: Say = say_nothing, machine: Host
 def _start_ministack(stack: Stack, options: Options, say: Say) -> None:
     port = options.port or processes.free_port(options.bind)
     if not processes.is_free(port, options.bind):
-        raise StackError(f"port {port} is taken: set PORT to another one, or stop what listens there")
+        raise StackError(f"port {port} is taken, or not yours to use: set PORT to another one")
     say(f"starting MiniStack on port {port}")
     scratch = options.directory / "tmp"
     scratch.mkdir(exist_ok=True)
@@ -171,7 +181,8 @@ def _parameters(stack: Stack, options: Options, machine: Host) -> dict[str, str]
     }
     known = {name: url for name, url in providers.items() if url is not None}
     runtime = {"PythonRuntime": machine.runtime, "Architecture": machine.architecture}
-    return {**runtime, **known, **options.parameters}
+    timings = stretched(local_parameters(), options.time_scale)
+    return {**runtime, **known, **timings, **options.parameters}
 
 
 def _outputs(aws: Clients) -> dict[str, str]:

@@ -36,6 +36,15 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         return False
 
 
+def is_here(host: str) -> bool:
+    """Whether a server can listen on that address of this machine."""
+    try:
+        with socket.create_server((host, 0)):
+            return True
+    except (OSError, UnicodeError):  # a name that cannot be one does not reach the resolver
+        return False
+
+
 def listening_address(pid: int, port: int) -> str | None:
     """The address on which this very process listens on the port; ``None`` while it does not."""
     with contextlib.suppress(psutil.Error):
@@ -65,7 +74,7 @@ def spawn(
 
 
 def wait_until(
-    ready: Callable[[], T | None], process: subprocess.Popen[bytes], log: Path, seconds: float = 30.0
+    ready: Callable[[], T | None], process: subprocess.Popen[bytes], log: Path, seconds: float = 120.0
 ) -> T:
     """Poll ``ready`` until it answers.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MINISTACK = "ministack"
 SIMULATOR = "simulator"
+# Within the stack's directory: what `sam local` needs to know of it.
+SAM_FOLDER = "sam"
 # What the command line of each process shows, so that a reused pid is never stopped.
 _MARKERS = {MINISTACK: "ministack", SIMULATOR: "local.simulator"}
 
@@ -76,8 +79,9 @@ class Stack:
         stop(self._processes())
         for child in self.children:
             child.wait()
-        for file in ("stack.json", "credentials.json", "invoke-env.json"):
+        for file in ("stack.json", "credentials.json"):
             (self.directory / file).unlink(missing_ok=True)
+        shutil.rmtree(self.directory / SAM_FOLDER, ignore_errors=True)
         # MiniStack unpacks the layer, a thousand files, for every worker: deleting them takes seconds.
         remove_unattended(self.directory / "tmp")
 

@@ -6,7 +6,6 @@ deployed function: an operator works with the settings that the functions work w
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import time
@@ -19,8 +18,8 @@ from typing import Annotated, Any, Final, Self
 
 import typer
 from botocore.config import Config
-from botocore.session import Session, get_session
 
+from refunds.aws import AwsClients
 from refunds.errors import ConfigurationError
 from refunds.operators.cancel_queues import lanes_of_outputs, output_name
 from refunds.operators.operations import Operations
@@ -128,24 +127,17 @@ def _remote(stack: str, region: str | None) -> tuple[Callable[[str], Any], Mappi
     return make, outputs
 
 
-@functools.cache
-def _session() -> Session:
-    """Reads botocore's data files once in the life of a process."""
-    return get_session()
-
-
-def _factory(region: str | None, **options: Any) -> Callable[[str], Any]:
-    config = Config(
-        max_pool_connections=_CONNECTIONS,
-        connect_timeout=5,
-        read_timeout=30,
-        retries={"mode": "standard", "total_max_attempts": 5},
+def _factory(region: str | None, endpoint_url: str | None = None, **credentials: str) -> Callable[[str], Any]:
+    """Clients with more patience than the functions': an operator's network is further away."""
+    config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
+    clients = AwsClients(
+        connections=_CONNECTIONS,
+        config=config,
+        endpoint_url=endpoint_url,
+        session={"region_name": region, **credentials},
+        shows_messages=True,
     )
-
-    def make(service: str) -> Any:
-        return _session().create_client(service, region_name=region, config=config, **options)
-
-    return make
+    return clients.client
 
 
 def _function_configuration(

@@ -225,7 +225,7 @@ def test_a_single_event_shows_nothing(rig: Rig, tmp_path: Path) -> None:
     rig.world.add_fault(Fault(FaultKind.HTTP_5XX_BEFORE_COMMIT, message=PORTONE_ECHO, times=None))
     output = run(rig, tmp_path, "payment_cancel", [envelope(refund("cr-p10"))])
     assert output.searched(rig) == []
-    assert "NotSettled" in output.answers
+    assert "NotProcessed" in output.answers
 
 
 def test_the_search_finds_what_it_looks_for() -> None:

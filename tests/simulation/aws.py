@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from refunds.aws.errors import ClientError, NoAnswer
+from tests.simulation.answers import Exceptions, no_answer, refusal
 from tests.simulation.gate import Call, Gate
 from tests.simulation.table import read_outcome
 
@@ -16,10 +16,6 @@ FUNCTION_TIMEOUT: Final = 90.0
 VISIBILITY_TIMEOUT: Final = 540.0
 QUEUE_URL: Final = "queue"
 DLQ_URL: Final = "dlq"
-
-
-class _Exceptions:
-    ClientError = ClientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,7 @@ class Event:
 class Bus:
     """The accounting bus and its client; ``on_event`` is told every event it takes."""
 
-    exceptions = _Exceptions
+    exceptions = Exceptions
 
     def __init__(self, gate: Gate, on_event: Callable[[Event], None]) -> None:
         self.events: list[Event] = []
@@ -46,9 +42,9 @@ class Bus:
         fault = self._gate.enter(Call.PUBLISH)
         effect = fault.effect if fault else ""
         if effect == "not sent":
-            raise NoAnswer
+            raise no_answer()
         if effect == "throttled":
-            raise ClientError("PutEvents", {"Error": {"Code": "ThrottlingException"}}, 400)
+            raise refusal("PutEvents", "ThrottlingException")
         refused = {"first entry refused": 0, "last entry refused": len(Entries) - 1}.get(effect, -1)
         results: list[dict[str, Any]] = []
         for number, entry in enumerate(Entries):
@@ -58,7 +54,7 @@ class Bus:
                 self._take(entry)
                 results.append({"EventId": f"event-{len(self.events)}"})
         if effect == "lost":
-            raise NoAnswer
+            raise no_answer()
         return {"FailedEntryCount": int(refused >= 0), "Entries": results}
 
     def _take(self, entry: dict[str, Any]) -> None:
@@ -174,12 +170,12 @@ class Queue:
         assert QueueUrl == QUEUE_URL
         assert 0 <= VisibilityTimeout <= 43_200
         if fault is not None and fault.effect == "not sent":
-            raise NoAnswer
+            raise no_answer()
         message = self.messages.get(ReceiptHandle.partition("/")[0])
         if message is not None and message.receipt == ReceiptHandle:
             message.visible_at = self._clock() + VisibilityTimeout
         if fault is not None:
-            raise NoAnswer
+            raise no_answer()
 
     def send_message(
         self,
@@ -193,7 +189,7 @@ class Queue:
         held = QueueUrl == QUEUE_URL
         fault = self._gate.enter(Call.HOLD if held else Call.DEAD_LETTER)
         if fault is not None and fault.effect == "not sent":
-            raise NoAnswer
+            raise no_answer()
         attributes = {name: value["StringValue"] for name, value in MessageAttributes.items()}
         assert all(attributes.values()), "SQS refuses an empty attribute"
         if held:
@@ -203,7 +199,7 @@ class Queue:
             self.dlq.append(DeadLetter(MessageBody, self._key_of(MessageBody), attributes))
             self._gate.note(f"  DLQ {attributes['error_code']}")
         if fault is not None:
-            raise NoAnswer
+            raise no_answer()
 
     def keeps(self, body: str, *, but: str) -> bool:
         """Whether a copy of a message, other than the message ``but`` itself, is in the queue or the DLQ."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from local.simulator.movements import MovementKind
-from refunds.aws.errors import AwsError
+from tests.simulation.answers import AWS_ERRORS
 from tests.simulation.gate import Call
 from tests.simulation.knowledge import is_accepted_as_failure, may_stay_open
 from tests.simulation.simulation import Observer
@@ -243,7 +243,7 @@ def a_batch_never_raises(s: Simulation) -> str | None:
     for error in s.raised:
         return f"a batch raised {type(error).__name__}: {error}"
     for crash in s.crashes:
-        if not isinstance(crash, AwsError):
+        if not isinstance(crash, AWS_ERRORS):
             return f"a record crashed with {type(crash).__name__}: {crash}"
     return None
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from refunds.aws.errors import NoAnswer
 from refunds.contracts.outbound import MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
 from refunds.domain.operation import (
@@ -31,6 +30,7 @@ from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue
 from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.portone.number_revoke import NumberRevoke
+from tests.simulation.answers import no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -305,7 +305,7 @@ class FailsTheBatch(Publisher):
     def publish(self, outcomes: Iterable[Outcome]) -> frozenset[str]:
         unpublished = super().publish(outcomes)
         if unpublished:
-            raise NoAnswer
+            raise no_answer()
         return unpublished
 
 

@@ -19,7 +19,7 @@ from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.http.provider_http import ProviderHttp, Timeouts
-from refunds.service.protocol import Timing
+from refunds.service.parts import Timing
 from refunds.service.refund_service import RefundService
 from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call

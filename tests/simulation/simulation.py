@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from local.simulator import World
 from local.simulator.movements import Movement
-from refunds.aws.errors import AwsError
 from refunds.domain.deadline import Deadline
 from refunds.providers.http.plain_http import PlainClient
+from tests.simulation.answers import AWS_ERRORS
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
 from tests.simulation.oracle import Books, Sent
@@ -216,7 +216,7 @@ class Simulation:
         outer, self.process, self._depth = self.process, process, self._depth + 1
         try:
             sweep(process)
-        except (ProcessDied, AwsError) as error:
+        except (ProcessDied, *AWS_ERRORS) as error:
             self.gate.note(f"sweep {process.number} ends with {type(error).__name__}")
         finally:
             self.process, self._depth = outer, self._depth - 1

@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from refunds.aws.errors import ClientError, ConditionalCheckFailedException, NoAnswer
+from tests.simulation.answers import CONDITION_FAILED, Exceptions, no_answer, refusal
 from tests.simulation.gate import Call, Fault, Gate
 
 if TYPE_CHECKING:
@@ -36,11 +36,6 @@ def read_outcome(text: str) -> Mapping[str, Any]:
     return MappingProxyType(outcome)
 
 
-class _Exceptions:
-    ConditionalCheckFailedException = ConditionalCheckFailedException
-    ClientError = ClientError
-
-
 class Table:
     """One table and its client in one.
 
@@ -50,7 +45,7 @@ class Table:
         index_lag: seconds until a written item appears in the indexes.
     """
 
-    exceptions = _Exceptions
+    exceptions = Exceptions
 
     def __init__(
         self,
@@ -115,10 +110,10 @@ class Table:
     ) -> dict[str, Any]:
         fault = self._gate.enter(call)
         if fault is not None and fault.effect == "not sent":
-            raise NoAnswer
+            raise no_answer()
         self._put_if(key, request, make)
         if fault is not None and fault.effect == "lost":
-            raise NoAnswer
+            raise no_answer()
         if fault is not None and fault.effect == "lost, repeated":
             self._put_if(key, request, make)
         return {}
@@ -128,10 +123,7 @@ class Table:
         if not _holds(old, request):
             self._gate.note("  condition refused")
             assert request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-            answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"}}
-            if old is not None:
-                answer["Item"] = old
-            raise ConditionalCheckFailedException("Write", answer, 400)
+            raise refusal("Write", CONDITION_FAILED, **({"Item": old} if old is not None else {}))
         new = make(old or {})
         self.items[key] = new
         self._indexed.append((self._clock(), new))
@@ -139,7 +131,7 @@ class Table:
 
     def _fail_read(self, fault: Fault | None) -> None:
         if fault is not None:
-            raise NoAnswer
+            raise no_answer()
 
 
 def _holds(item: Item | None, request: Mapping[str, Any]) -> bool:

@@ -56,6 +56,19 @@ def test_a_stage_is_told_its_name(stage: str) -> None:
         assert "LogLevel" not in given
 
 
+def test_plain_sam_local_finds_the_running_stack(source: dict[str, Any]) -> None:
+    """samconfig.toml names the files that `make up` writes; the template names the variable for them."""
+    config = tomllib.loads((PROJECT / "samconfig.toml").read_text(encoding="utf-8"))["default"]
+    for command in ("local_invoke", "local_start_lambda"):
+        given = config[command]["parameters"]
+        assert given["parameter_overrides"] == "file://.local/sam/parameters.yaml"
+        assert given["env_vars"] == ".local/sam/variables.json"
+        assert given["add_host"] == ["host.docker.internal:host-gateway"]
+    # `sam local` sets only variables that the template names; CloudFormation drops this one.
+    variables = source["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["AWS_ENDPOINT_URL"] == {"Ref": "AWS::NoValue"}
+
+
 @each_lock
 def test_a_lock_is_nothing_but_versions_and_hashes(lock: Path) -> None:
     """Every package has one version and its hashes, wherever it comes from: no index, no address, no path."""
@@ -108,19 +121,20 @@ def test_actions_are_pinned(workflow: Path) -> None:
 
 @each_workflow
 def test_jobs_have_no_rights_but_their_own(workflow: Path) -> None:
-    """A workflow has no rights; a job reads the code, and only a deployment may show who it is."""
+    """A workflow has no rights; a job reads the code, or it deploys and shows who it is."""
     parsed = _workflow(workflow)
     assert parsed["permissions"] == {}
-    for job in parsed["jobs"].values():
-        more = {"id-token": "write"} if workflow.stem == "deploy" else {}
-        assert job["permissions"] == {"contents": "read", **more}
+    for name, job in parsed["jobs"].items():
+        assert job["permissions"] == ({"id-token": "write"} if name == "deploy" else {"contents": "read"})
 
 
 @each_workflow
 def test_jobs_run_what_developers_run(workflow: Path) -> None:
-    """Every command of a workflow is a target of the Makefile or the script of the project's own check."""
+    """What a job builds or checks is a target of the Makefile or the script of the project's own check."""
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    commands = [step["run"] for step in _steps(workflow) if "run" in step]
+    jobs = _workflow(workflow)["jobs"]
+    steps = [step for name, job in jobs.items() if name != "deploy" for step in job["steps"]]
+    commands = [step["run"] for step in steps if "run" in step and not step["run"].startswith("tar --create")]
     assert commands
     for command in commands:
         assert command == ".ci/run" or command.removeprefix("make ") in targets, command
@@ -169,6 +183,35 @@ def test_every_stage_can_be_deployed() -> None:
     deploy = _workflow(PROJECT / ".github/workflows/deploy.yml")
     assert deploy["on"]["workflow_dispatch"]["inputs"]["stage"]["options"] == list(STAGES)
     assert deploy["jobs"]["deploy"]["environment"] == "${{ inputs.stage }}"
+
+
+def test_only_the_last_job_may_take_the_role() -> None:
+    """It runs on main, after the tests, and nothing of the repository or of a package runs in it."""
+    jobs = _workflow(PROJECT / ".github/workflows/deploy.yml")["jobs"]
+    may_ask = [name for name, job in jobs.items() if "id-token" in job["permissions"]]
+    assert may_ask == ["deploy"]
+    assert {job["if"] for job in jobs.values()} == {"github.ref == 'refs/heads/main'"}
+    assert set(jobs["deploy"]["needs"]) == {"test", "build"}
+    assert ".ci/run" in [step.get("run") for step in jobs["test"]["steps"]]
+    assert jobs["deploy"]["permissions"] == {"id-token": "write"}
+    text = yaml.safe_dump(jobs["deploy"])
+    assert not re.search(r"checkout|setup-|pip |make |npm |curl", text)
+    assert "secrets" not in yaml.safe_dump(jobs)
+
+
+def test_what_is_deployed_is_what_was_built() -> None:
+    """The artifact's hash comes with the build job's outputs, not with the artifact, and is checked first."""
+    jobs = _workflow(PROJECT / ".github/workflows/deploy.yml")["jobs"]
+    assert "sha256" in jobs["build"]["outputs"]
+    unpacking = next(step for step in jobs["deploy"]["steps"] if "tar --extract" in step.get("run", ""))
+    assert unpacking["env"] == {"SHA256": "${{ needs.build.outputs.sha256 }}"}
+    first, _ = unpacking["run"].splitlines()
+    assert "sha256sum --check" in first
+    packed = next(step["run"] for step in jobs["build"]["steps"] if "tar --create" in step.get("run", ""))
+    for stage in STAGES:
+        config = tomllib.loads((PROJECT / "samconfig.toml").read_text(encoding="utf-8"))
+        template = Path(config[stage]["deploy"]["parameters"]["template_file"])
+        assert str(template.parent) in packed
 
 
 # Made here, so that this file passes the scan itself.

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from local.stack.build import build
-from local.stack.toolchain import host
+from local.stack.toolchain import host, uv
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -121,18 +121,81 @@ def test_layer_is_compiled(layer: Path) -> None:
     assert flags == 0b01, "hash-based and unchecked (PEP 552)"
 
 
-def test_layer_is_built_for_the_templates_defaults(source: dict[str, Any]) -> None:
-    """Without settings, the layer's Makefile builds for the template's default runtime and architecture."""
-    unset = {"PYTHON_VERSION", "PYTHON_PLATFORM", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
-    plan = subprocess.run(
-        ["make", "--dry-run", "build-RefundsLayer", "ARTIFACTS_DIR=artifacts"],
-        cwd=PROJECT / "layers" / "refunds",
+def test_a_plain_build_is_for_this_machine_and_a_package_for_the_template(source: dict[str, Any]) -> None:
+    """Without settings the layer is built for this processor; `make package` names the template's."""
+    runtime = source["Parameters"]["PythonRuntime"]["Default"].removeprefix("python")
+    platform = {"arm64": "aarch64", "x86_64": "x86_64"}[source["Parameters"]["Architecture"]["Default"]]
+    plan = dry_run(PROJECT / "layers" / "refunds", "build-RefundsLayer", "ARTIFACTS_DIR=artifacts")
+    assert f'--python-version "{runtime}"' in plan
+    assert f'--python-platform "{host().container.python_platform}"' in plan
+    plan = dry_run(PROJECT, "package", "ENVIRONMENTS=")
+    assert f"PYTHON_VERSION={runtime} PYTHON_PLATFORM={platform}-manylinux2014" in plan
+
+
+def test_pip_builds_the_same_layer(tmp_path: Path) -> None:
+    """Where no uv is, pip fetches the same wheels for the same target, whatever Python it runs on."""
+    sources = tmp_path / "sources"
+    shutil.copytree(PROJECT / "layers" / "refunds", sources, ignore=shutil.ignore_patterns("__pycache__"))
+    pip_python = tmp_path / "pip" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(pip_python.parents[1])], check=True)
+    built = {}
+    for name, tools in (("uv", (uv(), "absent")), ("pip", ("absent", str(pip_python)))):
+        artifacts = tmp_path / name / "artifacts"
+        settings = [f"UV={tools[0]}", f"PYTHON={tools[1]}", "PYTHON_PLATFORM=aarch64-manylinux2014"]
+        subprocess.run(
+            ["make", "build-RefundsLayer", f"ARTIFACTS_DIR={artifacts}", *settings],
+            cwd=sources,
+            check=True,
+            capture_output=True,
+        )
+        built[name] = {
+            str(path.relative_to(artifacts)): path.read_bytes()
+            for path in artifacts.rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+    assert len(built["uv"]) > 500
+    assert built["uv"] == built["pip"]
+
+
+def test_only_the_targets_own_python_compiles(tmp_path: Path) -> None:
+    """A Python of another minor version compiles nothing; the layer then goes without bytecode."""
+    plan = dry_run(
+        PROJECT / "layers" / "refunds",
+        "build-RefundsLayer",
+        f"ARTIFACTS_DIR={tmp_path}",
+        "PYTHON_VERSION=3.99",
+    )
+    compiling = plan[plan.index("found=$") :]
+    layer = tmp_path / "python"
+    layer.mkdir()
+    (layer / "module.py").touch()
+    done = subprocess.run(["/bin/sh", "-euc", compiling], capture_output=True, text=True, check=True)
+    assert "no Python 3.99 here" in done.stderr
+    mine = f"{sys.version_info.major}.{sys.version_info.minor}"
+    subprocess.run(
+        ["/bin/sh", "-euc", compiling.replace("3.99", mine).replace('"python3"', f'"{sys.executable}"')],
+        check=True,
+    )
+    (compiled,) = layer.rglob("*.pyc")
+    assert compiled.name == f"module.cpython-{mine.replace('.', '')}.pyc"
+    assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01, "hash-based and unchecked (PEP 552)"
+
+
+def dry_run(folder: Path, *arguments: str) -> str:
+    unset = {
+        "PYTHON_VERSION",
+        "PYTHON_PLATFORM",
+        "ARCHITECTURE",
+        "PYTHON",
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+    }
+    return subprocess.run(
+        ["make", "--dry-run", *arguments],
+        cwd=folder,
         env={name: value for name, value in os.environ.items() if name not in unset},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    runtime = source["Parameters"]["PythonRuntime"]["Default"].removeprefix("python")
-    platform = {"arm64": "aarch64", "x86_64": "x86_64"}[source["Parameters"]["Architecture"]["Default"]]
-    assert f'--python-version "{runtime}"' in plan
-    assert f'--python-platform "{platform}-manylinux2014"' in plan

@@ -50,7 +50,7 @@ def copy_of_sources(target: Path) -> Path:
 def make_package(sources: Path) -> Path:
     """The folder of the built template."""
     run(["make", "package", "ENVIRONMENTS=", f"SAM={PROJECT / '.venvs/sam/bin/sam'}"], sources)
-    return sources / ".aws-sam" / "build"
+    return sources / ".aws-sam" / "package"
 
 
 def make_layer(target: Path, platform: str) -> dict[str, str]:

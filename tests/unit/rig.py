@@ -22,6 +22,8 @@ from local.simulator import World
 from local.simulator.server import SimulatorServer
 from refunds.application import LambdaFunction
 from refunds.cancel_types import cancel_type
+from refunds.domain.entry import Entry
+from refunds.ledger.item import decode
 from tests.unit.aws import dynamodb, messaging
 from tests.unit.aws.endpoint import REGION, Aws
 
@@ -120,6 +122,10 @@ class Rig:
     def items(self) -> dict[str, dict[str, Any]]:
         """The ledger, by partition key."""
         return self.tables.items[TABLE]
+
+    def entry(self, wanted: Wanted, name: str = "payment_cancel") -> Entry:
+        """The ledger's entry of a request, in whatever format it is stored."""
+        return decode(self.items[f"{name}#{wanted.key}"])
 
     def end_leases(self) -> None:
         """Let the time of every invocation be over."""

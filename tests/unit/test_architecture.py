@@ -27,7 +27,6 @@ ORDER = (
     ("settings",),
     ("operators",),
     ("application",),
-    ("loading",),
     ("functions",),
 )
 LEVELS = {part: level for level, row in enumerate(ORDER) for part in row}
@@ -36,14 +35,15 @@ AWS = {"botocore", "boto3"}
 HTTP = {"httpx", "httpcore", "certifi"}
 POWERTOOLS = {"aws_lambda_powertools"}
 MAY_IMPORT = {
-    "aws": HTTP | AWS,
+    "aws": AWS,
     "providers": HTTP,
+    "messaging": POWERTOOLS,  # the shapes of triggers
     "telemetry": POWERTOOLS,
-    "application": AWS | POWERTOOLS | {"snapshot_restore_py"},
-    "operators": AWS | POWERTOOLS,
+    "application": POWERTOOLS,
+    "operators": POWERTOOLS,
 }
-# One for the cancel types' functions, reached by what loads it, and one for the operators' scheduled ones.
-COMPOSITION_ROOTS = {"refunds.loading", "refunds.operators.functions"}
+# One for the cancel types' functions, and one for the operators' scheduled ones.
+COMPOSITION_ROOTS = {"refunds.application", "refunds.operators.functions"}
 # Besides those: what the layer's contracts are written in.
 EVERYWHERE = {"pydantic", "typing_extensions"}
 

@@ -23,7 +23,7 @@ ENVELOPES = sorted(EVENTS.glob("*/eventbridge*.json"))
 BATCHES = [
     path
     for path in sorted(EVENTS.glob("*/*.json"))
-    if path not in ENVELOPES and path.parent.name != "schemas"
+    if path not in ENVELOPES and path.parent.name in CANCEL_TYPES
 ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -128,5 +127,5 @@ def credentials(secret: Mapping[str, object] = SECRET) -> CredentialSource:
 
 
 def plenty() -> Deadline:
-    """A deadline that is far away."""
-    return Deadline(time.monotonic() + 600, time.monotonic)
+    """A deadline that never comes, however slow the machine is."""
+    return Deadline(600, lambda: 0.0)

@@ -67,7 +67,7 @@ class Running:
 
 
 def _soon() -> Deadline:
-    return Deadline(time.monotonic() + 60, time.monotonic)
+    return Deadline(60, lambda: 0.0)
 
 
 def test_portone_goes_on_with_the_new_keys() -> None:

@@ -64,7 +64,7 @@ def send(
         "DELETE",
         url + path,
         template="/vbanks/{imp_uid}",
-        deadline=Deadline(time.monotonic() + 60, time.monotonic),
+        deadline=Deadline(time.monotonic() + 3600, time.monotonic),
         read_timeout=through.timeouts.read,
         headers={"Authorization": "Bearer the-token"},
         params={"pg_api_key": "the-pg-key"},

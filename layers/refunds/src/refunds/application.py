@@ -6,10 +6,8 @@ arrives, and then kept for the life of the process.
 
 from __future__ import annotations
 
-import importlib
 import os
 import random
-import ssl
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,7 +18,7 @@ from typing import Any, Final, Self
 
 from aws_lambda_powertools import Logger
 
-from refunds.aws import refund_clients
+from refunds.aws import AwsClients
 from refunds.cancel_types import CancelType, cancel_type
 from refunds.contracts.trigger import LambdaContext, is_sqs_batch
 from refunds.domain.deadline import Deadline
@@ -35,9 +33,8 @@ from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
 from refunds.providers.clients import provider_clients
-from refunds.providers.http.transport import tls_context
 from refunds.service.guard import Guard
-from refunds.service.protocol import Timing
+from refunds.service.parts import Timing
 from refunds.service.refund_service import RefundService
 from refunds.settings import Settings
 from refunds.telemetry.logs import Telemetry, quiet_libraries
@@ -58,7 +55,6 @@ class LambdaFunction:
     def __init__(self, name: str, environment: Mapping[str, str] = os.environ) -> None:
         # Now, so that its modules are loaded while Lambda initialises, with a whole processor.
         self._kind = cancel_type(name)
-        _before_snapshot(_import_botocore)
         self._environment = environment
         self._processor: BatchProcessor[Any] | None = None
 
@@ -71,19 +67,6 @@ class LambdaFunction:
             settings = Settings.from_environment(self._environment)
             self._processor = build_processor(self._kind, settings, warm_up.start)
             return _handle(self._processor, event, deadline)
-
-
-def _before_snapshot(prepare: Callable[[], None]) -> None:
-    """Have Lambda call it before it takes SnapStart's snapshot; its runtime alone has the hook."""
-    with suppress(ImportError):
-        from snapshot_restore_py import register_before_snapshot  # noqa: PLC0415 - Lambda's own
-
-        register_before_snapshot(prepare)
-
-
-def _import_botocore() -> None:
-    """Restored environments have their keys where only botocore looks: see ``refund_clients``."""
-    importlib.import_module("refunds.aws.sdk")
 
 
 def _handle(processor: BatchProcessor[Any], event: object, deadline: Deadline) -> dict[str, Any]:
@@ -132,16 +115,13 @@ def build_processor(
     quiet_libraries()
     # From the system: environments restored from one snapshot would all repeat one generator's numbers.
     jitter = random.SystemRandom().random
-    tls = tls_context()
-    make_aws_client = refund_clients(
-        os.environ, _trusted_aws(os.environ, tls), connections=settings.batch_concurrency + 2
-    )
-    dynamodb = make_aws_client("dynamodb")
+    aws = AwsClients(connections=settings.batch_concurrency + 2)
+    dynamodb = aws.client("dynamodb")
     telemetry = Telemetry(
         Logger(service=kind.policy.cancel_type), kind.policy, Metrics(settings.metrics_namespace)
     )
     circuit = _circuit(settings)
-    clients = provider_clients(settings, make_aws_client, _observer(telemetry, circuit), tls)
+    clients = provider_clients(settings, aws.client, _observer(telemetry, circuit))
     operation = kind.operation(clients)
     if not settings.paused:
         warm_up(operation)
@@ -157,14 +137,14 @@ def build_processor(
             lease_margin=settings.lease_margin,
         ),
         new_owner=lambda: uuid.uuid4().hex,
-        guard=Guard(settings.limits, counter, dry_run=settings.dry_run),
+        guard=Guard(settings.limits, counter, dry_run=settings.dry_run, memory=_memory(settings)),
     )
     return BatchProcessor(
         kind.policy,
         operation,
         service,
-        publisher=Publisher(make_aws_client("events"), settings.accounting_bus),
-        queue=MessageQueue(make_aws_client("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
+        publisher=Publisher(aws.client("events"), settings.accounting_bus),
+        queue=MessageQueue(aws.client("sqs"), settings.queue_url, settings.dlq_url, clock=time.time),
         schedule=RetrySchedule(settings.backoff, jitter),
         telemetry=telemetry,
         max_receive_count=settings.max_receive_count,
@@ -179,10 +159,9 @@ def build_processor(
     )
 
 
-def _trusted_aws(environment: Mapping[str, str], tls: ssl.SSLContext) -> ssl.SSLContext:
-    """``AWS_CA_BUNDLE`` names whom to trust instead, as for every AWS SDK: a local AWS has its own roots."""
-    bundle = environment.get("AWS_CA_BUNDLE")
-    return ssl.create_default_context(cafile=bundle) if bundle else tls
+def _memory(settings: Settings) -> float:
+    """Seconds; a day less than the ledger keeps what has ended."""
+    return (settings.ledger_ttl_days - 1) * 86_400.0
 
 
 def _circuit(settings: Settings) -> Circuit | None:

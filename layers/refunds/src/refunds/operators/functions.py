@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Final
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from refunds.aws.sdk import SdkClients
+from refunds.aws import AwsClients
 from refunds.contracts.trigger import LambdaContext
 from refunds.domain.deadline import Deadline
 from refunds.domain.redaction import redact
@@ -61,7 +61,7 @@ class OperatorFunction:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
             all_queues = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
-            self._desk = Operations(SdkClients(connections=_CONNECTIONS).make, settings, all_queues)
+            self._desk = Operations(AwsClients(connections=_CONNECTIONS).client, settings, all_queues)
         return self._desk
 
     def logger(self) -> Logger:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,7 +79,6 @@ def provider_clients(
     settings: ProviderSettings,
     make_aws_client: Callable[[str], Any],
     observe: Callable[[ProviderCall], None],
-    tls: ssl.SSLContext | None = None,
 ) -> ProviderClients:
     """Clients of both providers with the credentials of the deployment; nothing is read or connected yet."""
     secrets = make_aws_client("secretsmanager")
@@ -89,7 +87,7 @@ def provider_clients(
         text: str = secrets.get_secret_value(SecretId=settings.provider_secret_id)["SecretString"]
         return text
 
-    http = open_http(settings.batch_concurrency, tls=tls)
+    http = open_http(settings.batch_concurrency)
     return ProviderClients(
         provider_http=ProviderHttp(http, settings.timeouts, observe=observe),
         credentials=CredentialSource(read_secret),

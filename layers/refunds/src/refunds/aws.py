@@ -1,0 +1,143 @@
+"""AWS through boto3: one session per process, and each client once, when it is first needed."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import HTTPClientError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_sqs import SQSClient
+
+#: From the system: environments restored from one snapshot would all repeat one generator's numbers.
+_JITTER: Final = random.SystemRandom()
+
+
+class AwsClients:
+    """The clients of one process; safe for concurrent use, which boto3's session is not.
+
+    Region, keys and endpoint come from the environment, as for every AWS SDK (``AWS_ENDPOINT_URL`` names a
+    local AWS). As a context manager it closes its connections at the end; functions keep them.
+
+    Args:
+        connections: pooled connections of each client; as many as threads call it at once, and a few more.
+        config: what differs from ``refund_config``.
+        endpoint_url: where AWS is, instead of what the environment says.
+        session: arguments of ``boto3.Session``, such as the region and keys.
+        shows_messages: an error's text has AWS's own message, which can repeat what was sent: not for logs.
+    """
+
+    def __init__(
+        self,
+        *,
+        connections: int,
+        config: Config | None = None,
+        endpoint_url: str | None = None,
+        session: Mapping[str, Any] | None = None,
+        shows_messages: bool = False,
+    ) -> None:
+        ours = refund_config(connections)
+        self._config = ours.merge(config) if config else ours
+        self._endpoint_url = endpoint_url
+        self._session_arguments = session or {}
+        self._shows_messages = shows_messages
+        self._lock = threading.Lock()
+        self._clients: dict[str, Any] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @overload
+    def client(self, service: Literal["dynamodb"]) -> DynamoDBClient: ...
+    @overload
+    def client(self, service: Literal["events"]) -> EventBridgeClient: ...
+    @overload
+    def client(self, service: Literal["sqs"]) -> SQSClient: ...
+    @overload
+    def client(self, service: str) -> Any: ...
+    def client(self, service: str) -> Any:
+        """The client of the AWS service that boto3 knows by this name, such as ``dynamodb``."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._open.enter_context(closing(self._made(service)))
+            return self._clients[service]
+
+    def _made(self, service: str) -> Any:
+        make: Any = self._session.client
+        client: Any = make(service, config=self._config, endpoint_url=self._endpoint_url)
+        client.meta.events.register(
+            "needs-retry", _Complete(client.meta.config.retries["total_max_attempts"])
+        )
+        if not self._shows_messages:
+            client.meta.events.register("after-call", _without_message)
+        return client
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        """Reads botocore's data files once."""
+        return boto3.Session(**self._session_arguments)
+
+
+@dataclass(frozen=True)
+class _Complete:
+    """Has a call repeated whose answer is not all there, and fails it at last.
+
+    botocore compares no length, and reads what is no JSON as an empty answer. A ``GetItem`` whose answer is
+    cut off would say that there is no such item, and a ``Query`` that nobody else holds a cancellation.
+    """
+
+    attempts: int
+
+    def __call__(self, response: tuple[Any, Any] | None, attempts: int, **_: object) -> float | None:
+        """Seconds to wait before the repetition, or ``None`` for none.
+
+        Raises:
+            HTTPClientError: there have been enough.
+        """
+        if response is None or _is_complete(response[0]):
+            return None
+        if attempts >= self.attempts:
+            raise HTTPClientError(error="the answer is cut off or no JSON object")
+        return _JITTER.random() * attempts
+
+
+def _without_message(parsed: dict[str, Any], **_: object) -> None:
+    """Take away AWS's own words before botocore makes an exception of them; the code stays."""
+    if "Error" in parsed:
+        parsed["Error"]["Message"] = "its message is not shown"
+
+
+def _is_complete(answer: AWSResponse) -> bool:
+    body = answer.content
+    length = answer.headers.get("Content-Length")
+    if length is not None and length != str(len(body)):
+        return False
+    whole = not body or (body.startswith(b"{") and body.endswith(b"}"))
+    return whole or answer.status_code != HTTPStatus.OK
+
+
+def refund_config(connections: int) -> Config:
+    """Short timeouts and few repeats: the message's own redelivery is the patient one."""
+    return Config(
+        max_pool_connections=connections,
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        tcp_keepalive=True,
+    )
