@@ -11,13 +11,12 @@ from refunds.cancel_types import MODULES, cancel_type
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs
 from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import Accepted, Applied, Baseline, Effect, Failure, Money, Resolution, Unproven
-from refunds.domain.outcomes import OutcomeFactory, Trouble
+from refunds.domain.outcomes import OutcomeFactory, Trouble, as_recorded
 from refunds.errors import ErrorCode
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import LedgerQueries
 from refunds.messaging.publisher import Publisher
 from refunds.operators.resolution import Resolver, identity_in
-from refunds.operators.statements import stated
 from refunds.operators.status_inquiry import StatusInquiry
 from tests.unit.aws.dynamodb import TARGET, Tables
 from tests.unit.aws.endpoint import Aws
@@ -109,7 +108,7 @@ class Desk:
         return self.ledger.record(
             entry,
             State.PARKED,
-            stated(entry, outcome),
+            as_recorded(outcome, entry),
             in_doubt=in_doubt,
             proof="made up",
             unpublished=unpublished,
@@ -118,13 +117,8 @@ class Desk:
     def pend(self, key: str = "cr-1", **changes: Any) -> Entry:
         """A request that a provider accepted now and has not booked."""
         entry = self.claim(key, **changes)
-        trouble = Trouble(ErrorCode.OUTCOME_UNKNOWN, "unused", may_have_been_applied=True)
-        parked = self.outcomes(entry).parked(trouble, 1, entry.baseline)
-        outcome = parked.model_copy(update={"outcome": "pending", "error": None})
-        outcome = type(parked).model_validate(outcome.model_dump())
-        return self.ledger.record(
-            entry, State.PENDING, stated(entry, outcome), in_doubt=True, proof="accepted"
-        )
+        outcome = as_recorded(self.outcomes(entry).pending(accepted(), 1), entry)
+        return self.ledger.record(entry, State.PENDING, outcome, in_doubt=True, proof="accepted")
 
     def succeed(self, key: str = "cr-1", *, unpublished: bool = False, **changes: Any) -> Entry:
         """A request that succeeded now."""
@@ -134,7 +128,7 @@ class Desk:
         amount = Decimal(changes.pop("amount", 1000))
         entry = self.claim(key, **changes)
         effect = applied(key, amount, currency, reference, settles).effect
-        outcome = stated(entry, self.outcomes(entry).succeeded(effect, 1))
+        outcome = as_recorded(self.outcomes(entry).succeeded(effect, 1), entry)
         return self.ledger.record(
             entry, State.SUCCEEDED, outcome, in_doubt=False, proof="shown", unpublished=unpublished
         )
@@ -176,7 +170,8 @@ def applied(
 
 def accepted() -> Accepted:
     """The provider said yes and has not booked it."""
-    return Accepted(ProviderRefs(name="portone"), "accepted")
+    money = MoneyMoved(currency="KRW", cancelled=Decimal(1000))
+    return Accepted(ProviderRefs(name="portone"), "accepted", money)
 
 
 def refused(*, late: bool = True) -> Failure:

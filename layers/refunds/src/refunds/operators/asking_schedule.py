@@ -14,6 +14,9 @@ from typing import Final
 _BEGINNINGS: Final = ("STARTED ", "PENDING:")
 
 
+_SHORTEST: Final = 1.0  # seconds
+
+
 @dataclass(frozen=True)
 class AskingSchedule:
     """Asked for the first time after ``base`` seconds, then after twice as long each time, up to ``longest``.
@@ -29,7 +32,9 @@ class AskingSchedule:
     def due(self, since: float, now: float) -> bool:
         """Whether a turn came within the last ``every`` seconds; ``since`` is when it was last attempted."""
         age = now - since
-        turn = interval = min(self.base, self.longest)
+        turn = interval = min(max(self.base, _SHORTEST), self.longest)
+        if self.longest <= self.every:
+            return age >= min(self.base, self.longest)
         if age < turn:
             return False
         while interval < self.longest:

@@ -6,28 +6,23 @@ again by anybody (docs/protocol.md).
 
 from __future__ import annotations
 
-from typing import Final
-
 from refunds.cancel_types import cancel_type
 from refunds.domain.entry import Entry, State
-
-_LATE: Final = {"paypal_v2": None, "smartro_v2": "vbank", "daou": "vbank"}
+from refunds.providers.portone.gateways import gateway
 
 
 def may_be_booked_later(entry: Entry) -> bool:
-    """Whether what was sent may still be booked however long ago that was.
+    """Whether what was sent may still be booked, however long ago that was.
 
-    A gateway that nobody has seen (the event brought its own checksum) may be one of them.
+    A gateway that nobody has seen, because the event brought its own checksum, may be one of them.
     """
     if entry.state is State.PENDING:
         return True
-    if not entry.in_doubt or cancel_type(entry.key.cancel_type).policy.provider != "portone":
-        return False
-    if not cancel_type(entry.key.cancel_type).policy.moves_money:
+    policy = cancel_type(entry.key.cancel_type).policy
+    if not entry.in_doubt or policy.provider != "portone" or not policy.moves_money:
         return False
     baseline = entry.baseline
-    if baseline is None or baseline.pg_provider is None:
+    if baseline is None or baseline.accepted or baseline.cancellation_ids is None:
         return True
-    if baseline.accepted:
-        return True
-    return baseline.pg_provider in _LATE and _LATE[baseline.pg_provider] in (None, baseline.pay_method)
+    found = gateway(baseline.pg_provider)
+    return found.is_late(baseline.pay_method) or not found.books_at_once

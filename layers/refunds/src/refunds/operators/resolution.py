@@ -21,7 +21,7 @@ from refunds.contracts.money import MAX_AMOUNT, decimals, fits
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
 from refunds.domain.operation import Applied, Effect, Failure, Money, Rejected
-from refunds.domain.outcomes import OutcomeFactory, Trouble
+from refunds.domain.outcomes import OutcomeFactory, Trouble, as_recorded
 from refunds.domain.policy import Policy
 from refunds.domain.redaction import redact
 from refunds.errors import ErrorCode, Fenced, RefundsError
@@ -30,7 +30,6 @@ from refunds.ledger.claims import Ledger
 from refunds.messaging.publisher import Publisher
 from refunds.operators.late_booking import may_be_booked_later
 from refunds.operators.replay_verdicts import in_words
-from refunds.operators.statements import stated
 from refunds.operators.status_inquiry import StatusInquiry, known_currency, recall
 
 _NOTHING_SENT: Final = (
@@ -206,7 +205,7 @@ class Resolver:
     ) -> ResolutionReport:
         try:
             recorded = self._ledger.record(
-                entry, state, stated(entry, outcome), in_doubt=in_doubt, proof=proof, unpublished=True
+                entry, state, as_recorded(outcome, entry), in_doubt=in_doubt, proof=proof, unpublished=True
             )
         except Fenced as error:
             raise ResolutionRefused(

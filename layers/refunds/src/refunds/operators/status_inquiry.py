@@ -79,12 +79,14 @@ def recall(entry: Entry) -> Cancellation[Any]:
 
 
 def known_currency(entry: Entry) -> str | None:
-    """What the amounts of a request are in, as far as the provider has shown it.
+    """What the amounts of a request are in: what the provider showed, else what the event said.
 
-    What a parked outcome says of a currency is what the event believed.
+    What a parked outcome says of a currency is only what the event is taken to have meant.
     """
     if entry.baseline is not None and entry.baseline.currency is not None:
         return entry.baseline.currency
+    if entry.currency is not None:
+        return entry.currency
     if entry.state is State.PARKED or entry.outcome is None or entry.outcome.money is None:
         return None
     return entry.outcome.money.currency

@@ -20,7 +20,7 @@ from refunds.domain.entry import Entry, Key, State
 from refunds.domain.outcomes import Trouble
 from refunds.errors import ConfigurationError, ErrorCode, LookupFailed, NotSent
 from refunds.ledger.claims import Ledger
-from refunds.ledger.queries import DAY_INDEX, LedgerQueries
+from refunds.ledger.queries import LedgerQueries
 from refunds.operators.asking_schedule import (
     AskingSchedule,
     became_pending,
@@ -35,6 +35,7 @@ from refunds.operators.walk import Place, Walk
 _PATIENCE: Final = 3
 #: Of a run's time, what reading may take: the rest is for asking.
 _READING: Final = 0.5
+_DAY_INDEX: Final = "by_day"
 _DAYS_BACK: Final = 2  # days whose claims the daily pass reads
 _SHOWN: Final = 20  # keys named in a summary
 
@@ -146,7 +147,7 @@ class Sweeper:
             if deadline.remaining() <= reading_ends:
                 sweep.place = walk.place
                 break
-            of_day = walk.index == DAY_INDEX
+            of_day = walk.index == _DAY_INDEX
             for entry in self._read(keys, sweep):
                 if not of_day or self._was_left(entry):
                     self._guarded(
@@ -301,8 +302,8 @@ def why_parked(entry: Entry) -> Trouble:
     if entry.state is State.PENDING:
         return Trouble(
             ErrorCode.OUTCOME_UNKNOWN,
-            "the provider accepted it and has not booked it for too long; it may still be booked, and is asked "
-            "about daily: do not ask for it again under a new cancel_request_id",
+            "the provider accepted it and has not booked it for too long; it may still be booked, and is "
+            "asked about daily: do not ask for it again under a new cancel_request_id",
             may_have_been_applied=True,
         )
     if entry.in_doubt:
