@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -18,9 +19,10 @@ from refunds.ledger.queries import LedgerQueries
 from refunds.messaging.publisher import Publisher
 from refunds.operators.resolution import Resolver, identity_in
 from refunds.operators.status_inquiry import StatusInquiry
-from tests.unit.aws.dynamodb import TARGET, Tables
-from tests.unit.aws.endpoint import Aws
-from tests.unit.aws.messaging import EVENTS_TARGET, Bus
+from tests.simulation.answers import Exceptions, refusal
+from tests.unit.aws.dynamodb import Tables
+from tests.unit.aws.endpoint import AwsError, Service
+from tests.unit.aws.messaging import Bus
 
 START = 1_800_000_000.0
 DAY = 86_400.0
@@ -55,6 +57,26 @@ class Provider:
         return Money(asked, baseline.currency or "KRW")
 
 
+class Direct:
+    """A client of a service in memory that is called without a request being written and read."""
+
+    exceptions = Exceptions
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        operation = "".join(part.capitalize() for part in name.split("_"))
+
+        def call(**request: Any) -> dict[str, Any]:
+            try:
+                return deepcopy(self._service.carry_out(operation, deepcopy(request)))
+            except AwsError as error:
+                raise refusal(operation, error.code, **deepcopy(error.fields)) from None
+
+        return call
+
+
 @dataclass
 class Desk:
     """What operators and scheduled functions work with; ``now`` is UNIX seconds and moved by the test."""
@@ -65,11 +87,10 @@ class Desk:
     provider: Provider = field(default_factory=Provider)
 
     def __post_init__(self) -> None:
-        self.aws = Aws({TARGET: self.tables, EVENTS_TARGET: self.bus})
-        client = self.aws.connect("dynamodb")
+        client: Any = Direct(self.tables)
         self.ledger = Ledger(client, "ledger", clock=lambda: self.now, ttl_days=400)
         self.queries = LedgerQueries(client, "ledger", MODULES)
-        self.publisher = Publisher(self.aws.connect("events"), "accounting")
+        self.publisher = Publisher(Direct(self.bus), "accounting")  # type: ignore[arg-type]
         operations = dict.fromkeys(MODULES, self.provider)
         self.inquiry = StatusInquiry(operations, self.ledger, 1.0)
         self.resolver = Resolver(self.ledger, self.publisher, self.inquiry, clock=lambda: self.now)
