@@ -19,7 +19,7 @@ from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.http.provider_http import ProviderHttp, Timeouts
-from refunds.service.protocol import Timing
+from refunds.service.parts import Timing
 from refunds.service.refund_service import RefundService
 from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
@@ -253,7 +253,7 @@ class Process:
     def _timing(self) -> Timing:
         return Timing(clock=self.wall_clock, send_budget=SEND_BUDGET, lease_margin=self.wiring.lease_margin)
 
-    def _read_secret(self) -> str:
+    def _read_secret(self, _again: bool) -> str:  # noqa: FBT001 - as a source calls it
         if self.simulation.gate.enter(Call.SECRET) is not None:
             raise ConnectionError
         return SECRET

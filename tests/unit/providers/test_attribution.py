@@ -4,6 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from refunds.domain.operation import Baseline, ResolveContext, Siblings
 from refunds.errors import Refused
 from refunds.providers.portone.attribution import Own, Search, Unclear, confirm_own, find_own
@@ -93,10 +95,76 @@ def test_a_refusal_does_not_disown_an_equal_cancellation_nobody_looked_for_befor
     assert isinstance(find_own(answer, UNASKED, SEARCH, after_refusal()), Unclear)
 
 
-def test_somebody_elses_words_explain_a_refusal_where_nobody_looked() -> None:
-    """A payment refunded at the console before the event ends as CancelFailed and not with a person."""
-    answer = payment(entry("console", reason="관리자 취소"))
-    assert find_own(answer, UNASKED, SEARCH, after_refusal()) is None
+def test_somebody_elses_words_do_not_explain_a_refusal_where_nobody_looked() -> None:
+    """A PG may cut a reason that it cannot encode: only age or another holder tells it from ours."""
+    answer = payment(entry("console", reason="관리자 취소", at=10_000))
+    now = replace(after_refusal(), sent_at=10_000.0)
+    assert isinstance(find_own(answer, UNASKED, SEARCH, now), Unclear)
+    assert find_own(answer, UNASKED, SEARCH, replace(now, sent_at=20_000.0)) is None
+    held = replace(after_refusal(held=("console",)), sent_at=10_000.0)
+    assert find_own(answer, UNASKED, SEARCH, held) is None
+
+
+def test_any_recent_cancellation_makes_a_blind_refusal_unclear() -> None:
+    """Where nobody looked, an entry without a time, or of another amount, explains nothing."""
+    now = replace(after_refusal(), sent_at=10_000.0)
+    for odd in (entry("odd", at=0), entry("odd", 2_700, at=10_000), entry(None, 1, reason="x", at=10_001)):
+        assert isinstance(find_own(payment(odd), UNASKED, SEARCH, now), Unclear), odd
+
+
+def test_a_blind_refusal_needs_the_whole_movement_explained() -> None:
+    """Money that the history does not show may have been moved by us."""
+    answer = payment(entry("old", at=100), cancelled=2 * ASKED)
+    late = replace(after_refusal(), sent_at=10_000.0)
+    assert isinstance(find_own(answer, UNASKED, SEARCH, late), Unclear)
+
+
+def test_an_entry_of_another_amount_that_could_be_ours_is_unclear() -> None:
+    """A PG that takes a discount back books less than was asked: nothing may be sent again."""
+    answer = payment(entry("new", 2_700))
+    for context in (after_silence(), after_refusal()):
+        assert isinstance(find_own(answer, looked(), SEARCH, context), Unclear)
+    cut = payment(entry("new", 2_700, reason="고객 변"))
+    assert isinstance(find_own(cut, looked(), SEARCH, after_silence()), Unclear)
+    theirs = payment(entry("new", 2_700, reason="관리자 취소"))
+    assert find_own(theirs, looked(), SEARCH, after_silence()) is None
+    assert find_own(answer, looked(), SEARCH, after_silence(held=("new",))) is None
+
+
+@pytest.mark.parametrize("status", ["REQUESTED", "FAILED", 7, "취소"])
+def test_an_entry_that_says_it_is_not_done_proves_nothing(status: object) -> None:
+    """An entry with a status of its own is believed only if it says that it is done."""
+    for reason in ("", TAG):
+        answer = payment({**entry("new", reason=reason), "status": status})
+        assert isinstance(find_own(answer, looked(), SEARCH, after_silence()), Unclear)
+        assert confirm_own(answer, looked(), SEARCH) is None
+
+
+def test_an_entry_that_says_it_is_done_is_believed() -> None:
+    """V2 writes SUCCEEDED, and V1 may come to do so."""
+    answer = payment({**entry("new", reason=TAG), "status": "SUCCEEDED"})
+    assert found(find_own(answer, looked(), SEARCH, after_silence())) == "new"
+
+
+def test_a_cancellation_settled_by_hand_may_have_made_it() -> None:
+    """A person recorded a cancellation of this amount without its id: the entry may be that one."""
+    answer = payment(entry("new"))
+    by_hand = Siblings(settled_by_hand=(Decimal(ASKED),))
+    context = replace(after_silence(), siblings=lambda: by_hand)
+    assert isinstance(find_own(answer, looked(), SEARCH, context), Unclear)
+
+
+def test_an_inferred_entry_has_a_name_to_be_held_by() -> None:
+    """What carries no tag is held in the ledger under its id; a tagged one needs no holder."""
+    inferred = find_own(payment(entry("new")), looked(), SEARCH, after_silence())
+    assert isinstance(inferred, Own)
+    assert inferred.held_as == "new"
+    tagged = find_own(payment(entry("new", reason=TAG)), looked(), SEARCH, after_silence())
+    assert isinstance(tagged, Own)
+    assert tagged.held_as is None
+    nameless = confirm_own(payment(entry(None)), looked(), SEARCH)
+    assert nameless is not None
+    assert nameless.held_as
 
 
 def test_an_equal_cancellation_older_than_our_send_is_not_ours() -> None:
@@ -117,7 +185,8 @@ def test_an_equal_cancellation_from_before_the_checksum_is_not_ours() -> None:
     """The balance has moved by less than our amount since: what is in the history was there already."""
     answer = payment(entry("old"), entry("new", 2_000))
     baseline = Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED))
-    assert find_own(answer, baseline, SEARCH, after_refusal()) is None
+    late = replace(after_refusal(), sent_at=10_000.0)
+    assert find_own(answer, baseline, SEARCH, late) is None
 
 
 def test_a_cancellation_another_request_has_proven_is_not_ours_after_a_refusal() -> None:

@@ -212,12 +212,23 @@ class Outcome(ContractModel):
 
 
 def outcome_id(
-    cancel_type: str, cancel_request_id: str, kind: OutcomeKind, error: OutcomeError | None = None
+    cancel_type: str,
+    cancel_request_id: str,
+    kind: OutcomeKind,
+    error: OutcomeError | None = None,
+    *,
+    number: int = 1,
 ) -> str:
     """The consumer's dedupe key: the same for every repetition of the same statement.
 
     A parked request may be parked again for another reason, and that is another statement: its code and
-    whether money may have moved are part of it.
+    whether money may have moved are part of it. What was said before, then something else, and then the
+    first again is a new statement too: ``number`` counts the statements about a request, up to the one
+    meant. A final outcome is said once.
+
+    Args:
+        number: how many different statements were made of the request, this one included. What is said
+            again after something else was said in between is a new statement. A final one is said once.
 
     Raises:
         ValueError: parked without an error.
@@ -228,4 +239,6 @@ def outcome_id(
             raise ValueError("a parked outcome says why")
         # `str.format` of an enum of text is its value, and of a code of another version the code.
         statement += f"#{error.code}#{'true' if error.may_have_been_applied else 'false'}"
+    if number > 1 and not kind.final:
+        statement += f"#{number}"
     return str(uuid.uuid5(_NAMESPACE, statement))

@@ -15,6 +15,7 @@ from refunds.contracts.outbound import (
     ProviderRefs,
     outcome_id,
 )
+from refunds.domain.entry import Entry
 from refunds.domain.operation import Accepted, Baseline, Effect, Failure
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode
@@ -78,14 +79,21 @@ class OutcomeFactory:
             provider_code=trouble.provider_code,
             provider_message=self._masked(trouble.provider_message),
         )
-        money = None
-        if self.policy.moves_money:
-            money = MoneyMoved(
-                currency=self.identity.currency or "KRW",
-                cancelled=None if trouble.may_have_been_applied else Decimal(0),
-                cancellable_before=baseline.cancellable if baseline else None,
-            )
+        money = self._nothing_proven(trouble, baseline) if self.policy.moves_money else None
         return self._outcome(OutcomeKind.PARKED, attempts, self._refs(baseline), money=money, error=error)
+
+    def _nothing_proven(self, trouble: Trouble, baseline: Baseline | None) -> MoneyMoved | None:
+        """In the currency that the provider showed, or else in the event's, unless that one is wrong."""
+        currency = baseline.currency if baseline else None
+        if currency is None and trouble.code is not ErrorCode.CURRENCY_MISMATCH:
+            currency = self.identity.currency or self.policy.contract.default_currency
+        if currency is None:
+            return None
+        return MoneyMoved(
+            currency=currency,
+            cancelled=None if trouble.may_have_been_applied else Decimal(0),
+            cancellable_before=baseline.cancellable if baseline else None,
+        )
 
     def _masked(self, text: str | None) -> str | None:
         return None if text is None else self.mask(text)
@@ -128,6 +136,26 @@ class OutcomeFactory:
                 **parts,
             }
         )
+
+
+def as_recorded(outcome: Outcome, entry: Entry) -> Outcome:
+    """The outcome as the next write of ``entry`` records it.
+
+    The same statement as the one that is there stays as it was said, to the letter. Another one gets its
+    id and the revision that the item has after the write.
+    """
+    if entry.outcome is None:
+        return outcome.model_copy(update={"revision": entry.revision + 1})
+    if same_statement(entry.outcome, outcome):
+        return entry.outcome
+    numbered = outcome_id(
+        outcome.cancel_type,
+        outcome.cancel_request_id,
+        outcome.outcome,
+        outcome.error,
+        number=entry.statement + 1,
+    )
+    return outcome.model_copy(update={"revision": entry.revision + 1, "outcome_id": numbered})
 
 
 def same_statement(one: Outcome, other: Outcome) -> bool:

@@ -21,9 +21,12 @@ def tag_of(cancel_type: str, cancel_request_id: str) -> str:
 
 
 def reason_with(tag: str, reason: str) -> str:
-    """The reason as sent: the customer's words, cut so that the tag at the end fits into 256 characters."""
-    words = _CONTROL.sub(" ", reason).strip()[: _MAX_REASON - len(tag) - 1]
-    return f"{words} {tag}" if words else tag
+    """The reason as sent: the customer's words, cut so that the tag at the end fits into 256 characters.
+
+    An empty tag leaves the words alone.
+    """
+    words = _CONTROL.sub(" ", reason).strip()[: _MAX_REASON - len(tag) - 1].rstrip()
+    return f"{words} {tag}".strip()
 
 
 def is_tagged(reason: str | None) -> bool:

@@ -1,61 +1,56 @@
-"""The money-safety protocol (DESIGN section 6): what is done with a cancellation, whatever happened before.
+"""The money-safety protocol (docs/protocol.md): what is done with a cancellation, whatever happened before.
 
 ::
 
-    look ─▶ claim ─▶ send ─▶ verify ──────────────▶ record ─▶ (publish ─▶ acknowledge: refunds.messaging)
-              │        │                              ▲
-              │        ├─ refused ──┐                 │
-              │        └─ unknown ──┤                 │
-              └─ found in doubt ────┴─▶ resolve ──────┤
-                                          └─ may be sent again ─▶ send
+    precheck ─▶ claim ─▶ send ─▶ verify ──────────▶ record ─▶ (publish ─▶ acknowledge: refunds.messaging)
+                 │        │                           ▲
+                 │        ├─ refused ──┐              │
+                 │        └─ unknown ──┤              │
+                 └─ found in doubt ────┴─▶ resolve ───┤
+                                             └─ may be sent again ─▶ send
 
 Nothing here knows an AWS client or an HTTP client. A crash at any line leaves the ledger item
-``in_doubt``; the next delivery then asks the provider before it sends.
+``in_doubt``; the next delivery then asks the provider before it sends. What is written, and what becomes
+of the message, is ``refunds.service.recorder``'s part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
 from typing import Final, Generic, TypeVar
 
-from refunds.contracts.fingerprint import fingerprint
-from refunds.contracts.inbound import Identity, ProviderRequest, format_timestamp, identity_of
-from refunds.domain.disposition import Disposition, Publish, Reason, Redeliver, RetryClass, Source
-from refunds.domain.entry import Entry, Key, State
+from refunds.contracts.inbound import ProviderRequest
+from refunds.domain.disposition import DeadLetter, Disposition, Reason, Redeliver, RetryClass, Source
+from refunds.domain.entry import Entry, State
 from refunds.domain.operation import (
     Accepted,
     Applied,
     Attempt,
     Baseline,
-    Effect,
     Failure,
-    Operation,
     Rejected,
+    Resolution,
     ResolveContext,
     Unapplied,
     Unproven,
 )
-from refunds.domain.outcomes import OutcomeFactory, Trouble
-from refunds.domain.policy import Policy
-from refunds.domain.redaction import redact
 from refunds.errors import (
     ConfigurationError,
     DuplicateKey,
     ErrorCode,
+    InvalidRequest,
     LedgerError,
     LimitExceeded,
     LookupFailed,
     NotSent,
     OutcomeUnknown,
-    ProviderError,
     Refused,
     ResponseMismatch,
 )
-from refunds.ledger.claims import AlreadyClaimed, Ledger
-from refunds.service.guard import Guard
+from refunds.ledger.claims import AlreadyClaimed
+from refunds.service.parts import Delivery, Parts
+from refunds.service.recorder import Recorder, again
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
 T = TypeVar("T")
@@ -65,315 +60,265 @@ _MAX_SENDS: Final = 3
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Seconds: ``clock`` is UNIX time, ``send_budget`` what a send and its record may take."""
+class _Sending:
+    """What this worker knows of its own sends, and of those before it.
 
-    clock: Callable[[], float]
-    send_budget: float
-    lease_margin: float
+    ``unresolved_before``: an earlier worker may have sent something. ``answer``: what our latest send came
+    back with, if it was no success; ``sent_at``: UNIX seconds at which it began. ``left``: sends that are
+    still allowed in this delivery.
+    """
 
+    unresolved_before: bool
+    answer: Refused | OutcomeUnknown | None = None
+    sent_at: float = 0.0
+    left: int = _MAX_SENDS
 
-@dataclass(frozen=True)
-class Parts(Generic[RequestT]):
-    """What every execution of one cancel type works with. ``new_owner`` makes a token unique per claim."""
+    @property
+    def refusal(self) -> Refused | None:
+        return self.answer if isinstance(self.answer, Refused) else None
 
-    policy: Policy
-    operation: Operation[RequestT]
-    ledger: Ledger
-    guard: Guard
-    timing: Timing
-    new_owner: Callable[[], str]
+    @property
+    def only_attempt(self) -> bool:
+        """Whether our refused send is all that ever was possibly sent."""
+        return self.refusal is not None and not self.unresolved_before
 
-    def key(self, cancel_request_id: str) -> Key:
-        """The ledger key of a request of this type."""
-        return Key(self.policy.cancel_type, cancel_request_id)
-
-    def known(self, cancel_request_id: str) -> bool:
-        """Whether the ledger has an item of that request."""
-        return self.ledger.get(self.key(cancel_request_id)) is not None
-
-    def outcomes(self, identity: Identity, personal: tuple[str, ...] = ()) -> OutcomeFactory:
-        """Outcomes that occur now; nothing of ``personal`` is in them."""
-        now = datetime.fromtimestamp(self.timing.clock(), UTC)
-        mask = partial(redact, secrets=personal)
-        return OutcomeFactory(self.policy, identity, format_timestamp(now), mask)
+    @property
+    def source(self) -> Source:
+        return Source.ANSWER if self.only_attempt else Source.QUESTION
 
 
 class Execution(Generic[RequestT]):
-    """One run of the protocol for one delivery of one cancellation.
+    """One run of the protocol for one delivery of one cancellation."""
 
-    Args:
-        final_receive: no receive is left, so what stays open is parked.
-    """
-
-    def __init__(self, parts: Parts[RequestT], attempt: Attempt[RequestT], *, final_receive: bool) -> None:
+    def __init__(self, parts: Parts[RequestT], attempt: Attempt[RequestT], delivery: Delivery) -> None:
         self._parts = parts
         self._operation = parts.operation
         self._ledger = parts.ledger
         self._guard = parts.guard
         self._timing = parts.timing
         self._attempt = attempt
-        self._final_receive = final_receive
+        self._delivery = delivery
+        self._recorder = Recorder(parts, attempt.cancellation, delivery)
 
     def run(self) -> Disposition:
-        """Step 2 and 3: look and claim, or go on from the item that is there.
+        """Precheck and claim, or go on from the item that is there.
 
         Raises:
             DuplicateKey: the key belongs to another payload.
-            InvalidRequest: the payment or order contradicts the request.
+            InvalidRequest: the request names no payment; it has no item.
             LedgerError: another worker took the item over, or AWS did not answer.
         """
+        if self._delivery.deadline.remaining() <= 0:
+            return Redeliver(Reason(ErrorCode.PROVIDER_UNAVAILABLE, "the invocation had no time left"))
         if self._operation.needs_precheck(self._attempt.request) or self._guard.counts:
-            known = self._ledger.get(self._key)
+            known = self._ledger.get(self._parts.key(self._attempt.cancellation.cancel_request_id))
             if known is not None:
                 return self._continue(known)
         return self._begin()
 
     def _begin(self) -> Disposition:
+        cancellation = self._attempt.cancellation
         try:
-            baseline_or_failure = self._precheck()
-            if isinstance(baseline_or_failure, Failure):
-                return self._claim_failed(baseline_or_failure)
-            if (kept_back := self._kept_back(baseline_or_failure)) is not None:
-                return self._park_unclaimed(kept_back, baseline_or_failure)
-            entry = self._ledger.claim(self._new_entry(baseline=baseline_or_failure, in_doubt=True))
+            if (
+                forgotten := self._guard.forgotten(cancellation.requested_at, self._timing.clock())
+            ) is not None:
+                return self._recorder.claim_parked(forgotten)
+            found = self._precheck(chosen=None)
+            if isinstance(found, Failure):
+                return self._recorder.claim_failed(found)
+            if (kept_back := self._kept_back(found)) is not None:
+                return self._recorder.claim_parked(kept_back, found)
+            entry = self._ledger.claim(self._leased(self._parts.new_entry(cancellation, found)))
         except AlreadyClaimed as taken:
             return self._continue(taken.entry)
         except (LookupFailed, NotSent) as error:
-            return self._park_unclaimed(error) if self._final_receive else _again(error)
-        return self._send(entry, unresolved_before=False)
+            return self._not_begun(error)
+        return self._first_send(entry)
+
+    def _not_begun(self, error: LookupFailed | NotSent) -> Disposition:
+        if not self._delivery.final_receive:
+            return again(error)
+        try:
+            return self._recorder.claim_parked(error)
+        except AlreadyClaimed as taken:
+            return self._continue(taken.entry)
 
     def _continue(self, entry: Entry) -> Disposition:
-        if entry.fingerprint != self._fingerprint:
+        if entry.state is State.UNKNOWN:
+            return self._leave_alone(entry)
+        if (repaired := self._repaired(entry)) is None and self._is_another_payload(entry):
             raise DuplicateKey(
                 f"{entry.key} was used before for another payload; it stays {entry.state}. "
                 "If this is a new cancellation, publish it under a new cancel_request_id"
             )
-        if entry.state.terminal and entry.outcome is not None:
-            return Publish(entry.outcome, source=Source.LEDGER)
+        if (stored := self._recorder.repeat(entry)) is not None:
+            return stored
         if entry.leased(self._timing.clock()):
-            return self._wait_for_lease(entry)
-        entry = self._ledger.take_over(entry, owner=self._parts.new_owner(), lease_until=self._lease())
+            return self._recorder.wait_for_lease(entry)
+        entry = self._ledger.take_over(
+            entry, owner=self._parts.new_owner(), lease_until=self._lease(), repaired=repaired
+        )
+        self._attempt = replace(self._attempt, number=entry.attempt)
         if entry.in_doubt:
-            return self._resolve(entry, answer=None, unresolved_before=True)
+            return self._resolve(entry, _Sending(unresolved_before=True))
         return self._restart(entry)
+
+    def _leave_alone(self, entry: Entry) -> Disposition:
+        """A newer version of this code wrote it: whatever it means, nothing may be sent for it here."""
+        reason = Reason(
+            ErrorCode.OUTCOME_UNKNOWN, f"{entry.key} is in a state that this version does not know"
+        )
+        return DeadLetter(reason) if self._delivery.final_receive else Redeliver(reason, RetryClass.LATER)
+
+    def _is_another_payload(self, entry: Entry) -> bool:
+        return entry.fingerprint != self._parts.fingerprint(self._attempt.cancellation)
+
+    def _repaired(self, entry: Entry) -> Entry | None:
+        """A message that was parked as invalid keeps its id when it is repaired; nothing of it was sent."""
+        error = entry.outcome.error if entry.outcome else None
+        invalid = error is not None and error.code == ErrorCode.INVALID_REQUEST
+        if entry.state is not State.PARKED or entry.in_doubt or not invalid:
+            return None
+        if not self._is_another_payload(entry):
+            return None
+        return self._parts.new_entry(self._attempt.cancellation, None)
 
     def _restart(self, entry: Entry) -> Disposition:
         """Earlier deliveries provably sent nothing: begin again with the item that is there."""
+        requested_at, now = self._attempt.cancellation.requested_at, self._timing.clock()
+        forgotten = None if entry.limits_passed else self._guard.forgotten(requested_at, now)
+        if forgotten is not None:
+            return self._recorder.park(entry, forgotten, may_have_been_applied=False)
         try:
-            baseline_or_failure = self._precheck()
+            found = self._precheck(entry.baseline.subject if entry.baseline else None)
         except (LookupFailed, NotSent) as error:
-            return self._nothing_sent(entry, error)
-        if isinstance(baseline_or_failure, Failure):
-            return self._fail(entry, baseline_or_failure)
-        if not entry.limits_passed and (kept_back := self._kept_back(baseline_or_failure)) is not None:
-            return self._park(entry, kept_back, may_have_been_applied=False)
-        return self._send(self._renew(entry, baseline_or_failure), unresolved_before=False)
+            return self._recorder.nothing_sent(entry, error)
+        except InvalidRequest as error:
+            return self._recorder.park(entry, error, may_have_been_applied=False)
+        if isinstance(found, Failure):
+            return self._recorder.fail(entry, found)
+        kept_back = None if entry.limits_passed else self._kept_back(found)
+        if kept_back is not None:
+            return self._recorder.park(entry, kept_back, may_have_been_applied=False, baseline=found)
+        return self._first_send(self._renew(entry, found))
+
+    def _first_send(self, entry: Entry) -> Disposition:
+        """Nothing of this request was sent yet, so it can wait until nothing else is under way."""
+        at_any_time = not self._operation.sends_alone(_baseline_of(entry))
+        if at_any_time or not self._ledger.siblings(entry).open_amounts:
+            return self._send(entry, _Sending(unresolved_before=False))
+        waits = NotSent(
+            "another cancellation of this payment is open at a payment gateway that books later: what is "
+            "left is not known until it has ended; nothing was sent"
+        )
+        return self._recorder.nothing_sent(entry, waits, RetryClass.LATER)
 
     def _kept_back(self, baseline: Baseline) -> LimitExceeded | None:
         """Ask the guard rails, once per request, before it is sent for the first time."""
+        cancellation = self._attempt.cancellation
         try:
-            self._guard.admit(self._operation.amount(self._attempt.cancellation, baseline))
+            money = self._operation.amount(cancellation, baseline)
+            self._guard.admit(money, self._parts.key(cancellation.cancel_request_id))
         except LimitExceeded as error:
             return error
         return None
 
-    def _precheck(self) -> Baseline | Failure:
+    def _precheck(self, chosen: str | None) -> Baseline | Failure:
         """Refuse to begin what could not be finished and recorded in the time that is left."""
         if self._attempt.deadline.remaining() < self._timing.send_budget:
             raise NotSent("too little of the invocation was left to start; nothing was sent")
-        return _configured(lambda: self._operation.precheck(self._attempt, None))
+        return _configured(lambda: self._operation.precheck(self._attempt, chosen))
 
-    def _send(self, entry: Entry, *, unresolved_before: bool, sends_left: int = _MAX_SENDS) -> Disposition:
-        """Step 4 and 5: send once, verify."""
-        sent_at = self._timing.clock()
+    def _send(self, entry: Entry, sending: _Sending) -> Disposition:
+        """Send once, and verify the answer."""
+        sending = replace(sending, sent_at=self._timing.clock(), left=sending.left - 1)
         try:
             self._guard.permit_send()
-            effect = _configured(lambda: self._operation.send(self._attempt, _baseline_of(entry)))
-        except NotSent as error:
-            return self._leave_open(entry, error) if unresolved_before else self._nothing_sent(entry, error)
-        except (Refused, OutcomeUnknown) as answer:
-            return self._resolve(
-                entry,
-                answer=answer,
-                unresolved_before=unresolved_before,
-                sent_at=sent_at,
-                sends_left=sends_left - 1,
-            )
+            answer = _configured(lambda: self._operation.send(self._attempt, _baseline_of(entry)))
+        except (NotSent, InvalidRequest) as error:
+            return self._unsent(entry, sending, error)
+        except (Refused, OutcomeUnknown) as error:
+            return self._resolve(entry, replace(sending, answer=error))
         except ResponseMismatch as error:
-            return self._park(entry, error, may_have_been_applied=True)
-        if isinstance(effect, Accepted):
-            return self._pend(entry, effect)
-        return self._succeed(entry, effect)
+            learnt = _baseline_of(entry)
+            learnt = replace(learnt, suspects=(*learnt.suspects, *error.suspects))
+            return self._recorder.park(entry, error, may_have_been_applied=True, baseline=learnt)
+        if isinstance(answer, Accepted):
+            return self._recorder.pend(entry, answer)
+        return self._recorder.succeed(entry, answer)
 
-    def _pend(self, entry: Entry, accepted: Accepted) -> Disposition:
-        outcome = self._outcomes.pending(accepted, entry.attempt)
-        self._ledger.record(entry, State.PENDING, outcome, in_doubt=True, proof=accepted.proof)
-        return Publish(outcome)
+    def _unsent(self, entry: Entry, sending: _Sending, error: NotSent | InvalidRequest) -> Disposition:
+        """Nothing left this time; whether an earlier worker sent something is another question."""
+        if isinstance(error, InvalidRequest):
+            return self._recorder.park(entry, error, may_have_been_applied=sending.unresolved_before)
+        if sending.unresolved_before:
+            return self._recorder.leave_open(entry, error)
+        return self._recorder.nothing_sent(entry, error)
 
-    def _resolve(  # noqa: PLR0911 - one return per verdict
-        self,
-        entry: Entry,
-        *,
-        answer: Refused | OutcomeUnknown | None,
-        unresolved_before: bool,
-        sent_at: float = 0.0,
-        sends_left: int = _MAX_SENDS,
-    ) -> Disposition:
-        """Step 6: ask what is true. ``answer`` is what this worker's own send came back with, if it sent."""
-        refusal = answer if isinstance(answer, Refused) else None
-        only_attempt = refusal is not None and not unresolved_before
-        source = Source.ANSWER if only_attempt else Source.QUESTION
+    def _resolve(self, entry: Entry, sending: _Sending) -> Disposition:
+        """Ask what is true."""
         context = ResolveContext(
-            refusal,
-            only_attempt=only_attempt,
+            sending.refusal,
+            only_attempt=sending.only_attempt,
             siblings=lambda: self._ledger.siblings(entry),
-            sent_at=sent_at if only_attempt else entry.begun_at,
+            sent_at=sending.sent_at if sending.only_attempt else entry.begun_at,
         )
         try:
             resolution = _configured(
                 lambda: self._operation.resolve(self._attempt, _baseline_of(entry), context)
             )
         except (LookupFailed, NotSent) as error:
-            return self._leave_open(entry, answer or error, sent=answer is not None)
+            sent = sending.answer is not None
+            return self._recorder.leave_open(entry, sending.answer or error, sent=sent)
+        return self._conclude(entry, sending, resolution)
+
+    def _conclude(self, entry: Entry, sending: _Sending, resolution: Resolution) -> Disposition:
+        """What follows from what is true."""
+        recorder = self._recorder
         match resolution:
             case Applied(effect):
-                return self._succeed(entry, effect, source)
-            case Rejected(failure, retry_later) if only_attempt or failure.excludes_late_attempts:
-                return self._not_today(entry, failure) if retry_later else self._fail(entry, failure, source)
-            case Unapplied(baseline) if self._may_send(answer, only_attempt=only_attempt) and sends_left > 0:
-                renewed = self._renew(entry, baseline)
-                return self._send(renewed, unresolved_before=unresolved_before, sends_left=sends_left)
-            case Accepted() as accepted:
-                return self._pend(entry, accepted)
-            case Unproven(message, unresolvable=True):
-                return self._park(entry, OutcomeUnknown(message), may_have_been_applied=True)
-            case Unproven(baseline=Baseline() as learnt):
-                entry = self._ledger.learn(entry, baseline=learnt)
-            case Unapplied() if only_attempt:
-                return self._nothing_sent(
-                    entry, NotSent("the payment's balance kept moving; nothing was sent")
-                )
-        return self._leave_open(entry, answer or _unproven(resolution), sent=answer is not None)
+                return recorder.succeed(entry, effect, Source.QUESTION)
+            case Accepted() if not _was_parked(entry):
+                return recorder.pend(entry, resolution, Source.QUESTION)
+            case Rejected(failure, retry_later) if sending.only_attempt or failure.excludes_late_attempts:
+                return recorder.refuse(entry, failure, sending.source, retry_later=retry_later)
+            case Unapplied(baseline) if self._may_send(sending):
+                return self._send(self._renew(entry, baseline), sending)
+            case Unapplied() if sending.only_attempt:
+                moving = NotSent("the payment's balance kept moving; nothing was sent")
+                return recorder.nothing_sent(entry, moving)
+        return self._unproven(entry, sending, resolution)
 
-    def _may_send(self, answer: ProviderError | None, *, only_attempt: bool) -> bool:
+    def _unproven(self, entry: Entry, sending: _Sending, resolution: Resolution) -> Disposition:
+        """Nobody can tell: keep it open, or park it where asking again will not tell either."""
+        match resolution:
+            case Unproven(message, unresolvable, learnt, code):
+                error = OutcomeUnknown(message, code=code)
+            case Accepted(proof=proof):
+                error, unresolvable, learnt = OutcomeUnknown(proof), True, None
+            case _:
+                error = OutcomeUnknown("not carried out so far, but it may still be")
+                unresolvable, learnt = False, None
+        if unresolvable:
+            return self._recorder.park(entry, error, may_have_been_applied=True, baseline=learnt)
+        sent = sending.answer is not None
+        return self._recorder.leave_open(entry, sending.answer or error, sent=sent, learnt=learnt)
+
+    def _may_send(self, sending: _Sending) -> bool:
         """After a lost answer of our own the provider gets until the lease ends to finish what it got."""
-        if isinstance(answer, OutcomeUnknown):
+        if isinstance(sending.answer, OutcomeUnknown) or sending.left <= 0:
             return False
-        return only_attempt or self._parts.policy.resend_unproven
+        return sending.only_attempt or self._parts.policy.resend_unproven
 
-    def _succeed(self, entry: Entry, effect: Effect, source: Source = Source.ANSWER) -> Disposition:
-        outcome = self._outcomes.succeeded(effect, entry.attempt)
-        self._ledger.record(entry, State.SUCCEEDED, outcome, in_doubt=False, proof=effect.proof)
-        return Publish(outcome, source=source)
-
-    def _fail(self, entry: Entry, failure: Failure, source: Source = Source.ANSWER) -> Disposition:
-        outcome = self._outcomes.failed(failure, entry.attempt)
-        self._ledger.record(entry, State.FAILED, outcome, in_doubt=False, proof=failure.message)
-        return Publish(outcome, source=source)
-
-    def _claim_failed(self, failure: Failure) -> Disposition:
-        """What the look already rules out needs one write: it ends as it begins."""
-        outcome = self._outcomes.failed(failure, 1)
-        entry = self._new_entry(baseline=failure.baseline)
-        self._ledger.claim(replace(entry, state=State.FAILED, outcome=outcome, proof=failure.message))
-        return Publish(outcome)
-
-    def _not_today(self, entry: Entry, failure: Failure) -> Disposition:
-        error = NotSent(
-            failure.message,
-            code=failure.code,
-            provider_code=failure.provider_code,
-            provider_message=failure.provider_message,
-        )
-        return self._nothing_sent(entry, error, RetryClass.LATER)
-
-    def _nothing_sent(
-        self, entry: Entry, error: ProviderError, retry_class: RetryClass = RetryClass.SOON
-    ) -> Disposition:
-        """It is proven that no attempt of this request was carried out or can still be."""
-        if self._final_receive:
-            return self._park(entry, error, may_have_been_applied=False)
-        self._ledger.release(entry, in_doubt=False)
-        return _again(error, retry_class)
-
-    def _leave_open(self, entry: Entry, error: ProviderError, *, sent: bool = False) -> Disposition:
-        """Nobody knows yet. A worker that sent keeps its lease: what it sent may still arrive."""
-        if self._final_receive:
-            return self._park(entry, error, may_have_been_applied=True)
-        if not sent:
-            self._ledger.release(entry, in_doubt=True)
-            return _again(error)
-        return _again(error, not_before=entry.lease_until - self._timing.clock())
-
-    def _park(self, entry: Entry, error: ProviderError, *, may_have_been_applied: bool) -> Disposition:
-        trouble = _trouble(error, may_have_been_applied=may_have_been_applied)
-        outcome = self._outcomes.parked(trouble, entry.attempt, entry.baseline)
-        self._ledger.record(
-            entry, State.PARKED, outcome, in_doubt=may_have_been_applied, proof=trouble.message
-        )
-        return Publish(outcome, dead_letter=Reason(trouble.code, trouble.message))
-
-    def _park_unclaimed(self, error: ProviderError, baseline: Baseline | None = None) -> Disposition:
-        trouble = _trouble(error, may_have_been_applied=False)
-        outcome = self._outcomes.parked(trouble, 1, baseline)
-        entry = replace(
-            self._new_entry(baseline=baseline),
-            state=State.PARKED,
-            outcome=outcome,
-            proof=trouble.message,
-            lease_until=0.0,
-        )
-        try:
-            self._ledger.claim(entry)
-        except AlreadyClaimed as taken:
-            return self._continue(taken.entry)
-        return Publish(outcome, dead_letter=Reason(trouble.code, trouble.message))
-
-    def _wait_for_lease(self, entry: Entry) -> Disposition:
-        message = f"{entry.key} is being carried out by another worker; its lease has not ended"
-        return Redeliver(
-            Reason(ErrorCode.OUTCOME_UNKNOWN, message),
-            not_before=entry.lease_until - self._timing.clock(),
-        )
+    def _leased(self, entry: Entry) -> Entry:
+        """As it is claimed for a send: in doubt until the opposite is proven."""
+        return replace(entry, lease_until=self._lease(), in_doubt=True, limits_passed=True)
 
     def _renew(self, entry: Entry, baseline: Baseline) -> Entry:
         return self._ledger.renew(entry, baseline=baseline, lease_until=self._lease())
 
-    def _new_entry(self, *, baseline: Baseline | None = None, in_doubt: bool = False) -> Entry:
-        cancellation = self._attempt.cancellation
-        subject = baseline.subject if baseline else self._operation.subject(cancellation.request)
-        return Entry(
-            key=self._key,
-            fingerprint=self._fingerprint,
-            order_id=cancellation.order_id,
-            requested_by=cancellation.requested_by,
-            requested_at=format_timestamp(cancellation.requested_at),
-            request=cancellation.request.public(),
-            payment_ref=subject,
-            owner=self._parts.new_owner(),
-            lease_until=self._lease(),
-            baseline=baseline,
-            in_doubt=in_doubt,
-            limits_passed=in_doubt,
-        )
-
     def _lease(self) -> float:
-        """UNIX seconds at which this worker has certainly been stopped."""
-        return self._timing.clock() + max(self._attempt.deadline.remaining(), 0.0) + self._timing.lease_margin
-
-    @property
-    def _key(self) -> Key:
-        return self._parts.key(self._attempt.cancellation.cancel_request_id)
-
-    @property
-    def _fingerprint(self) -> str:
-        return fingerprint(self._parts.policy.cancel_type, self._attempt.cancellation)
-
-    @property
-    def _outcomes(self) -> OutcomeFactory:
-        cancellation = self._attempt.cancellation
-        return self._parts.outcomes(identity_of(cancellation), cancellation.request.personal_values())
+        return self._timing.lease(self._attempt.deadline)
 
 
 def _configured(call: Callable[[], T]) -> T:
@@ -384,37 +329,12 @@ def _configured(call: Callable[[], T]) -> T:
         raise NotSent(str(error), code=ErrorCode.PROVIDER_AUTH) from None
 
 
-def _again(
-    error: ProviderError, retry_class: RetryClass = RetryClass.SOON, *, not_before: float = 0.0
-) -> Redeliver:
-    reason = Reason(error.code, str(error))
-    return Redeliver(reason, retry_class, not_before=max(not_before, error.retry_after or 0.0))
-
-
-def _trouble(error: ProviderError, *, may_have_been_applied: bool) -> Trouble:
-    """A doubt outranks its cause, except a mismatch: that is what an operator has to look at."""
-    code = error.code
-    if may_have_been_applied and code is not ErrorCode.RESPONSE_MISMATCH:
-        code = ErrorCode.OUTCOME_UNKNOWN
-    return Trouble(
-        code,
-        str(error),
-        may_have_been_applied=may_have_been_applied,
-        provider_code=error.provider_code,
-        provider_message=error.provider_message,
-    )
-
-
-def _unproven(resolution: object) -> OutcomeUnknown:
-    message = (
-        resolution.message
-        if isinstance(resolution, Unproven)
-        else "not carried out so far, but it may still be"
-    )
-    return OutcomeUnknown(message)
+def _was_parked(entry: Entry) -> bool:
+    """It waited for too long, and was told so: waiting on is no news."""
+    return entry.outcome is not None and entry.outcome.outcome == "parked"
 
 
 def _baseline_of(entry: Entry) -> Baseline:
     if entry.baseline is None:
-        raise LedgerError(f"{entry.key} was claimed without a yardstick: settle it by hand")
+        raise LedgerError(f"{entry.key} was claimed without a baseline: settle it by hand")
     return entry.baseline

@@ -24,6 +24,8 @@ from pydantic import (
 MAX_AMOUNT = Decimal(10) ** 15
 """Above any amount and any time stamp; what is larger is not one and costs time to compute with."""
 
+_DECIMALS = 3
+_NOISE = Decimal("0.000001")
 _DIGITS = re.compile(r"[0-9]{1,15}")
 
 M = TypeVar("M", bound=BaseModel)
@@ -41,7 +43,13 @@ def _amount(value: object) -> Decimal:
     amount = Decimal(value)
     if not amount.is_finite() or not 0 <= amount < MAX_AMOUNT:
         raise ValueError("not an amount")
-    return amount
+    return _without_noise(amount)
+
+
+def _without_noise(amount: Decimal) -> Decimal:
+    """Whoever computes in binary fractions writes 544.68 as 544.6800000000001; no currency is that fine."""
+    plain = round(amount, _DECIMALS)
+    return plain if amount != plain and abs(amount - plain) < _NOISE else amount
 
 
 def _whole(value: object) -> int:

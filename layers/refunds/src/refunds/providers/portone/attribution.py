@@ -1,7 +1,8 @@
 """Which entry of a payment's cancellation history is ours.
 
 The tag in ``reason`` says so where the PG keeps it. Where it does not, an entry counts as ours only
-if it is new, has our amount, belongs to no other ledger item, and nothing else can explain it.
+if it is new, has our amount, belongs to no other ledger item, and nothing else can explain it. What could
+be ours and cannot be proven is ``Unclear``: never a success, a failure or a reason to send again.
 """
 
 from __future__ import annotations
@@ -18,13 +19,25 @@ from refunds.providers.portone.models import CancelHistoryEntry, Payment
 #: Seconds by which our clock and PortOne's may differ; an entry so little older may be our own.
 _CLOCKS_DIFFER: Final = 600
 
+#: What an entry may say of itself, where it has a status of its own: anything else is no proof.
+_DONE: Final = frozenset({"succeeded", "success", "cancelled", "canceled", "completed", "complete", "done"})
+
 
 @dataclass(frozen=True)
 class Own:
-    """This entry is ours; ``proof`` says why."""
+    """This entry is ours; ``proof`` says why, ``tagged`` that it carries our tag."""
 
     entry: CancelHistoryEntry
     proof: str
+    tagged: bool
+
+    @property
+    def held_as(self) -> str | None:
+        """The name under which the ledger notes whose it is; one with our tag needs none."""
+        if self.tagged:
+            return None
+        entry = self.entry
+        return entry.cancellation_id or f"{entry.pg_tid}/{entry.amount}/{entry.cancelled_at}"
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class Unclear:
 
 @dataclass(frozen=True)
 class Search:
-    """What to look for: won, the tag, and the reason as it was sent."""
+    """What to look for: the amount in the payment's currency, the tag, and the reason as it was sent."""
 
     amount: Decimal
     tag: str
@@ -52,89 +65,105 @@ def find_own(
     payment: Payment, baseline: Baseline, search: Search, context: ResolveContext
 ) -> Own | Unclear | None:
     """Our entry, ``None`` if we have none, or ``Unclear``."""
-    fresh = _unseen(payment, baseline)
+    fresh = unseen(payment, baseline)
     tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
     if tagged:
         return _tagged(tagged, search)
-    candidates = [entry for entry in fresh if entry.amount == search.amount and not is_tagged(entry.reason)]
+    untagged = [entry for entry in fresh if not is_tagged(entry.reason)]
+    if _of_another_amount(untagged, baseline, search, context):
+        return Unclear("the history shows a new cancellation that could be ours, with another amount")
+    candidates = [entry for entry in untagged if entry.amount == search.amount]
+    if context.only_attempt and baseline.cancellation_ids is None:
+        return _after_blind_refusal(payment, baseline, untagged, context)
     if context.only_attempt:
-        return _after_refusal(payment, baseline, search, context, candidates)
+        return _after_refusal(payment, baseline, context, candidates)
     return _after_silence(payment, baseline, search, context, candidates)
 
 
 def confirm_own(payment: Payment, baseline: Baseline, search: Search) -> Own | None:
     """Our entry in the answer to our own successful send, if the amounts agree with it."""
-    fresh = [entry for entry in _unseen(payment, baseline) if entry.amount == search.amount]
+    fresh = [e for e in unseen(payment, baseline) if e.amount == search.amount and _is_done(e)]
     tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
     if tagged and _growth_is_explained(payment, baseline, search, tagged=True):
-        return Own(_latest(tagged), "the answer lists a new cancellation with our tag and amount")
+        return Own(
+            _latest(tagged), "the answer lists a new cancellation with our tag and amount", tagged=True
+        )
     untagged = [entry for entry in fresh if not is_tagged(entry.reason)]
     if untagged and not tagged and _growth_is_explained(payment, baseline, search, tagged=False):
-        return Own(_latest(untagged), "the answer lists a new cancellation with our amount")
+        return Own(_latest(untagged), "the answer lists a new cancellation with our amount", tagged=False)
     return None
 
 
-def _growth_is_explained(payment: Payment, baseline: Baseline, search: Search, *, tagged: bool) -> bool:
-    """The cancelled amount grew by exactly ours, or by ours and others that were faster than the answer."""
-    growth = _moved(payment, baseline)
-    if baseline.cancellation_ids is None:
-        return _adds_up(payment) and (growth == search.amount or (tagged and growth > search.amount))
-    if growth <= search.amount:
-        return growth == search.amount
-    return growth == sum((entry.amount for entry in _unseen(payment, baseline)), Decimal(0))
-
-
-def _moved(payment: Payment, baseline: Baseline) -> Decimal:
+def moved(payment: Payment, baseline: Baseline) -> Decimal:
     """By how much the balance is smaller than it was, or than the event says it was."""
     return (baseline.cancellable or Decimal(0)) - payment.cancellable
 
 
-def _unseen(payment: Payment, baseline: Baseline) -> list[CancelHistoryEntry]:
+def unseen(payment: Payment, baseline: Baseline) -> list[CancelHistoryEntry]:
     """An entry without an id, as in documents of 2023, cannot be recognised: it may be new."""
     seen = frozenset(baseline.cancellation_ids or ())
     return [e for e in payment.cancel_history if e.cancellation_id not in seen]
 
 
+def _growth_is_explained(payment: Payment, baseline: Baseline, search: Search, *, tagged: bool) -> bool:
+    """The cancelled amount grew by exactly ours, or by ours and others that were faster than the answer."""
+    growth = moved(payment, baseline)
+    if baseline.cancellation_ids is None:
+        return _adds_up(payment) and (growth == search.amount or (tagged and growth > search.amount))
+    if growth <= search.amount:
+        return growth == search.amount
+    return growth == sum((entry.amount for entry in unseen(payment, baseline)), Decimal(0))
+
+
 def _tagged(tagged: Sequence[CancelHistoryEntry], search: Search) -> Own | Unclear:
-    if len(tagged) == 1 and tagged[0].amount == search.amount:
-        return Own(tagged[0], "the payment's history holds a cancellation with our tag and amount")
-    return Unclear("the payment's history holds our tag more than once or with another amount")
+    own = tagged[0]
+    if len(tagged) > 1 or own.amount != search.amount:
+        return Unclear("the payment's history holds our tag more than once or with another amount")
+    if not _is_done(own):
+        return Unclear(f"the payment's history holds our cancellation as {own.status}")
+    return Own(own, "the payment's history holds a cancellation with our tag and amount", tagged=True)
+
+
+def _of_another_amount(
+    untagged: Sequence[CancelHistoryEntry], baseline: Baseline, search: Search, context: ResolveContext
+) -> bool:
+    """A PG may book another amount than was asked for: a discount taken back, a fee withheld."""
+    others = [e for e in untagged if e.amount != search.amount and _could_be(e, search)]
+    if baseline.cancellation_ids is None:
+        others = [entry for entry in others if not _is_older(entry, context)]
+    return bool(_held_by_nobody(others, context))
 
 
 def _after_refusal(
-    payment: Payment,
-    baseline: Baseline,
-    search: Search,
-    context: ResolveContext,
-    candidates: Sequence[CancelHistoryEntry],
+    payment: Payment, baseline: Baseline, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
 ) -> Unclear | None:
     """The only attempt was refused, sometimes falsely: "cancelled already" can be our own doing."""
-    moved = _moved(payment, baseline)
-    if moved >= search.amount and not _adds_up(payment):
+    if moved(payment, baseline) and not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
-    if baseline.cancellation_ids is None:
-        candidates = [] if moved < search.amount else _unexplained(candidates, search, context)
-    if not candidates:
-        return None
-    held = context.siblings().cancellation_ids
-    suspects = [entry.cancellation_id for entry in candidates if entry.cancellation_id not in held]
+    return _suspicious(candidates, context)
+
+
+def _after_blind_refusal(
+    payment: Payment, baseline: Baseline, untagged: Sequence[CancelHistoryEntry], context: ResolveContext
+) -> Unclear | None:
+    """Where nobody looked, the refusal is believed if every entry is known not to be ours.
+
+    By its age, by another request that holds it, or by another request's tag. What a reason says decides
+    nothing: a PG may put its own text there, or cut what it cannot encode.
+    """
+    if moved(payment, baseline) > 0 and not _adds_up(payment):
+        return Unclear("the payment's history does not add up to its cancelled amount")
+    return _suspicious([entry for entry in untagged if not _is_older(entry, context)], context)
+
+
+def _suspicious(candidates: Sequence[CancelHistoryEntry], context: ResolveContext) -> Unclear | None:
+    suspects = _held_by_nobody(candidates, context)
     if not suspects:
         return None
     return Unclear(
-        "refused, yet the history shows a cancellation of our amount that could be ours",
-        suspects=tuple(suspect for suspect in suspects if suspect),
+        "refused, yet the history shows a cancellation that could be ours",
+        suspects=tuple(entry.cancellation_id for entry in suspects if entry.cancellation_id),
     )
-
-
-def _unexplained(
-    candidates: Sequence[CancelHistoryEntry], search: Search, context: ResolveContext
-) -> list[CancelHistoryEntry]:
-    """Where nobody looked, an entry in somebody else's words, or older than our send, is why we were refused.
-
-    Here nothing is sent again, so the words may decide (ADR 7). Where we looked they may not: an entry that
-    is seconds old and of our amount, at a PG that puts its own text as the reason, would be refunded twice.
-    """
-    return [e for e in candidates if _could_be(e, search) and not _is_older(e, context)]
 
 
 def _after_silence(
@@ -145,28 +174,19 @@ def _after_silence(
     candidates: Sequence[CancelHistoryEntry],
 ) -> Own | Unclear | None:
     """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
-    moved = _moved(payment, baseline)
-    if baseline.cancellation_ids is None and moved < search.amount:
-        candidates = _recent(candidates, context)
-    if moved == 0 and not candidates:
+    growth = moved(payment, baseline)
+    if baseline.cancellation_ids is None and growth < search.amount:
+        # Where nobody looked first, a balance shown too high is not recognised by itself; what tells our own
+        # entry from one that the order service knew of, when it read its checksum, is the time.
+        candidates = _held_by_nobody([e for e in candidates if not _is_older(e, context)], context)
+    if growth == 0 and not candidates:
         return None
     if not _adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
-    if moved < search.amount:
+    if growth < search.amount:
         message = "the history shows a cancellation that the balance does not show"
         return Unclear(message) if candidates else None
     return _unclaimed(payment, baseline, search, context, candidates)
-
-
-def _recent(candidates: Sequence[CancelHistoryEntry], context: ResolveContext) -> list[CancelHistoryEntry]:
-    """Those that could have been made since our claim, by nobody we know of.
-
-    Where nobody looked first, a balance shown too high is not recognised by itself; what tells our own entry
-    from one that the order service knew of, when it read its checksum, is the time.
-    """
-    recent = [entry for entry in candidates if not _is_older(entry, context)]
-    held = context.siblings().cancellation_ids if recent else frozenset()
-    return [entry for entry in recent if entry.cancellation_id not in held]
 
 
 def _unclaimed(
@@ -177,16 +197,23 @@ def _unclaimed(
     candidates: Sequence[CancelHistoryEntry],
 ) -> Own | Unclear | None:
     """Ours, if no other request has it or may have it, and nothing speaks against it."""
-    siblings = context.siblings()
-    candidates = [e for e in candidates if e.cancellation_id not in siblings.cancellation_ids]
+    candidates = _held_by_nobody(candidates, context)
     if not candidates:
         return None
-    rivals = search.amount in siblings.open_amounts or None in siblings.open_amounts
+    siblings = context.siblings()
+    rivals = {*siblings.open_amounts, *siblings.settled_by_hand} & {search.amount, None}
     own = _likely(payment, baseline, search, candidates)
     refuted = (None, *baseline.suspects)
-    if rivals or own is None or own.cancellation_id in refuted or _is_older(own, context):
+    if (
+        rivals
+        or own is None
+        or own.cancellation_id in refuted
+        or _is_older(own, context)
+        or not _is_done(own)
+    ):
         return Unclear("the history shows a new cancellation of our amount that somebody else may have made")
-    return Own(own, "the history holds a new cancellation of our amount that no other request made")
+    proof = "the history holds a new cancellation of our amount that no other request made"
+    return Own(own, proof, tagged=False)
 
 
 def _likely(
@@ -209,9 +236,23 @@ def _entry_at(balance: Decimal | None, payment: Payment) -> CancelHistoryEntry |
     return None
 
 
+def _held_by_nobody(
+    entries: Sequence[CancelHistoryEntry], context: ResolveContext
+) -> list[CancelHistoryEntry]:
+    """Those that no other request is known to have made; the ledger is asked only if there are any."""
+    if not entries:
+        return []
+    held = context.siblings().cancellation_ids
+    return [entry for entry in entries if entry.cancellation_id not in held]
+
+
 def _is_older(entry: CancelHistoryEntry, context: ResolveContext) -> bool:
     """Older than any attempt of ours. Two clocks are compared: this never leads to sending again."""
-    return entry.cancelled_at is not None and entry.cancelled_at < context.sent_at - _CLOCKS_DIFFER
+    return bool(entry.cancelled_at) and (entry.cancelled_at or 0) < context.sent_at - _CLOCKS_DIFFER
+
+
+def _is_done(entry: CancelHistoryEntry) -> bool:
+    return entry.status is None or entry.status.lower() in _DONE
 
 
 def _could_be(entry: CancelHistoryEntry, search: Search) -> bool:

@@ -27,7 +27,7 @@ from refunds.errors import (
 )
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.http import wire
-from refunds.providers.http.provider_http import Answer, ProviderHttp
+from refunds.providers.http.provider_http import MAX_BODY, MAX_PAGE, Answer, ProviderHttp
 from refunds.providers.portone.answers import read_lookup, read_result
 from refunds.providers.portone.models import Payment, PaymentPage, Receipt
 from refunds.providers.portone.token import AccessToken, AccessTokens
@@ -52,6 +52,8 @@ class _Request:
     tier: str | None = None
     params: Mapping[str, str] | None = None
     content: bytes | None = None
+    max_body: int = MAX_BODY
+    repeatable: bool = True
 
     @property
     def operation(self) -> str:
@@ -113,12 +115,24 @@ class PortOneClient:
         """
         self._tokens.get(deadline)
 
+    def check(self, *, tier: str | None, subject: str | None = None, body: object = None) -> None:
+        """Build a request as it would be sent, without sending it.
+
+        Raises:
+            InvalidRequest: it cannot be written.
+        """
+        request = _Request("GET", "/payments/{imp_uid}" if subject else "", subject, tier)
+        request.path()
+        request.headers("")
+        wire.encode(body)
+
     def cancel(
         self,
         body: Mapping[str, object],
         *,
         tier: str | None,
         deadline: Deadline,
+        repeatable: bool = True,
         secrets: Iterable[str] = (),
     ) -> Payment:
         """``POST /payments/cancel`` (document 001): cancel a payment in full or in part.
@@ -127,9 +141,13 @@ class PortOneClient:
             body: the request's fields as PortOne names them; amounts are ``Decimal`` or ``int``.
             tier: the sub-merchant's three characters, for the ``Tier`` header.
             deadline: when the function is stopped.
+            repeatable: the provider prevents a double, so that a 401, which says that nothing was
+                processed, may be believed and answered with a new token.
             secrets: values masked in the provider's message, besides ``refund_*`` and the keys.
         """
-        call = _Request("POST", "/payments/cancel", tier=tier, content=wire.encode(body))
+        call = _Request(
+            "POST", "/payments/cancel", tier=tier, content=wire.encode(body), repeatable=repeatable
+        )
         personal = (str(body[name]) for name in _PERSONAL_FIELDS if body.get(name))
         return self._carry_out(call, Payment, deadline, secrets=(*secrets, *personal))
 
@@ -236,6 +254,7 @@ class PortOneClient:
             "/payments/status/cancelled",
             tier=tier,
             params={name: str(value) for name, value in params.items()},
+            max_body=MAX_PAGE,
         )
         found = self._look_up(call, PaymentPage, deadline)
         if found is None:
@@ -287,10 +306,18 @@ class PortOneClient:
                 headers=call.headers(token.value),
                 params=call.params,
                 content=call.content,
+                max_body=call.max_body,
             )
             if answer.status != HTTPStatus.UNAUTHORIZED:
                 return answer, token
             self._tokens.invalidate(token)
+            if not call.repeatable:
+                raise OutcomeUnknown(
+                    f"{call.operation} was answered with HTTP 401: nothing shows whether it was carried out "
+                    "before the token was rejected",
+                    code=ErrorCode.PROVIDER_AUTH,
+                    status=answer.status,
+                )
         # The next attempt uses the new secret, if there is one.
         self._credentials.refresh()
         raise CredentialsRejected(

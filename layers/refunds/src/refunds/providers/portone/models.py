@@ -42,11 +42,26 @@ def _blank_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _currency(value: object) -> str | None:
+    """Exactly as it is written: whoever reads money guesses nothing."""
+    if value is None:
+        return None
+    return value[:16] if isinstance(value, str) else "unreadable"
+
+
+def _word(value: object) -> str | None:
+    """A status as text; what is none is kept as something that nobody takes for one."""
+    if value is None:
+        return None
+    return value[:40] if isinstance(value, str) and value.isascii() and value.isalpha() else "unreadable"
+
+
 class CancelHistoryEntry(ProviderModel):
     """One entry of ``cancel_history`` (``PaymentCancelAnnotation``).
 
     ``cancellation_id`` is the only id that is unique to it: ``pg_tid`` can be the payment's.
-    The documents of 2023 do not know it yet, the specification requires it.
+    The documents of 2023 do not know it yet, the specification requires it. No document of V1 knows a
+    ``status`` of an entry, V2 does: one that says so of itself is believed only if it says that it is done.
     """
 
     cancellation_id: Annotated[Identifier | None, BeforeValidator(_blank_is_none)] = None
@@ -55,6 +70,7 @@ class CancelHistoryEntry(ProviderModel):
     reason: OptionalText = Field(default=None, repr=False)
     cancelled_at: OptionalNumber = None
     receipt_url: OptionalAddress = None
+    status: Annotated[str | None, BeforeValidator(_word)] = None
 
 
 class Deposit(ProviderModel):
@@ -78,8 +94,8 @@ class Payment(ProviderModel):
     """A payment (``PaymentAnnotation``).
 
     ``status`` is ``ready``, ``paid``, ``cancelled`` or ``failed``; a partial cancellation may
-    report ``cancelled`` too, so money is judged by the amounts. ``currency`` is ``None`` where
-    the answer has none: no currency is assumed.
+    report ``cancelled`` too, so money is judged by the amounts. An answer without ``currency`` means KRW
+    (the specification's default).
     """
 
     imp_uid: Identifier
@@ -89,7 +105,7 @@ class Payment(ProviderModel):
     status: Word
     cancel_history: Annotated[tuple[CancelHistoryEntry, ...], BeforeValidator(_nothing_is_empty)] = ()
 
-    currency: OptionalText = None
+    currency: Annotated[str | None, BeforeValidator(_currency)] = None
     sandbox: OptionalFlag = None
     pay_method: OptionalText = None
     channel: OptionalText = None
@@ -137,6 +153,11 @@ class Payment(ProviderModel):
     customer_uid: OptionalText = Field(default=None, repr=False)
     customer_uid_usage: OptionalText = None
     promotion: Annotated[Promotion | None, Forgiving] = None
+
+    @property
+    def money_is_in(self) -> str:
+        """The currency as PortOne names it, which may be none of ISO 4217."""
+        return "KRW" if self.currency is None else self.currency
 
     @property
     def cancellable(self) -> Decimal:

@@ -69,7 +69,12 @@ class NumberRevoke:
 
     def precheck(self, attempt: Attempt[NumberRevokeRequest], _chosen: str | None) -> Baseline | Failure:
         """Nothing to look at."""
+        self.client.check(tier=attempt.request.tier, subject=attempt.request.imp_uid)
         return Baseline(subject=attempt.request.imp_uid)
+
+    def sends_alone(self, _baseline: Baseline) -> bool:
+        """No: voiding twice is harmless."""
+        return False
 
     def send(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline) -> Effect:
         """Void it, and check that the answer shows our payment neither waiting nor paid."""
@@ -129,7 +134,9 @@ def cvs_revoke(client: PortOneClient) -> NumberRevoke:
 
 def _was_paid(payment: Payment) -> bool:
     """A number that was paid to is no void one, whatever became of the money afterwards."""
-    return payment.status == "paid" or bool(payment.paid_at)
+    return payment.status == "paid" or bool(
+        payment.paid_at or payment.cancel_amount or payment.deposit_history
+    )
 
 
 def _voided(payment: Payment) -> bool:

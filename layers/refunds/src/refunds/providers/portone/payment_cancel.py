@@ -1,20 +1,25 @@
-"""``payment_cancel``: PortOne V1 ``POST /payments/cancel`` (document 001).
+"""``payment_cancel``: PortOne V1 ``POST /payments/cancel``.
 
 A repeat is made safe by ``checksum``, the cancellable balance before the cancellation: the provider
-does nothing if it has moved. ``checksum`` is therefore always sent.
+does nothing if it has moved. ``checksum`` is therefore always sent. At a PG that books later than it
+accepts the balance does not move in time: nothing is sent there a second time.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
 from refunds.contracts.inbound import Cancellation
+from refunds.contracts.money import CURRENCY_PATTERN
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
 from refunds.contracts.payment_cancel import PaymentCancellation, PaymentCancelRequest
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
+    Accepted,
     Applied,
     Attempt,
     Baseline,
@@ -29,7 +34,7 @@ from refunds.domain.operation import (
 )
 from refunds.domain.policy import Policy
 from refunds.domain.tag import reason_with
-from refunds.errors import ErrorCode, InvalidRequest, Refused, ResponseMismatch
+from refunds.errors import ErrorCode, InvalidRequest, LookupFailed, Refused, ResponseMismatch
 from refunds.providers.clients import ProviderClients
 from refunds.providers.portone.attribution import (
     Own,
@@ -37,10 +42,13 @@ from refunds.providers.portone.attribution import (
     Unclear,
     confirm_own,
     find_own,
+    moved,
+    unseen,
 )
 from refunds.providers.portone.client import PortOneClient
-from refunds.providers.portone.models import Payment
-from refunds.providers.portone.texts import means_later
+from refunds.providers.portone.gateways import Gateway, gateway
+from refunds.providers.portone.models import CancelHistoryEntry, Payment
+from refunds.providers.portone.texts import may_be_done, means_later
 
 POLICY: Final = Policy(
     cancel_type="payment_cancel",
@@ -52,7 +60,8 @@ POLICY: Final = Policy(
 )
 
 _PAID = frozenset({"paid", "cancelled"})  # a partly cancelled payment may report either
-_CURRENCY = "KRW"
+_DEFAULT_CURRENCY: Final = "KRW"
+_CLOCKS_DIFFER: Final = 60  # seconds by which the order service's clock and PortOne's may differ
 
 
 @dataclass(frozen=True)
@@ -67,9 +76,8 @@ class PaymentCancel:
 
     def amount(self, cancellation: Cancellation[PaymentCancelRequest], baseline: Baseline) -> Money:
         """What is asked for, or all that is left."""
-        return Money(
-            cancellation.request.amount or baseline.cancellable or Decimal(0), baseline.currency or "KRW"
-        )
+        amount = cancellation.request.amount or baseline.cancellable or Decimal(0)
+        return Money(amount, baseline.currency or cancellation.effective_currency(_DEFAULT_CURRENCY))
 
     def warm_up(self, deadline: Deadline) -> None:
         """The access token."""
@@ -79,33 +87,53 @@ class PaymentCancel:
         """Unless the event brings the payment and its balance."""
         return request.checksum is None or request.imp_uid is None
 
-    def precheck(self, attempt: Attempt[PaymentCancelRequest], _chosen: str | None) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[PaymentCancelRequest], chosen: str | None) -> Baseline | Failure:
         """The balance and the cancellations so far, or what forbids cancelling."""
         request = attempt.request
         if request.checksum is not None and request.imp_uid is not None:
-            return Baseline(subject=request.imp_uid, cancellable=request.checksum)
-        payment = self._find(attempt)
-        if payment is None:
-            return _not_found(request, "no such payment at PortOne; nothing was sent")
-        baseline = _seen(payment)
-        obstacle = _obstacle(request, payment)
-        return replace(obstacle, baseline=baseline) if obstacle else baseline
+            baseline = Baseline(subject=request.imp_uid, cancellable=request.checksum)
+        else:
+            payment = self._find(attempt, chosen)
+            if payment is None:
+                return _not_found(attempt, "no such payment at PortOne; nothing was sent")
+            baseline = _seen(payment)
+            obstacle = _obstacle(attempt, payment)
+            if obstacle is not None:
+                return replace(obstacle, baseline=baseline)
+        self.client.check(tier=request.tier, subject=baseline.subject, body=_body(attempt, baseline))
+        return baseline
 
-    def send(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Effect:
+    def sends_alone(self, baseline: Baseline) -> bool:
+        """At a PG that books later the balance still shows what an earlier cancellation is about to take."""
+        return gateway(baseline.pg_provider).is_late(baseline.pay_method)
+
+    def send(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Effect | Accepted:
         """Cancel, and check that the balance moved by exactly ours."""
+        pg = gateway(baseline.pg_provider)
         payment = self.client.cancel(
             _body(attempt, baseline),
             tier=attempt.request.tier,
             deadline=attempt.deadline,
+            repeatable=baseline.pg_provider is not None and _may_repeat(pg, baseline),
             secrets=attempt.request.personal_values(),
         )
-        own = confirm_own(payment, baseline, _search(attempt, baseline))
-        if own is None or not _is_the_payment(payment, baseline):
+        if not _is_the_payment(payment, baseline):
             raise ResponseMismatch(
-                "PortOne answered success, but the payment id or the amounts in the answer are not those "
-                "of this cancellation: compare the payment in PortOne's console with this request"
+                "PortOne answered success for another payment: compare the payment in PortOne's console "
+                "with this request"
             )
-        return _effect(attempt.request, payment, own, baseline)
+        if payment.money_is_in != _currency(attempt, baseline):
+            raise ResponseMismatch(_wrong_currency(attempt, payment), code=ErrorCode.CURRENCY_MISMATCH)
+        search = _search(attempt, baseline)
+        own = confirm_own(payment, baseline, search)
+        if own is not None and _is_booked(payment, own, baseline):
+            return _effect(attempt.request, payment, own, baseline)
+        if _books_it_later(payment, baseline, search):
+            return _accepted(attempt, payment, baseline)
+        raise ResponseMismatch(
+            "PortOne answered success, but the amounts in the answer are not those of this cancellation: "
+            "compare the payment in PortOne's console with this request"
+        )
 
     def resolve(
         self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline, context: ResolveContext
@@ -116,28 +144,39 @@ class PaymentCancel:
         if contradiction:
             return Unproven(contradiction)
         if payment is None:
-            return _unknown_payment(attempt.request, context)
-        match find_own(payment, baseline, _search(attempt, baseline), context):
-            case Own() as own:
-                return Applied(_effect(attempt.request, payment, own, baseline))
-            case Unclear(message, suspects):
-                learnt = replace(baseline, suspects=suspects) if suspects else None
-                return Unproven(message, baseline=learnt)
-        return _not_ours(attempt.request, payment, baseline, context)
+            return _unknown_payment(attempt, context)
+        found = find_own(payment, baseline, _search(attempt, baseline), context)
+        if payment.money_is_in != _currency(attempt, baseline) and (found or not context.only_attempt):
+            wrong = _wrong_currency(attempt, payment)
+            return Unproven(wrong, unresolvable=True, code=ErrorCode.CURRENCY_MISMATCH)
+        if isinstance(found, Own) and _is_booked(payment, found, baseline):
+            return Applied(_effect(attempt.request, payment, found, baseline))
+        if isinstance(found, Own) or baseline.accepted:
+            return _accepted(attempt, payment, baseline)
+        return _unowned(attempt, payment, baseline, context, found)
 
-    def _find(self, attempt: Attempt[PaymentCancelRequest]) -> Payment | None:
-        request = attempt.request
-        if request.imp_uid is not None:
-            return self.client.payment(request.imp_uid, tier=request.tier, deadline=attempt.deadline)
-        found = self.client.payments_of(
-            request.merchant_uid or "", tier=request.tier, deadline=attempt.deadline
-        )
-        if len(found) <= 1:
-            return found[0] if found else None
-        return _the_cancellable_one(found)
+    def _find(self, attempt: Attempt[PaymentCancelRequest], chosen: str | None) -> Payment | None:
+        """The payment that is meant; what was chosen once, or named, stays chosen."""
+        request, deadline = attempt.request, attempt.deadline
+        imp_uid = request.imp_uid or chosen
+        if imp_uid is not None:
+            payment = self.client.payment(imp_uid, tier=request.tier, deadline=deadline)
+            if payment is None and request.imp_uid is None:
+                raise LookupFailed("PortOne no longer knows a payment it showed before")
+            return payment
+        found = self.client.payments_of(request.merchant_uid or "", tier=request.tier, deadline=deadline)
+        meant = [payment for payment in found if not _is_newer(payment, attempt)]
+        return _the_cancellable_one(meant) if meant else None
 
 
-def _the_cancellable_one(payments: tuple[Payment, ...]) -> Payment:
+def _is_newer(payment: Payment, attempt: Attempt[PaymentCancelRequest]) -> bool:
+    """Paid after the event was made, which cannot have meant it."""
+    made = attempt.cancellation.requested_at.astimezone(UTC)
+    paid = datetime.fromtimestamp(payment.paid_at or 0, UTC)
+    return (paid - made).total_seconds() > _CLOCKS_DIFFER
+
+
+def _the_cancellable_one(payments: list[Payment]) -> Payment:
     """A ``merchant_uid`` may repeat; failed and fully cancelled tries do not make it ambiguous."""
     live = [p for p in payments if p.status in _PAID and p.cancellable > 0]
     if len(live) > 1:
@@ -147,12 +186,13 @@ def _the_cancellable_one(payments: tuple[Payment, ...]) -> Payment:
     if live:
         return live[0]
     cancelled = [p for p in payments if p.status in _PAID]
-    return (cancelled or list(payments))[0]
+    return (cancelled or payments)[0]
 
 
 def _seen(payment: Payment) -> Baseline:
     return Baseline(
         subject=payment.imp_uid,
+        currency=payment.money_is_in,
         cancellable=payment.cancellable,
         cancellation_ids=tuple(e.cancellation_id for e in payment.cancel_history if e.cancellation_id),
         status=payment.status,
@@ -174,7 +214,7 @@ def _body(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> dict[st
         "tax_free": request.tax_free,
         "vat_amount": request.vat_amount,
         "checksum": baseline.cancellable,
-        "reason": reason_with(attempt.tag, attempt.cancellation.reason),
+        "reason": _reason(attempt, baseline),
         "refund_holder": request.refund_holder,
         "refund_bank": request.refund_bank,
         "refund_account": request.refund_account,
@@ -185,17 +225,76 @@ def _body(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> dict[st
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def _reason(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> str:
+    tag = attempt.tag if gateway(baseline.pg_provider).takes_tag else ""
+    return reason_with(tag, attempt.cancellation.reason)
+
+
 def _search(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Search:
     amount = attempt.request.amount if attempt.request.amount is not None else baseline.cancellable
-    return Search(amount or Decimal(0), attempt.tag, reason_with(attempt.tag, attempt.cancellation.reason))
+    return Search(amount or Decimal(0), attempt.tag, _reason(attempt, baseline))
+
+
+def _currency(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> str:
+    """What the payment was in when we looked, or what the event says that it is in."""
+    return baseline.currency or attempt.cancellation.effective_currency(_DEFAULT_CURRENCY)
+
+
+def _wrong_currency(attempt: Attempt[PaymentCancelRequest], payment: Payment) -> str:
+    believed = attempt.cancellation.effective_currency(_DEFAULT_CURRENCY)
+    shown = payment.money_is_in if _is_currency(payment.money_is_in) else "one that is no ISO 4217 code"
+    return f"the order service believed the payment to be in {believed}, PortOne shows {shown}"
+
+
+def _is_currency(text: str) -> bool:
+    return re.fullmatch(CURRENCY_PATTERN, text) is not None
 
 
 def _is_the_payment(payment: Payment, baseline: Baseline) -> bool:
     same_order = baseline.merchant_uid is None or payment.merchant_uid == baseline.merchant_uid
-    return payment.imp_uid == baseline.subject and same_order and payment.currency in (None, _CURRENCY)
+    return payment.imp_uid == baseline.subject and same_order
 
 
-def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:
+def _may_repeat(pg: Gateway, baseline: Baseline) -> bool:
+    """Whether the checksum prevents a double: only where a cancellation moves the balance at once."""
+    return pg.books_at_once and not pg.is_late(baseline.pay_method) and not baseline.accepted
+
+
+def _is_booked(payment: Payment, own: Own, baseline: Baseline) -> bool:
+    """Whether an entry is more than a request that still waits: only the balance or the status shows that."""
+    if not gateway(payment.pg_provider).is_late(payment.pay_method) and not baseline.accepted:
+        return True
+    grown = moved(payment, baseline) == sum((e.amount for e in _new(payment, baseline, own)), Decimal(0))
+    became_cancelled = payment.status == "cancelled" and baseline.status not in (None, "cancelled")
+    return grown or became_cancelled
+
+
+def _books_it_later(payment: Payment, baseline: Baseline, search: Search) -> bool:
+    """The PG said yes and shows nothing yet: an answer that neither proves nor contradicts."""
+    growth = moved(payment, baseline)
+    if gateway(payment.pg_provider).is_late(payment.pay_method):
+        return growth in (0, search.amount)
+    if baseline.cancellation_ids is None:
+        return growth == 0 and not any(search.tag in (e.reason or "") for e in payment.cancel_history)
+    return growth == 0 and not unseen(payment, baseline)
+
+
+def _accepted(attempt: Attempt[PaymentCancelRequest], payment: Payment, baseline: Baseline) -> Accepted:
+    return Accepted(
+        provider=_refs(payment),
+        proof="PortOne accepted the cancellation; the payment gateway has not booked it yet",
+        money=MoneyMoved(
+            currency=payment.money_is_in,
+            cancelled=_search(attempt, baseline).amount,
+            tax_free=attempt.request.tax_free,
+            vat=attempt.request.vat_amount,
+            cancellable_before=baseline.cancellable,
+            settles="later",
+        ),
+    )
+
+
+def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:  # noqa: PLR0911 - one per contradiction
     """An answer that contradicts what was seen before is no answer."""
     if baseline.cancellation_ids is None:
         return None
@@ -203,100 +302,134 @@ def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:
         return "PortOne no longer knows a payment it showed before"
     if payment.imp_uid != baseline.subject:
         return "PortOne shows another payment than the one asked for"
+    if baseline.currency is not None and payment.money_is_in != baseline.currency:
+        return "the payment's currency is another one than before"
     if baseline.cancellable is not None and payment.cancellable > baseline.cancellable:
         return "the cancellable balance grew"
+    if {*baseline.cancellation_ids} - {entry.cancellation_id for entry in payment.cancel_history}:
+        return "a cancellation that was in the payment's history is gone"
     if payment.status not in _PAID:
         return f"a payment that was paid is {payment.status} now"
     return None
 
 
-def _unknown_payment(request: PaymentCancelRequest, context: ResolveContext) -> Resolution:
+def _unknown_payment(attempt: Attempt[PaymentCancelRequest], context: ResolveContext) -> Resolution:
     if context.refusal is None or not context.only_attempt:
         return Unproven("PortOne does not know the payment, and an attempt of ours is unaccounted for")
-    failure = _not_found(request, "PortOne refused, and knows no such payment")
+    failure = _not_found(attempt, "PortOne refused, and knows no such payment")
     return Rejected(_quoting(failure, context.refusal))
 
 
-def _not_ours(
-    request: PaymentCancelRequest, payment: Payment, baseline: Baseline, context: ResolveContext
+def _unowned(
+    attempt: Attempt[PaymentCancelRequest],
+    payment: Payment,
+    baseline: Baseline,
+    context: ResolveContext,
+    unclear: Unclear | None,
 ) -> Resolution:
-    """Nothing of ours is in the history.
+    """Nothing in the history is proven to be ours."""
+    if unclear is not None:
+        learnt = replace(baseline, suspects=unclear.suspects) if unclear.suspects else None
+        return Unproven(unclear.message, baseline=learnt)
+    obstacle = _obstacle(attempt, payment)
+    pg = gateway(payment.pg_provider)
+    repeatable = pg.books_at_once and not pg.is_late(payment.pay_method)
+    if context.refusal is not None and context.only_attempt:
+        return _after_refusal(payment, baseline, context.refusal, obstacle, repeatable=repeatable)
+    if not repeatable:
+        return Unproven(
+            "the payment gateway may book later what it got: it is asked about and never sent again",
+            unresolvable=True,
+        )
+    if obstacle is None:
+        return Unapplied(_seen(payment))
+    # An attempt under way carries a checksum that may still match: not once the balance is below it, but
+    # a balance above it (the event's checksum was too low) can still come down to it.
+    below = baseline.cancellable is not None and payment.cancellable < baseline.cancellable
+    return Rejected(replace(obstacle, excludes_late_attempts=below))
 
-    An attempt under way carries a checksum that may still match: not once the balance is below it, but
-    a balance above it (the event's checksum was too low) can still come down to it.
-    """
-    moved = payment.cancellable != baseline.cancellable
-    obstacle = _obstacle(request, payment)
+
+def _after_refusal(
+    payment: Payment, baseline: Baseline, refusal: Refused, obstacle: Failure | None, *, repeatable: bool
+) -> Resolution:
+    """The only attempt was refused, and the history accounts for all that moved."""
     if obstacle is not None:
         below = baseline.cancellable is not None and payment.cancellable < baseline.cancellable
-        checked = replace(obstacle, excludes_late_attempts=below)
-        return Rejected(_quoting(checked, context.refusal) if context.refusal else checked)
-    if context.refusal is None or moved:
+        return Rejected(replace(_quoting(obstacle, refusal), excludes_late_attempts=below and repeatable))
+    if may_be_done(refusal.provider_message):
+        return Unproven("refused as if it had been carried out, which the payment does not show")
+    if repeatable and moved(payment, baseline) != 0:
         return Unapplied(_seen(payment))
     failure = _failure(
         payment,
         ErrorCode.PROVIDER_REFUSED,
-        "refused by the payment gateway; the payment is unchanged",
+        "refused by the payment gateway; nothing of this cancellation is in the payment's history",
     )
     return Rejected(
-        _quoting(failure, context.refusal), retry_later=means_later(context.refusal.provider_message)
+        _quoting(failure, refusal), retry_later=repeatable and means_later(refusal.provider_message)
     )
 
 
-def _obstacle(request: PaymentCancelRequest, payment: Payment) -> Failure | None:
+def _obstacle(attempt: Attempt[PaymentCancelRequest], payment: Payment) -> Failure | None:
     """Why this payment, as it is now, cannot be cancelled as asked."""
-    balance = payment.cancellable
+    request, balance = attempt.request, payment.cancellable
     if payment.status not in _PAID:
         return _failure(payment, ErrorCode.NOT_CANCELLABLE, f"the payment is {payment.status}, not paid")
+    if payment.money_is_in != attempt.cancellation.effective_currency(_DEFAULT_CURRENCY):
+        return _failure(payment, ErrorCode.CURRENCY_MISMATCH, _wrong_currency(attempt, payment))
     if balance <= 0:
         return _failure(payment, ErrorCode.ALREADY_CANCELLED, "the payment is fully cancelled already")
-    if payment.currency not in (None, _CURRENCY):
-        return _failure(
-            payment,
-            ErrorCode.NOT_CANCELLABLE,
-            "the payment is not in KRW; this handler only moves won",
-        )
+    currency = payment.money_is_in
     if request.checksum is not None and request.checksum != balance:
         return _failure(
             payment,
             ErrorCode.CHECKSUM_MISMATCH,
-            f"the order service believed {request.checksum} won cancellable, PortOne has {balance}",
+            f"the order service believed {request.checksum} {currency} cancellable, PortOne has {balance}",
         )
     if request.amount is not None and request.amount > balance:
         return _failure(
             payment,
             ErrorCode.AMOUNT_EXCEEDS_CANCELLABLE,
-            f"{request.amount} won asked, {balance} won cancellable",
+            f"{request.amount} {currency} asked, {balance} cancellable",
         )
     return None
+
+
+def _refs(payment: Payment) -> ProviderRefs:
+    return ProviderRefs(
+        name="portone",
+        imp_uid=payment.imp_uid,
+        merchant_uid=payment.merchant_uid,
+        pg_provider=payment.pg_provider,
+        pg_tid=payment.pg_tid,
+    )
 
 
 def _failure(payment: Payment, code: ErrorCode, message: str) -> Failure:
     return Failure(
         code=code,
         message=message,
-        provider=ProviderRefs(
-            name="portone",
-            imp_uid=payment.imp_uid,
-            merchant_uid=payment.merchant_uid,
-            pg_provider=payment.pg_provider,
-            pg_tid=payment.pg_tid,
-        ),
+        provider=_refs(payment),
         money=MoneyMoved(
-            currency=_CURRENCY,
+            currency=payment.money_is_in,
             cancelled=Decimal(0),
             cancellable_before=payment.cancellable,
             cancellable_after=payment.cancellable,
-        ),
+        )
+        if _is_currency(payment.money_is_in)
+        else None,
     )
 
 
-def _not_found(request: PaymentCancelRequest, message: str) -> Failure:
+def _not_found(attempt: Attempt[PaymentCancelRequest], message: str) -> Failure:
+    request = attempt.request
     return Failure(
         code=ErrorCode.NOT_FOUND,
         message=message,
         provider=ProviderRefs(name="portone", imp_uid=request.imp_uid, merchant_uid=request.merchant_uid),
-        money=MoneyMoved(currency=_CURRENCY, cancelled=Decimal(0)),
+        money=MoneyMoved(
+            currency=attempt.cancellation.effective_currency(_DEFAULT_CURRENCY), cancelled=Decimal(0)
+        ),
     )
 
 
@@ -309,18 +442,16 @@ def _effect(request: PaymentCancelRequest, payment: Payment, own: Own, baseline:
         baseline.cancellable if baseline.cancellable is not None else payment.cancellable + own.entry.amount
     )
     return Effect(
-        provider=ProviderRefs(
-            name="portone",
-            imp_uid=payment.imp_uid,
-            merchant_uid=payment.merchant_uid,
-            cancellation_id=own.entry.cancellation_id,
-            pg_provider=payment.pg_provider,
-            pg_tid=own.entry.pg_tid,
-            receipt_url=own.entry.receipt_url,
+        provider=_refs(payment).model_copy(
+            update={
+                "cancellation_id": own.entry.cancellation_id,
+                "pg_tid": own.entry.pg_tid,
+                "receipt_url": own.entry.receipt_url,
+            }
         ),
         proof=own.proof,
         money=MoneyMoved(
-            currency=_CURRENCY,
+            currency=payment.money_is_in,
             cancelled=own.entry.amount,
             tax_free=request.tax_free,
             vat=request.vat_amount,
@@ -328,13 +459,19 @@ def _effect(request: PaymentCancelRequest, payment: Payment, own: Own, baseline:
             cancellable_after=balance - own.entry.amount,
             settles=_settles(request, payment),
         ),
+        held_as=own.held_as,
     )
 
 
 def _settles(request: PaymentCancelRequest, payment: Payment) -> Settles:
-    """Virtual-account refunds are paid out on the next business day (document 001)."""
-    by_transfer = payment.pay_method == "vbank" or request.refund_account is not None
-    return "next_business_day" if by_transfer else "immediate"
+    """Refunds to an account are paid out on the next business day, or later still."""
+    pg = gateway(payment.pg_provider)
+    return pg.settles(payment.pay_method, to_account=request.refund_account is not None)
+
+
+def _new(payment: Payment, baseline: Baseline, own: Own) -> list[CancelHistoryEntry]:
+    """What was cancelled since the baseline; where nobody looked, ours alone."""
+    return [own.entry] if baseline.cancellation_ids is None else unseen(payment, baseline)
 
 
 def operation(clients: ProviderClients) -> PaymentCancel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -39,8 +39,6 @@ POLICY: Final = Policy(
     resend_unproven=True,
 )
 
-_NOT_FOUND: Final = 404
-
 
 @dataclass(frozen=True)
 class ReceiptRevoke:
@@ -67,7 +65,12 @@ class ReceiptRevoke:
     def precheck(self, attempt: Attempt[ReceiptRevokeRequest], _chosen: str | None) -> Baseline | Failure:
         """Nothing to look at."""
         uid = attempt.request.merchant_uid
+        self.client.check(tier=attempt.request.tier, subject=uid)
         return Baseline(subject=uid, merchant_uid=uid)
+
+    def sends_alone(self, _baseline: Baseline) -> bool:
+        """No: revoking twice is harmless."""
+        return False
 
     def send(self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline) -> Effect:
         """Revoke it; an answer that does not say so itself is checked by asking."""
@@ -76,6 +79,10 @@ class ReceiptRevoke:
         if receipt.merchant_uid != baseline.subject:
             raise ResponseMismatch(
                 "PortOne answered success for another receipt: compare both receipts in its console"
+            )
+        if _is_another(receipt, baseline):
+            raise ResponseMismatch(
+                "PortOne answered success for a receipt that was issued anew: compare both in its console"
             )
         if not receipt.cancelled_at:
             raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
@@ -90,10 +97,17 @@ class ReceiptRevoke:
             return _no_receipt(baseline, context)
         if receipt.merchant_uid != baseline.subject:
             return Unproven("PortOne shows another receipt than the one asked for")
+        issued_anew = not receipt.cancelled_at and _is_newer(receipt, context)
+        if _is_another(receipt, baseline) or (baseline.receipt_id is None and issued_anew):
+            return Unproven(
+                "a receipt was issued anew under this merchant_uid: whether the one meant was revoked by "
+                "this request cannot be seen",
+                unresolvable=True,
+            )
         if receipt.cancelled_at:
             return Applied(_effect(receipt, "the receipt shows when it was revoked"))
         if context.refusal is None:
-            return Unapplied(baseline)
+            return Unapplied(replace(baseline, receipt_id=_name(receipt)))
         code = context.refusal.code
         unsupported = code is ErrorCode.UNSUPPORTED_BY_PG  # so is every other attempt
         message = "refused; the receipt is still valid"
@@ -101,14 +115,26 @@ class ReceiptRevoke:
         return Rejected(failure, retry_later=means_later(context.refusal.provider_message))
 
 
+def _name(receipt: Receipt) -> str:
+    """Which receipt it is: those of one order share its number, and not every PG gives them an id."""
+    return receipt.receipt_tid or f"{receipt.apply_num}/{receipt.applied_at}"
+
+
+def _is_another(receipt: Receipt, baseline: Baseline) -> bool:
+    return baseline.receipt_id is not None and baseline.receipt_id != _name(receipt)
+
+
+def _is_newer(receipt: Receipt, context: ResolveContext) -> bool:
+    """Issued after our claim: not the one that was asked for, which somebody must have revoked."""
+    return bool(context.sent_at) and (receipt.applied_at or 0) > context.sent_at
+
+
 def _no_receipt(baseline: Baseline, context: ResolveContext) -> Resolution:
     if context.refusal is None:
         return Unapplied(baseline)
     message = "PortOne knows no receipt issued under this merchant_uid"
-    never_was = context.refusal.status == _NOT_FOUND
-    return Rejected(
-        _failure(baseline, context.refusal, ErrorCode.NOT_FOUND, message, excludes_late_attempts=never_was)
-    )
+    # A revoked receipt may vanish: after an attempt of unknown fate this ends nothing.
+    return Rejected(_failure(baseline, context.refusal, ErrorCode.NOT_FOUND, message))
 
 
 def _failure(
