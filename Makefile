@@ -154,7 +154,7 @@ check-python: $(ENVIRONMENTS)
 # The house rules of the template and the imports are tests, so that each is shown to fail too.
 check-template: $(ENVIRONMENTS) .venvs/checkov/.ready .venvs/security/.ready
 	$(SAM) validate --lint --region $(REGION)
-	.venv/bin/cfn-lint --include-checks I --template template.yaml archive.yaml
+	.venv/bin/cfn-lint --include-checks I --template template.yaml archive.yaml schemas.yaml examples/consumer/template.yaml
 	.venvs/checkov/bin/checkov --config-file .checkov.yaml
 	$(RUN) -m pytest --quiet -p no:cacheprovider $(HOUSE_RULES)
 
