@@ -1,4 +1,4 @@
-"""``receipt_revoke``: PortOne V1 ``DELETE /receipts/external/{merchant_uid}`` (document 002)."""
+"""``receipt_revoke``: PortOne V1 ``DELETE /receipts/external/{merchant_uid}``."""
 
 from __future__ import annotations
 
