@@ -65,6 +65,7 @@ class Order:
     shown_after: dict[str, Any] | int | None = field(default_factory=lambda: {"as": "before"})
     refunds: list[Decimal] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    signatures: list[str] = field(default_factory=list)
     asked: int = 0
     numbers: Any = field(default_factory=lambda: (f"RETREQ-{n}" for n in itertools.count(1)))
 
@@ -85,6 +86,7 @@ class Order:
             self.asked += 1
             return self._detail()
         self.bodies.append(request.content)
+        self.signatures.append(request.headers["X-EBP-Signature"])
         if self.shown_after != {"as": "before"}:
             self.shown = self.shown_after
         return self._cancellation(cast("dict[str, Any]", wire.decode(request.content)))

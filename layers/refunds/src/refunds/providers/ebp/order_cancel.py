@@ -52,6 +52,9 @@ _NOT_FOUND: Final = 404
 #: What a cancellation of all of an order is held as: there is one of an order.
 _WHOLE: Final = "whole"
 
+#: Before the error code in ``Baseline.suspects``: EBP answered success, but not to this request.
+_MISMATCH: Final = "mismatch"
+
 #: Beside a refusal's code in ``Baseline.suspects``: the order did not look as the refusal says.
 _CONTRADICTED: Final = "contradicted"
 
@@ -62,8 +65,8 @@ class OrderCancel:
 
     ``Baseline.cancellable`` is the order's total, while nothing of it is cancelled;
     ``Baseline.cancellation_ids`` is EBP's last ``pgCancelTransactionId``, and ``None`` where EBP does not
-    show the order; ``Baseline.suspects`` is the code that our only attempt was refused with, and
-    whether the order contradicted it.
+    show the order; ``Baseline.suspects`` is what the answer of our only attempt was, where a later
+    question could not know it: the code of a refusal, and whether the order contradicted it, or a mismatch.
     """
 
     client: EbpClient
@@ -111,16 +114,10 @@ class OrderCancel:
         )
         foreign = data.foreign(self._currency(baseline))
         if foreign is not None:
-            raise ResponseMismatch(
-                f"EBP answered success in another currency ({foreign}): compare the order in EBP's console "
-                "with this request",
-                code=ErrorCode.CURRENCY_MISMATCH,
-            )
+            raise _mismatch(f"it is in another currency ({foreign})", ErrorCode.CURRENCY_MISMATCH)
         problem = difference(request, data)
         if problem is not None:
-            raise ResponseMismatch(
-                f"EBP answered success, but {problem}: compare the order in EBP's console with this request"
-            )
+            raise _mismatch(problem, ErrorCode.RESPONSE_MISMATCH)
         return self._answered(request, baseline, data)
 
     def resolve(
@@ -130,6 +127,12 @@ class OrderCancel:
 
         A refusal of the only attempt is believed for as long as the order does not contradict it.
         """
+        if baseline.suspects[:1] == (_MISMATCH,):
+            return Unproven(
+                "EBP answered success, but not to this request: only a person can tell what it did",
+                unresolvable=True,
+                code=ErrorCode(baseline.suspects[1]),
+            )
         refusal = context.refusal if context.only_attempt else None
         if refusal is not None:
             baseline = replace(baseline, suspects=(refusal.provider_code or "",))
@@ -320,6 +323,14 @@ def _shows_all_cancelled(detail: OrderDetail, request: OrderCancelRequest, basel
         and bool(detail.pg_cancel_transaction_id)
         and detail.order_no == request.order_no
         and detail.total_amount in (None, Decimal(0), baseline.cancellable)
+    )
+
+
+def _mismatch(problem: str, code: ErrorCode) -> ResponseMismatch:
+    return ResponseMismatch(
+        f"EBP answered success, but {problem}: compare the order in EBP's console with this request",
+        code=code,
+        suspects=(_MISMATCH, code.value),
     )
 
 
