@@ -10,7 +10,7 @@ from refunds.ledger import timeline
 from refunds.ledger.item import decode
 from refunds.ledger.queries import recorded_at
 from refunds.ledger.shards import day_of
-from tests.simulation import faults
+from tests.simulation import faults, randomised
 from tests.simulation.gate import Fault, Script
 from tests.simulation.scenarios import BY_NAME
 from tests.simulation.trace import report
@@ -126,3 +126,12 @@ def test_an_item_says_when_its_outcome_was_recorded() -> None:
     began, ended = (timeline.seconds(entry.timeline[at]) for at in (0, -1))
     assert recorded_at(entry) == ended > began
     assert item["day"]["S"].startswith(str(day_of(ended)))
+
+
+@pytest.mark.parametrize(("seed", "lag"), [(1002, 1.0), (7796, 1.0), (298, 1_800.0), (2269, 1_800.0)])
+def test_an_index_that_lags_proves_nothing_twice(
+    seed: int, lag: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal cancellations at a PG without reasons never claim one entry, however late the index is."""
+    monkeypatch.setattr(randomised, "_INDEX_LAG", lag)
+    assert randomised.History(seed).play().broken == []
