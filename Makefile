@@ -23,7 +23,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test ops-scale chaos simulate dashboard capacity bench up down check check-python check-template \
+.PHONY: help env demo test ops-scale chaos simulate dashboard capacity contracts bench up down check check-python check-template \
   check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
 
 help:
@@ -129,6 +129,14 @@ dashboard: $(ENVIRONMENTS) ## draw docs/images/dashboard.svg
 
 capacity: $(ENVIRONMENTS) ## compute the tables of docs/capacity.md
 	@$(RUN) -m tests.capacity
+
+# npm is needed for the page alone; nothing that is tested or deployed uses it.
+PAGE_PACKAGES = @asyncapi/parser@3.6.6 @asyncapi/react-component@3.2.1 react@18.3.1 react-dom@18.3.1
+contracts: $(ENVIRONMENTS) ## write the published contracts from the models, and docs/asyncapi.html (npm)
+	@$(RUN) -m local.schemas --write
+	@mkdir -p .local/asyncapi
+	@npm install --prefix .local/asyncapi --no-save --no-audit --no-fund --ignore-scripts --silent $(PAGE_PACKAGES)
+	@cd .local/asyncapi && node $(CURDIR)/local/contract/page.mjs $(CURDIR)/events/asyncapi.yaml $(CURDIR)/docs/asyncapi.html
 
 # An environment of its own: the functions it measures run with nothing else but their layer.
 QUICK ?=

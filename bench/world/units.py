@@ -6,8 +6,10 @@ for global secondary indexes".
 
 from __future__ import annotations
 
+import base64
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 Item = dict[str, Any]
@@ -27,11 +29,12 @@ class Index:
         return item if self.whole else {name: item[name] for name in sorted({*self.keys, "pk"})}
 
 
-#: The ledger's indexes in template.yaml.
+#: The ledger's indexes in template.yaml; `by_open` is sparse.
 INDEXES = (
     Index(("payment_ref", "pk"), whole=False),
     Index(("order_id", "pk"), whole=False),
-    Index(("open_state", "updated_at"), whole=True),
+    Index(("day", "pk"), whole=False),
+    Index(("open", "pk"), whole=False),
 )
 _UNIT = 1024
 _OVERHEAD = 3  # bytes of a list or map, and one more for each of its elements
@@ -58,7 +61,10 @@ def _units(item: Item) -> int:
 
 
 def size(item: Item) -> int:
-    """Bytes of an item as DynamoDB counts them: names and values."""
+    """Bytes of an item as DynamoDB counts them: names and values.
+
+    Source: DynamoDB developer guide, "DynamoDB item sizes and formats".
+    """
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
@@ -67,10 +73,18 @@ def _value_size(typed: dict[str, Any]) -> int:
     match kind:
         case "S":
             return len(value.encode())
+        case "B":
+            return len(base64.b64decode(value) if isinstance(value, str) else value)
         case "N":
-            return len(value) // 2 + 2
+            return _number_size(value)
         case "L":
             return _OVERHEAD + sum(1 + _value_size(element) for element in value)
         case "M":
             return _OVERHEAD + len(value) + size(value)
     return 1
+
+
+def _number_size(text: str) -> int:
+    """A byte for two significant digits, one more, and one for a minus. The guide says "approximately"."""
+    sign, digits, _ = Decimal(text).normalize().as_tuple()
+    return math.ceil(len(digits) / 2) + 1 + sign

@@ -20,7 +20,7 @@ from bench.throttle import PERIOD, Allowance, share_of
 from bench.world.aws import Aws
 from bench.world.http import Request
 from bench.world.latency import Latency
-from bench.world.units import write_units
+from bench.world.units import size, write_units
 
 PRICES = Path(__file__).parents[2] / "bench" / "prices.json"
 
@@ -97,15 +97,25 @@ def test_prices_say_where_they_are_from() -> None:
 
 def test_write_units() -> None:
     """A kilobyte is a unit for the table and each index whose entry changes; a changed key costs two."""
-    item = {"pk": {"S": "a"}, "payment_ref": {"S": "p"}, "order_id": {"S": "o"}}
-    opened = item | {"open_state": {"S": "STARTED"}, "updated_at": {"S": "1"}}
-    later = opened | {"updated_at": {"S": "2"}}
+    item = {"pk": {"S": "a"}, "payment_ref": {"S": "p"}, "order_id": {"S": "o"}, "day": {"S": "1"}}
+    opened = item | {"open": {"S": "07"}}
     large = item | {"outcome": {"S": "x" * 1024}}
-    assert write_units(None, item) == 3
-    assert write_units(None, opened) == 4
-    assert write_units(opened, later) == 1 + 2
+    assert write_units(None, item) == 4
+    assert write_units(item, opened) == 2
     assert write_units(opened, item) == 2, "the sparse index loses its entry"
+    assert write_units(item, item | {"day": {"S": "2"}}) == 1 + 2
     assert write_units(item, large) == 2, "indexes that hold keys only are not written"
+
+
+def test_bytes_of_an_item() -> None:
+    """Names and values count: text by its bytes, a number by its digits, a list by its elements."""
+    assert size({"pk": {"S": "한글"}}) == 2 + 6
+    assert size({"n": {"N": "1795262400.5"}}) == 1 + 7
+    assert size({"n": {"N": "-100"}}) == 1 + 3
+    assert size({"b": {"B": b"123"}}) == size({"b": {"B": "MTIz"}}) == 1 + 3
+    assert size({"t": {"BOOL": True}}) == 1 + 1
+    assert size({"l": {"L": [{"S": "ab"}, {"S": "c"}]}}) == 1 + 3 + 2 + 3
+    assert size({"m": {"M": {"k": {"S": "v"}}}}) == 1 + 3 + 1 + 2
 
 
 def test_conditions_of_the_simulated_ledger() -> None:

@@ -22,6 +22,8 @@ from local.simulator import World
 from local.simulator.server import SimulatorServer
 from refunds.application import LambdaFunction
 from refunds.cancel_types import MODULES, cancel_type
+from refunds.domain.entry import Entry, Key
+from refunds.ledger.claims import Ledger
 from tests.unit.aws import dynamodb, messaging
 from tests.unit.aws.endpoint import REGION, Aws
 
@@ -120,6 +122,13 @@ class Rig:
     def items(self) -> dict[str, dict[str, Any]]:
         """The ledger, by partition key."""
         return self.tables.items[TABLE]
+
+    def entry(self, wanted: Wanted, name: str = "payment_cancel") -> Entry:
+        """The ledger's entry of a request, in whatever format it is stored."""
+        ledger = Ledger(self.aws.connect("dynamodb"), TABLE, clock=time.time, ttl_days=400)
+        found = ledger.get(Key(name, wanted.key))
+        assert found is not None
+        return found
 
     def end_leases(self) -> None:
         """Let the time of every invocation be over."""

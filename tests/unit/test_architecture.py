@@ -37,6 +37,7 @@ POWERTOOLS = {"aws_lambda_powertools"}
 MAY_IMPORT = {
     "aws": AWS,
     "providers": HTTP | POWERTOOLS,
+    "messaging": POWERTOOLS,  # the shapes of triggers
     "telemetry": POWERTOOLS,
     "application": POWERTOOLS,
     "operators": POWERTOOLS,

@@ -14,9 +14,10 @@ from tests.unit.aws.expressions import holds
 TARGET = "DynamoDB_20120810"
 Item = dict[str, Any]
 
-#: Indexes of template.yaml that hold keys only.
-_KEYS_ONLY = frozenset({"by_payment", "by_order"})
-_APPEND = re.compile(r"list_append\((\S+), (\S+)\)")
+#: Items in one answer, as if each page of a query were full.
+PAGE = 1000
+_APPEND = re.compile(r"list_append\((?:if_not_exists\((\S+), \S+\)|(\S+)), (\S+)\)")
+_CLAUSE = re.compile(r"\b(SET|REMOVE|ADD) ")
 
 
 def _let_pass(operation: str, key: str) -> None:
@@ -26,7 +27,9 @@ def _let_pass(operation: str, key: str) -> None:
 class Tables:
     """Every table of an account; ``keys`` names each table's partition key.
 
-    ``disturb`` is called with operation and partition key before a single item is read or written, in
+    ``missing_indexes`` do not exist, ``page`` is how many items one answer to a query has, and so many
+    reads by key are left ``unprocessed`` in part. ``disturb`` is called with operation and partition key
+    before a single item is read or written, in
     the thread that asks: it may wait, or raise AwsError.
     """
 
@@ -34,6 +37,9 @@ class Tables:
         self.items: dict[str, dict[str, Item]] = {name: {} for name in keys}
         self.writes: list[str] = []
         self.disturb: Callable[[str, str], None] = _let_pass
+        self.missing_indexes: set[str] = set()
+        self.page = PAGE
+        self.unprocessed = 0
         self._keys = keys
         self._lock = threading.Lock()
 
@@ -53,10 +59,10 @@ class Tables:
                     return self._write(operation, request, request["Key"], _updated(old, request))
                 case "DeleteItem":
                     return self._write(operation, request, request["Key"], None)
-                case "Query" | "Scan":
-                    return {"Items": self._select(request)}
+                case "Query":
+                    return self._query(request)
                 case "BatchGetItem":
-                    return {"Responses": self._batch_get(request), "UnprocessedKeys": {}}
+                    return self._batch_get(request)
         raise AwsError("UnknownOperationException", operation)
 
     def reset(self) -> None:
@@ -65,6 +71,9 @@ class Tables:
             items.clear()
         self.writes.clear()
         self.disturb = _let_pass
+        self.missing_indexes.clear()
+        self.page = PAGE
+        self.unprocessed = 0
 
     def _find(self, table: str, key: Mapping[str, Any]) -> Item | None:
         return self.items[table].get(self._key(table, key))
@@ -90,42 +99,55 @@ class Tables:
             self.items[table][self._key(table, key)] = {name: _normal(value) for name, value in new.items()}
         return {}
 
-    def _select(self, request: Mapping[str, Any]) -> list[Item]:
-        """What a query's key condition or a scan's filter lets through; a scan's first segment has it all."""
-        if request.get("Segment"):
-            return []
-        condition = request.get("KeyConditionExpression") or request["FilterExpression"]
-        items = self.items[request["TableName"]].values()
-        chosen = [item for item in items if holds(condition, item, request)]
-        if request.get("IndexName") == "by_state":
-            chosen.sort(key=lambda item: str(item["updated_at"]["S"]))
-        return chosen
+    def _query(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A page of an index, by partition key; an index that is not there is refused."""
+        if request["IndexName"] in self.missing_indexes:
+            raise AwsError("ValidationException", "The table does not have the specified index")
+        table = request["TableName"]
+        start = request.get("ExclusiveStartKey")
+        behind = self._key(table, start) if start else ""
+        found = sorted(
+            key
+            for key, item in self.items[table].items()
+            if key > behind and holds(request["KeyConditionExpression"], item, request)
+        )
+        page: dict[str, Any] = {"Items": [{self._keys[table]: {"S": key}} for key in found[: self.page]]}
+        if len(found) > self.page:
+            page["LastEvaluatedKey"] = {**(start or {}), **page["Items"][-1]}
+        return page
 
-    def _batch_get(self, request: Mapping[str, Any]) -> dict[str, list[Item]]:
+    def _batch_get(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """``unprocessed`` answers leave all keys but the first unread."""
+        ((table, wanted),) = request["RequestItems"].items()
+        keys, left = wanted["Keys"], []
+        if self.unprocessed and len(keys) > 1:
+            self.unprocessed -= 1
+            keys, left = keys[:1], keys[1:]
+        found = [item for key in keys if (item := self._find(table, key))]
         return {
-            table: [item for key in wanted["Keys"] if (item := self._find(table, key))]
-            for table, wanted in request["RequestItems"].items()
+            "Responses": {table: found},
+            "UnprocessedKeys": {table: {"Keys": left}} if left else {},
         }
 
 
 def _updated(old: Item, request: Mapping[str, Any]) -> Item:
-    """Carry out ``SET #a = :a, #l = list_append(#l, :x) REMOVE #b ADD #n :n``."""
+    """Carry out ``SET #a = :a, #l = list_append(#l, :x) REMOVE #b ADD #n :n``, each clause at will."""
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    rest, _, adds = request["UpdateExpression"].removeprefix("SET ").partition(" ADD ")
-    sets, _, removes = rest.partition(" REMOVE ")
+    _, *parts = _CLAUSE.split(request["UpdateExpression"])
+    clauses = dict(zip(parts[::2], parts[1::2], strict=True))
     new = dict(old)
-    for addition in filter(None, adds.split(", ")):
+    for addition in filter(None, clauses.get("ADD", "").split(", ")):
         name, value = addition.split()
         before = Decimal(old.get(names[name], {"N": "0"})["N"])
         new[names[name]] = {"N": str(before + Decimal(values[value]["N"]))}
-    for assignment in re.split(r", (?=#\w+ = )", sets):
+    for assignment in filter(None, re.split(r", (?=#\w+ = )", clauses.get("SET", "").strip())):
         name, value = assignment.split(" = ")
         if appended := _APPEND.fullmatch(value):
-            items = [*old[names[appended[1]]]["L"], *values[appended[2]]["L"]]
-            new[names[name]] = {"L": items}
+            before_list = old.get(names[appended[1] or appended[2]], {"L": []})["L"]
+            new[names[name]] = {"L": [*before_list, *values[appended[3]]["L"]]}
         else:
             new[names[name]] = values[value]
-    for name in filter(None, removes.split(", ")):
+    for name in filter(None, clauses.get("REMOVE", "").strip().split(", ")):
         new.pop(names[name], None)
     return new
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>()]|attribute_exists|attribute_not_exists|AND|OR|[#:]?\w+)")
+_TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>()]|attribute_exists|attribute_not_exists|size|AND|OR|[#:]?\w+)")
 _COMPARE: Mapping[str, Any] = {
     "=": operator.eq,
     "<>": operator.ne,
@@ -63,13 +63,20 @@ class _Condition:
             exists = self._attribute(self._next()) is not None
             self._expect(")")
             return exists is (token == "attribute_exists")
-        return self._comparison(token)
+        if token == "size":
+            self._expect("(")
+            found = self._attribute(self._next())
+            self._expect(")")
+            return self._comparison(None if found is None else {"N": str(len(found["L"]))})
+        return self._comparison(self._attribute(token))
 
-    def _comparison(self, name: str) -> bool:
+    def _comparison(self, found: Any) -> bool:
+        """Values of two types are never equal, and an attribute that is not there is neither."""
         compare = _COMPARE[self._next()]
-        wanted = _comparable(self._values[self._next()])
-        found = self._attribute(name)
-        return found is not None and bool(compare(_comparable(found), wanted))
+        wanted = self._values[self._next()]
+        if found is None or found.keys() != wanted.keys():
+            return compare is operator.ne and found is not None
+        return bool(compare(_comparable(found), _comparable(wanted)))
 
     def _attribute(self, name: str) -> Any:
         return self._item.get(self._names.get(name, name))
@@ -84,4 +91,4 @@ class _Condition:
 
 
 def _comparable(value: Mapping[str, Any]) -> Any:
-    return Decimal(value["N"]) if "N" in value else value["S"]
+    return Decimal(value["N"]) if "N" in value else value.get("S", value.get("B"))

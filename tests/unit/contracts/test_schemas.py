@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +61,14 @@ def test_committed_schemas_are_the_models() -> None:
 def test_difference_is_noticed(tmp_path: Path) -> None:
     """A file that is missing, changed or left over is named, and writing mends all three."""
     schemas.write(tmp_path)
-    (tmp_path / "outcome.json").unlink()
-    (tmp_path / "cvs_revoke.json").write_text("{}", encoding="utf-8")
-    (tmp_path / "cash_revoke.json").write_text("{}", encoding="utf-8")
+    folder = tmp_path / "events" / "schemas"
+    (folder / "outcome.json").unlink()
+    (folder / "cvs_revoke.json").write_text("{}", encoding="utf-8")
+    (folder / "cash_revoke.json").write_text("{}", encoding="utf-8")
     assert schemas.differences(tmp_path) == [
-        "cvs_revoke.json: differs from its model",
-        "outcome.json: missing",
-        "cash_revoke.json: no contract",
+        "events/schemas/cvs_revoke.json: differs from its model",
+        "events/schemas/outcome.json: missing",
+        "events/schemas/cash_revoke.json: no contract",
     ]
     schemas.write(tmp_path)
     assert schemas.differences(tmp_path) == []
@@ -87,6 +90,7 @@ def test_schemas_are_valid_and_named(name: str) -> None:
     assert schema["title"]
     assert schema["description"].endswith(".")
     assert "`" not in json.dumps(schema)
+    assert "?!" not in json.dumps(schema)
 
 
 @pytest.mark.parametrize("name", CANCEL_TYPES)
@@ -173,6 +177,21 @@ def test_refuses_what_the_order_model_refuses(content: Any) -> None:
     assert not accepts("order_cancel", content)
 
 
+def _properties(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every property of a schema and of its definitions."""
+    for part in (schema, *schema.get("$defs", {}).values()):
+        yield from part.get("properties", {}).items()
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_every_field_is_described(name: str) -> None:
+    """Every field says in a sentence what it means, and shows values that it has in real events."""
+    for field, schema in _properties(COMMITTED[name]):
+        assert schema["description"].endswith("."), field
+        shown = schema.get("examples", [])
+        assert all(isinstance(value, str | int | float) for value in shown), field
+
+
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -250,10 +269,38 @@ def _outcome(**parts: Any) -> Any:
     return json.loads(Outcome.model_validate(known).to_json())
 
 
-@pytest.mark.parametrize("parts", [{}, {"money": None}, {"error": None, "order_id": "ORD-1"}])
+@pytest.mark.parametrize("parts", [{}, {"money": None}, {"order_id": "ORD-1"}])
 def test_outcomes_match_their_schema(parts: dict[str, Any]) -> None:
     """What is published matches the outbound schema, with and without its optional parts."""
     assert list(VALIDATORS["outcome"].iter_errors(_outcome(**parts))) == []
+
+
+MOVED = MoneyMoved(currency="KRW", cancelled=Decimal(1))
+IN_DOUBT = OutcomeError(
+    code=ErrorCode.OUTCOME_UNKNOWN, message="…", retryable=True, may_have_been_applied=True
+)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"error": None},
+        {"outcome": OutcomeKind.SUCCEEDED, "money": MOVED},
+        {"outcome": OutcomeKind.PENDING, "money": MOVED},
+        {"outcome": OutcomeKind.SUCCEEDED, "error": None, "money": None},
+        {"outcome": OutcomeKind.SUCCEEDED, "error": None},
+        {"outcome": OutcomeKind.FAILED, "error": IN_DOUBT},
+        {"error": IN_DOUBT, "money": MOVED},
+        {"cancel_type": "vbank_revoke", "money": MOVED},
+        {"cancel_type": "cash_revoke"},
+        {"money": MoneyMoved(currency="KRW", cancelled=Decimal("0.5"))},
+        {"money": MoneyMoved(currency="won", cancelled=Decimal(1))},
+    ],
+    ids="-".join,
+)
+def test_outcomes_that_contradict_themselves(parts: dict[str, Any]) -> None:
+    """Outcome, error and money hang together, and amounts have the decimals of their currency."""
+    assert not accepts("outcome", _outcome(**parts))
 
 
 @pytest.mark.parametrize(

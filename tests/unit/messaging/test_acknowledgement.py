@@ -32,10 +32,55 @@ def test_unpublished_is_unacknowledged(paid: Rig) -> None:
 
 def test_unpublished_is_left_to_the_redrive_policy(paid: Rig) -> None:
     """On its last receive, too, a message whose outcome EventBridge did not take stays unacknowledged."""
-    message = record(Wanted().body, receives=MAX_RECEIVE_COUNT)
-    paid.bus.fate.extend(BOTH_ROUNDS)
+    wanted = Wanted()
+    message = record(wanted.body, receives=MAX_RECEIVE_COUNT)
+    paid.bus.fate.extend(BOTH_ROUNDS * 2)
     assert paid.batch("payment_cancel", message) == [message["messageId"]]
     assert paid.queues.sent == []
+    assert paid.entry(wanted).unpublished
+
+
+def test_what_an_earlier_receive_recorded_is_marked_too(paid: Rig) -> None:
+    """An outcome recorded for a redelivery to publish is marked when the last receive cannot publish it."""
+    wanted = Wanted()
+    paid.bus.fate.extend(BOTH_ROUNDS)
+    paid.batch("payment_cancel", record(wanted.body))
+    assert not paid.entry(wanted).unpublished
+    paid.bus.fate.extend(BOTH_ROUNDS * 2)
+    message = record(wanted.body, receives=MAX_RECEIVE_COUNT)
+    assert paid.batch("payment_cancel", message) == [message["messageId"]]
+    assert paid.entry(wanted).unpublished
+
+
+def test_a_mark_goes_with_the_publication(paid: Rig) -> None:
+    """Whoever publishes a marked outcome takes the mark away."""
+    wanted = Wanted()
+    message = record(wanted.body, receives=MAX_RECEIVE_COUNT)
+    paid.bus.fate.extend(BOTH_ROUNDS * 2)
+    paid.batch("payment_cancel", message)
+    assert paid.batch("payment_cancel", record(wanted.body)) == []
+    assert paid.outcomes() == {wanted.key: "succeeded"}
+    assert not paid.entry(wanted).unpublished
+    assert paid.world.money.refunded("imp_1") == 1000
+
+
+def test_a_quiet_replay_that_refunds_is_told(paid: Rig) -> None:
+    """What a quiet replay carries out itself is published, by the redelivery if not at once."""
+    wanted = Wanted()
+    paid.bus.fate.extend(BOTH_ROUNDS)
+    assert paid.batch("payment_cancel", record(quiet(wanted))) != []
+    assert paid.entry(wanted).unpublished
+    assert paid.batch("payment_cancel", record(quiet(wanted), receives=2)) == []
+    assert paid.outcomes() == {wanted.key: "succeeded"}
+    assert not paid.entry(wanted).unpublished
+    assert paid.batch("payment_cancel", record(quiet(wanted))) == []
+    assert len(paid.bus.taken) == 1
+
+
+def quiet(wanted: Wanted) -> str:
+    """The message of a quiet replay."""
+    envelope = {"detail-type": "PaymentCancelRequested", "replay-name": "quiet-november"}
+    return json.dumps({**envelope, "detail": wanted.detail})
 
 
 def test_published_later_from_the_ledger(paid: Rig) -> None:
@@ -80,12 +125,7 @@ def test_a_quiet_replay_repeats_nothing(paid: Rig) -> None:
     """A replay named quiet- acknowledges a finished request without publishing it again."""
     wanted = Wanted()
     paid.batch("payment_cancel", record(wanted.body))
-    replayed = {
-        "detail-type": "PaymentCancelRequested",
-        "replay-name": "quiet-november",
-        "detail": wanted.detail,
-    }
-    assert paid.batch("payment_cancel", record(json.dumps(replayed))) == []
+    assert paid.batch("payment_cancel", record(quiet(wanted))) == []
     assert len(paid.bus.taken) == 1
 
 

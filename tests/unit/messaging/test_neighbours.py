@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
+from refunds.domain.entry import State
 from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, envelope, record
 
 
 @pytest.fixture
@@ -39,14 +42,49 @@ def test_a_crash_stops_its_own_record_only(paid: Rig) -> None:
     assert paid.queues.hidden.keys() == {records[1]["messageId"]}
 
 
-def test_a_crash_on_the_last_receive_is_dead_lettered(paid: Rig) -> None:
-    """A record that still fails on its last receive goes to the DLQ with words that lead to its log line."""
+def test_a_crash_before_the_claim_is_parked_on_the_last_receive(paid: Rig) -> None:
+    """A record that fails on its last receive before anything was sent is told as not carried out."""
+    wanted = Wanted("imp_1")
+    paid.tables.disturb = refuse_once(wanted.key, "PutItem")
+    assert paid.batch("payment_cancel", record(wanted.body, receives=MAX_RECEIVE_COUNT)) == []
+    (detail,) = paid.bus.details()
+    assert (detail["outcome"], detail["error"]["may_have_been_applied"]) == ("parked", False)
+    (attributes,) = paid.queues.attributes()
+    assert attributes["error_code"] == "PROVIDER_UNAVAILABLE"
+    assert "log line" in attributes["error_message"]
+    assert not paid.entry(wanted).unpublished
+
+
+def test_a_crash_after_the_send_is_known_to_the_ledger(paid: Rig) -> None:
+    """A record that fails on its last receive after it sent leaves an open item, and its message is moved."""
+    wanted = Wanted("imp_1")
+    paid.tables.disturb = refuse_once(wanted.key, "UpdateItem")
+    assert paid.batch("payment_cancel", record(wanted.body, receives=MAX_RECEIVE_COUNT)) == []
+    assert paid.world.money.refunded("imp_1") == 1000
+    assert paid.bus.taken == []
+    assert paid.queues.attributes()[0]["error_code"] == "OUTCOME_UNKNOWN"
+    assert (paid.entry(wanted).state, paid.entry(wanted).in_doubt) == (State.STARTED, True)
+
+
+def test_a_ledger_that_is_away_leaves_the_message_to_sqs(paid: Rig) -> None:
+    """Where the ledger answers nothing on the last receive, the message goes to the DLQ by SQS alone."""
     wanted = Wanted("imp_1")
     paid.tables.disturb = refuse(wanted.key)  # type: ignore[assignment]
-    assert paid.batch("payment_cancel", record(wanted.body, receives=MAX_RECEIVE_COUNT)) == []
-    (attributes,) = paid.queues.attributes()
-    assert attributes["error_code"] == "OUTCOME_UNKNOWN"
-    assert "log line" in attributes["error_message"]
+    message = record(wanted.body, receives=MAX_RECEIVE_COUNT)
+    assert paid.batch("payment_cancel", message) == [message["messageId"]]
+    assert (paid.queues.sent, paid.bus.taken) == ([], [])
+
+
+def refuse_once(key: str, operation: str) -> Callable[[str, str], None]:
+    """Let DynamoDB refuse the first such call about one request."""
+    left = [operation]
+
+    def disturb(asked: str, about: str) -> None:
+        if about.endswith(key) and asked in left:
+            left.remove(asked)
+            raise AwsError("AccessDeniedException")
+
+    return disturb
 
 
 @pytest.mark.parametrize(
@@ -66,6 +104,20 @@ def test_a_huge_body_is_moved_whole(paid: Rig) -> None:
     huge = Wanted("imp_1").body[:-1] + ', "reason": "' + "가" * 85_000 + '"}'
     assert paid.batch("payment_cancel", record(huge)) == []
     assert [message["MessageBody"] for message in paid.queues.sent] == [huge]
+
+
+@pytest.mark.parametrize("foreign", [{"source": "somebody-else"}, {"account": "999999999999"}])
+def test_foreign_events_are_told_and_never_sent(paid: Rig, foreign: dict[str, str]) -> None:
+    """A function carries out the order service's events of its own account only."""
+    wanted, own = Wanted("imp_1"), Wanted("imp_2")
+    good = {**envelope(own.detail), "account": "111122223333"}
+    strange = {**envelope(wanted.detail), "account": "111122223333", **foreign}
+    records = [record(json.dumps(event)) for event in (strange, good)]
+    changed = {"ORDER_EVENT_ACCOUNT": "111122223333"}
+    assert paid.batch("payment_cancel", *records, changed=changed) == []
+    assert paid.outcomes() == {wanted.key: "parked", own.key: "succeeded"}
+    assert paid.world.money.refunded("imp_1") == 0
+    assert paid.queues.attributes()[0]["error_code"] == "INVALID_REQUEST"
 
 
 def test_records_run_side_by_side(paid: Rig) -> None:
@@ -127,7 +179,7 @@ def _finished(rig: Rig, wanted: Wanted) -> bool:
     """Whether the worker that was left behind recorded its result after all."""
     pause = threading.Event()
     for _ in range(200):
-        if rig.items[f"payment_cancel#{wanted.key}"]["state"] == {"S": "SUCCEEDED"}:
+        if rig.entry(wanted).state is State.SUCCEEDED:
             return True
         pause.wait(0.05)
     return False

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from refunds.errors import NotProcessed
+from tests.unit.aws.endpoint import AwsError
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, envelope, record
 
 PAUSED = {"SENDING_PAUSED": "true"}
@@ -37,6 +38,17 @@ def test_a_paused_function_refuses_single_events(paid: Rig) -> None:
     with pytest.raises(NotProcessed, match="paused"):
         paid.invoke("payment_cancel", envelope(Wanted().detail), changed=PAUSED)
     assert paid.world.requests == []
+
+
+def test_a_pause_repeats_what_is_stored(paid: Rig) -> None:
+    """A finished request's outcome is published again during a pause, and nobody is asked for it."""
+    wanted = Wanted()
+    paid.bus.fate.extend([AwsError("AccessDeniedException")] * 2)
+    paid.batch("payment_cancel", record(wanted.body))
+    calls = len(paid.world.requests)
+    assert paid.batch("payment_cancel", record(wanted.body, receives=2), changed=PAUSED) == []
+    assert paid.outcomes() == {wanted.key: "succeeded"}
+    assert (paid.queues.sent, len(paid.world.requests)) == ([], calls)
 
 
 def test_what_was_held_goes_on_after_the_pause(paid: Rig) -> None:

@@ -77,6 +77,14 @@ def test_256_kilobytes_a_call(bus: messaging.Bus) -> None:
     assert all(len(entries) > 1 for entries in bus.calls[:-1])
 
 
+def test_a_larger_outcome_goes_alone(bus: messaging.Bus) -> None:
+    """An outcome beyond what is put together goes in a call of its own: EventBridge decides about it."""
+    large = outcome(2, "가" * 60, lines=1500)
+    assert publish(bus, outcome(1), large, outcome(3)) == frozenset()
+    assert [len(entries) for entries in bus.calls] == [1, 1, 1]
+    assert max(_bytes(entry) for entry in bus.taken) > LIMIT
+
+
 def _bytes(entry: dict[str, Any]) -> int:
     """The size EventBridge counts (EventBridge user guide, "Calculating PutEvents event entry size")."""
     return sum(len(entry[part].encode()) for part in ("Source", "DetailType", "Detail"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refunds.domain.disposition import Reason, RetryClass
@@ -18,6 +18,7 @@ NOON = 1_795_262_400.0
 REASON = Reason(ErrorCode.PROVIDER_UNAVAILABLE, "no connection was made")
 SQS_LIMIT = 43_200
 LONGEST_INVOCATION = 900
+LARGEST = 1_048_576
 
 
 @pytest.fixture
@@ -117,6 +118,83 @@ def test_held_message(sqs: messaging.Queues) -> None:
     (sent,) = sqs.sent
     assert (sent["QueueUrl"], sent["MessageBody"], sent["DelaySeconds"]) == (QUEUE_URL, "본문", 900)
     assert sqs.attributes() == [{"held_since": str(int(NOON))}]
+
+
+def test_attributes_are_clean(sqs: messaging.Queues) -> None:
+    """Control characters and what is no text become blanks: SQS refuses a message with any of them."""
+    reason = Reason(ErrorCode.PROVIDER_REFUSED, "\x00 거절\r\n\x1b[31m\ud800\ufffe!\t")
+    queue(sqs).dead_letter("[]", reason, cancel_type="cvs_revoke", cancel_request_id="cr-1")
+    assert sqs.attributes()[0]["error_message"] == "거절 [31m !"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\x00\n"])
+def test_empty_attributes_are_left_out(sqs: messaging.Queues, text: str) -> None:
+    """SQS refuses a message with an empty attribute, so none is sent."""
+    reason = Reason(ErrorCode.PROVIDER_REFUSED, text)
+    queue(sqs).dead_letter("[]", reason, cancel_type="cvs_revoke", cancel_request_id=text)
+    assert sqs.attributes()[0].keys() == {"error_code", "cancel_type", "failed_at"}
+
+
+def _size(message: dict[str, Any]) -> int:
+    """Bytes as SQS counts them: the body, and name, type and value of each attribute."""
+    attributes = message.get("MessageAttributes", {})
+    return len(message["MessageBody"].encode()) + sum(
+        len(part.encode()) for name, one in attributes.items() for part in (name, *one.values())
+    )
+
+
+@settings(max_examples=50)
+@given(room=st.integers(0, 4000), text=st.text(max_size=1200))
+def test_body_and_attributes_fit(room: int, text: str) -> None:
+    """Whatever room a body leaves, attributes fill it at most; only the last is ever cut."""
+    sqs = messaging.Queues()
+    body = "x" * (LARGEST - room)
+    reason = Reason(ErrorCode.PROVIDER_REFUSED, text)
+    assert queue(sqs).dead_letter(body, reason, cancel_type="cvs_revoke", cancel_request_id="cr-1")
+    (sent,) = sqs.sent
+    assert sent["MessageBody"] == body
+    assert _size(sent) <= LARGEST
+    (attributes,) = sqs.attributes()
+    assert attributes.get("error_code", "PROVIDER_REFUSED") == "PROVIDER_REFUSED"
+    assert attributes.get("cancel_request_id", "cr-1") == "cr-1"
+    assert room < 200 or attributes.keys() >= {"error_code", "cancel_type", "cancel_request_id", "failed_at"}
+
+
+def test_korean_is_counted_in_bytes(sqs: messaging.Queues) -> None:
+    """A reason is cut between characters, never within one."""
+    reason = Reason(ErrorCode.PROVIDER_REFUSED, "가" * 1000)
+    queue(sqs).dead_letter("x" * (LARGEST - 300), reason, cancel_type="cvs_revoke", cancel_request_id=None)
+    assert set(sqs.attributes()[0]["error_message"]) == {"가"}
+    assert LARGEST - 3 < _size(sqs.sent[0]) <= LARGEST
+
+
+@pytest.mark.parametrize(
+    "code", ["InvalidParameterValue", "InvalidMessageContents", "AWS.SimpleQueueService.InvalidX"]
+)
+def test_a_body_goes_without_attributes_where_they_are_refused(sqs: messaging.Queues, code: str) -> None:
+    """A queue with a smaller limit, or a rule nobody knew of, costs the reason and not the message."""
+    sqs.fate.append(AwsError(code))
+    assert queue(sqs).dead_letter("body", REASON, cancel_type="cvs_revoke", cancel_request_id="cr-1")
+    assert [(sent["MessageBody"], "MessageAttributes" in sent) for sent in sqs.sent] == [("body", False)]
+
+
+def test_a_held_body_that_leaves_no_room(sqs: messaging.Queues) -> None:
+    """A message that fills its queue's limit is put back without the time since when it was held."""
+    sqs.fate.append(AwsError("InvalidParameterValue"))
+    assert queue(sqs).hold("body", since=NOON, seconds=60)
+    (sent,) = sqs.sent
+    assert (sent["MessageBody"], sent["DelaySeconds"], "MessageAttributes" in sent) == ("body", 60, False)
+
+
+@settings(max_examples=50)
+@given(seconds=st.integers(-(10**9), 10**9))
+def test_seconds_stay_within_what_sqs_takes(seconds: int) -> None:
+    """A delay is 0 to 900 s, and a message comes again within twelve hours of its receive."""
+    sqs = messaging.Queues()
+    queue(sqs).hide("receipt", seconds)
+    queue(sqs).hold("body", since=NOON, seconds=seconds)
+    assert 0 <= sqs.hidden["receipt"] <= SQS_LIMIT - LONGEST_INVOCATION
+    assert 0 <= sqs.sent[0]["DelaySeconds"] <= 900
 
 
 def test_without_queues(sqs: messaging.Queues) -> None:

@@ -77,7 +77,7 @@ def test_asking_proves_a_failure_only_where_nothing_can_arrive_any_more(
     open_ = entry(operations)
     assert operations.resolver.ask(open_).settled is False
     assert now(operations, open_) == open_
-    rig.world.somebody_else("imp_1", "cancel", PAID)
+    rig.world.somebody_else("imp_1", "cancel", PAID, "관리자 취소")
     assert operations.resolver.ask(open_).settled is True
     assert now(operations, open_).state is State.FAILED
 

@@ -84,7 +84,7 @@ def test_a_refund_of_a_payment_that_changed_since_is_stale(
     detail = Wanted().detail
     if with_checksum:
         detail["request"]["checksum"] = PAID
-    rig.world.somebody_else("imp_1", "cancel", PAID)
+    rig.world.somebody_else("imp_1", "cancel", PAID, "관리자 취소")
     judgement = verdict(operations, json.dumps(detail))
     assert judgement.verdict is ReplayVerdict.STALE
     assert "ALREADY_CANCELLED" in judgement.why
@@ -104,7 +104,7 @@ def test_a_doubt_that_facts_have_ended_is_stale(rig: Rig, operations: Operations
     """An attempt that can no longer arrive, because the balance has moved away from it, would fail."""
     pay(rig)
     body = park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
-    rig.world.somebody_else("imp_1", "cancel", PAID)
+    rig.world.somebody_else("imp_1", "cancel", PAID, "관리자 취소")
     assert verdict(operations, body).verdict is ReplayVerdict.STALE
 
 

@@ -304,7 +304,7 @@ class Memory:
 class World:
     """A service of ``payment_cancel`` and all it works with; time stands still unless it is moved."""
 
-    gateways: tuple[Gateway, ...] = (Gateway(),)
+    gateways: tuple[Gateway, ...] = field(default_factory=lambda: (Gateway(),))
     limits: Limits = field(default_factory=Limits)
     memory_seconds: float | None = None
     now: float = NOW

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from refunds.cancel_types import cancel_type
 from refunds.contracts.outbound import (
@@ -63,7 +64,7 @@ def emf(log: Log, capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[
 
 
 def outcome(kind: OutcomeKind = OutcomeKind.SUCCEEDED, *, doubtful: bool = False) -> Outcome:
-    failed = kind is not OutcomeKind.SUCCEEDED
+    failed = kind not in (OutcomeKind.SUCCEEDED, OutcomeKind.PENDING)
     error = OutcomeError(
         code=ErrorCode.OUTCOME_UNKNOWN, message="…", retryable=True, may_have_been_applied=doubtful
     )
@@ -98,7 +99,7 @@ def test_lines_are_json_with_the_records_keys(log: Log) -> None:
         log.telemetry.redelivered(REASON, 45)
     log.telemetry.dead_lettered(REASON)
     during, after = log.lines
-    assert during["message"] == "not settled yet: no connection was made"
+    assert during["message"] == "not processed yet: no connection was made"
     assert (during["level"], during["cancel_type"]) == ("WARNING", "payment_cancel")
     assert (during["cancel_request_id"], during["message_id"]) == ("cr-1", "m-1")
     assert (during["error_code"], during["retry_in"]) == ("PROVIDER_UNAVAILABLE", 45)
@@ -137,14 +138,14 @@ def test_errors_are_named_and_placed(log: Log) -> None:
     try:
         _fail_with("account 00123456789")
     except ValueError as error:
-        log.telemetry.failed("unexpected error while settling", error)
+        log.telemetry.failed("unexpected error while processing", error)
     (line,) = log.lines
     assert line["error_type"] == "ValueError"
     assert line["at"].startswith("_fail_with:")
     assert "00123456789" not in json.dumps(line)
 
 
-def _fail_with(text: str) -> None:
+def _fail_with(text: object, **_: object) -> None:
     raise ValueError(text)
 
 
@@ -155,7 +156,7 @@ def test_an_error_without_a_place(log: Log) -> None:
 
 
 def test_settled(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
-    """A success is one line, and metrics of its count, its age and the won that moved."""
+    """A success is one line, and metrics of its count, its age and the money that moved."""
     log.telemetry.processed(outcome(), Source.ANSWER)
     assert log.lines[0]["message"] == "cancellation succeeded"
     assert log.lines[0]["attempts"] == 2
@@ -176,6 +177,55 @@ def test_parked_in_doubt(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> N
     assert values(lines, "Parked") == [(1, both), (1, both)]
     assert values(lines, "ParkedUnknown") == [(1, [["cancel_type"]])]
     assert values(lines, "Refunded") == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "value"),
+    [
+        ("3000", "KRW", 3000.0),
+        ("726.24", "USD", 726.24),
+        ("0.10", "USD", 0.1),
+        ("999999999999", "JPY", 999999999999.0),
+    ],
+)
+def test_refunded_has_the_currencys_decimals(
+    log: Log, emf: Callable[[], list[dict[str, Any]]], amount: str, currency: str, value: float
+) -> None:
+    """What was refunded is measured by currency, cents included."""
+    moved = outcome().model_copy(update={"money": MoneyMoved(currency=currency, cancelled=Decimal(amount))})
+    log.telemetry.processed(moved, Source.ANSWER)
+    lines = emf()
+    assert values(lines, "Refunded") == [(value, [["cancel_type", "currency"]])]
+    assert {line["currency"] for line in lines if "Refunded" in line} == {currency}
+
+
+def test_pending(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
+    """What a provider accepted and books later counts as pending, and as refunded only once it has moved."""
+    log.telemetry.processed(outcome(OutcomeKind.PENDING), Source.ANSWER)
+    assert log.lines[0]["message"] == "cancellation pending"
+    lines = emf()
+    assert values(lines, "Pending") == [(1, [["cancel_type"]])]
+    assert values(lines, "Refunded") == values(lines, "ParkedUnknown") == []
+
+
+def test_a_code_of_a_newer_version(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:
+    """An outcome stored by a newer version is logged and counted under the code that it has."""
+    text = outcome(OutcomeKind.PARKED).to_json().replace("OUTCOME_UNKNOWN", "NEWER_CODE")
+    log.telemetry.processed(Outcome.from_json(text), Source.ANSWER)
+    newer: Any = "NEWER_CODE"
+    log.telemetry.dead_lettered(Reason(newer, "…"))
+    log.telemetry.redelivered(Reason(newer, "…"), 1)
+    assert [line["error_code"] for line in log.lines] == ["NEWER_CODE"] * 3
+    coded = [line for line in emf() if {"Parked", "DeadLettered", "Retried"} & line.keys()]
+    assert {line["error_code"] for line in coded} == {"NEWER_CODE"}
+
+
+def test_metrics_that_cannot_be_written(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric that the format refuses costs itself and never the batch."""
+    monkeypatch.setattr(EphemeralMetrics, "flush_metrics", _fail_with)
+    log.telemetry.redelivered(REASON, 1)
+    log.telemetry.flush()
+    assert log.lines[-1]["message"] == "metrics could not be written"
 
 
 def test_repetitions_are_not_counted_again(log: Log, emf: Callable[[], list[dict[str, Any]]]) -> None:

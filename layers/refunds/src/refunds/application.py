@@ -29,6 +29,7 @@ from refunds.ledger.claims import Ledger
 from refunds.ledger.hourly_count import DynamoDbHourlyCounter
 from refunds.messaging.batch import BatchProcessor
 from refunds.messaging.circuit_breaker import Circuit
+from refunds.messaging.message import Origin
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
@@ -157,6 +158,7 @@ def build_processor(
             clock=time.time,
             jitter=jitter,
         ),
+        origin=Origin(settings.order_source, settings.order_account),
     )
 
 

@@ -93,7 +93,7 @@ class PortOneRequest(ProviderRequest):
     """What every PortOne request may carry."""
 
     tier: Tier | None = None
-    """Sub-merchant code; becomes the ``Tier`` header."""
+    """Sub-merchant code of an agency at PortOne, three letters or digits; absent for the merchant itself."""
 
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
@@ -106,14 +106,31 @@ class Cancellation(ContractModel, Generic[RequestT_co]):
     default_currency: ClassVar[str | None] = "KRW"
     """What the amounts are in where the event names no currency; ``None``: only the deployment knows."""
 
+    detail_type: ClassVar[str]
+    """The EventBridge ``detail-type`` of the event that carries it."""
+
     schema_version: SchemaVersion
+    """Version of this contract: 1 and a minor number. A minor adds optional fields only, so every minor of 1
+    is accepted."""
     cancel_request_id: CancelRequestId
+    """The order service's id of this one cancellation, and the only idempotency key: a repetition with the
+    same id is never carried out twice, and a new attempt after a CancelFailed needs a new id."""
     order_id: OrderId
+    """The order service's order number; it is repeated in every outcome."""
     requested_at: Timestamp
+    """When the cancellation was asked for: ISO 8601 with a time zone. A payment made later is never meant."""
     requested_by: RequestedBy
+    """Who asked for it. PortOne is told customer for customer and admin for the others, unless
+    request.extra.requester says otherwise."""
     reason: Annotated[str, StringConstraints(strict=True, max_length=4096)]
+    """Why, for the provider and the customer's statement. PortOne gets its first 240 characters or so, with a
+    short tag of the cancel_request_id behind them. It must hold no personal data."""
     currency: Currency | None = None
+    """ISO 4217 code of the currency that the order service believes all amounts of the request to be in.
+    Absent: KRW for PortOne, the deployment's currency for EBP. A payment in another currency ends as
+    CURRENCY_MISMATCH."""
     request: RequestT_co = Field(repr=False)
+    """The provider's own request fields, named as its API names them."""
 
     def effective_currency(self, default: str) -> str:
         """What the order service believes its amounts are in; ``default`` where the event does not say."""

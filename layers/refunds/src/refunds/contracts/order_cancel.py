@@ -61,21 +61,30 @@ class RefundAccount(ContractModel):
     """Where EBP pays to, for payments that cannot be reversed. Personal data."""
 
     account_number: _AccountNumber | None = Field(default=None, alias="accountNumber", repr=False)
+    """Digits and hyphens; as text it keeps its leading zeros."""
     bank_code: Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9]{1,8}$")] | None = Field(
         default=None, alias="bankCode"
     )
+    """EBP's code of the bank."""
     account_holder_name: _ShortText | None = Field(default=None, alias="accountHolderName", repr=False)
+    """Holder of the account."""
 
 
 class OrderItem(ContractModel):
     """One line of the order; ``amount`` and ``taxAmount`` are per unit, as the samples show."""
 
     seq: Count
+    """The line's number within the order; no two lines of a request have the same."""
     item_type: Literal["PHYSICAL", "DIGITAL", "DELIVERY", "SERVICE", "SUBSCRIPTION"] = Field(alias="itemType")
+    """What kind of thing the line is."""
     item_id: _ShortText = Field(alias="itemId")
+    """EBP's id of the thing."""
     quantity: Count
+    """How many of them are cancelled."""
     amount: Amount
+    """What is cancelled for each of them, in the currency of the event: per unit, not for the line."""
     tax_amount: Amount | None = Field(default=None, alias="taxAmount")
+    """The tax within that amount, per unit, in the same currency."""
 
     @model_validator(mode="after")
     def _tax_is_part_of_amount(self) -> Self:
@@ -90,9 +99,14 @@ class OrderCancelRequest(ProviderRequest):
     personal_fields: ClassVar[frozenset[str]] = frozenset({"refund_account"})
 
     order_no: OrderId = Field(alias="orderNo")
+    """EBP's order number."""
     total_cancel_amount: PositiveAmount = Field(alias="totalCancelAmount")
+    """The sum of quantity x amount over the items, exactly, in the currency of the event."""
     refund_account: RefundAccount | None = Field(default=None, alias="refundAccount", repr=False)
+    """Where EBP pays to, for payments that cannot be reversed. Personal data: passed through, never
+    stored."""
     items: Annotated[tuple[OrderItem, ...], Field(min_length=1, max_length=_MAX_ITEMS)]
+    """The lines to cancel, in whole or in part."""
 
     @override
     def amounts(self) -> Iterator[tuple[str, Decimal]]:
@@ -116,7 +130,7 @@ class OrderCancelRequest(ProviderRequest):
 
 
 class OrderCancellation(Cancellation[OrderCancelRequest]):
-    """The detail of an ``OrderCancelRequested`` event.
+    """The detail of an ``OrderCancelRequested`` event: cancel an order at EBP, items of it, or amounts.
 
     EBP serves several regions: without ``currency`` the amounts are in the deployment's currency, which no
     contract knows.
@@ -124,4 +138,5 @@ class OrderCancellation(Cancellation[OrderCancelRequest]):
 
     model_config = ConfigDict(json_schema_extra=whole_amounts(_WHOLE, by_default=False))
 
+    detail_type: ClassVar[str] = "OrderCancelRequested"
     default_currency: ClassVar[str | None] = None

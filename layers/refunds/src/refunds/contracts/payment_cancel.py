@@ -22,11 +22,15 @@ def _present(*names: str) -> dict[str, JsonValue]:
 
 
 _RULES: Final[dict[str, JsonValue]] = {
-    "anyOf": [_present("imp_uid"), _present("merchant_uid")],
-    "if": {"anyOf": [_present(name) for name in _ACCOUNT]},
-    "then": _present(*_ACCOUNT),
+    "allOf": [
+        {"if": {"not": _present("imp_uid")}, "then": _present("merchant_uid")},
+        {"if": {"anyOf": [_present(name) for name in _ACCOUNT]}, "then": _present(*_ACCOUNT)},
+    ]
 }
-"""What of the rules between fields JSON Schema can say; the sums it cannot."""
+"""What of the rules between fields JSON Schema can say; the sums it cannot.
+
+As conditions, which generators of types pass over: alternatives would become two types.
+"""
 
 _WHOLE: Final[dict[str, JsonValue]] = {
     "properties": {
@@ -38,9 +42,10 @@ _RefundText = Annotated[str, StringConstraints(strict=True, min_length=1, max_le
 
 
 class Extra(ContractModel):
-    """``extra``; ``requester`` is required by naverpay."""
+    """PortOne's ``extra`` of a cancellation."""
 
     requester: Literal["customer", "admin"] | None = None
+    """Who asked, as PortOne is told; absent: derived from requested_by. Naverpay requires it."""
 
 
 class PaymentCancelRequest(PortOneRequest):
@@ -53,19 +58,35 @@ class PaymentCancelRequest(PortOneRequest):
     model_config = ConfigDict(json_schema_extra=_RULES)
 
     imp_uid: ImpUid | None = None
+    """PortOne's payment id. Either it or merchant_uid is required; it wins where both are there."""
     merchant_uid: MerchantUid | None = None
+    """The shop's order number at PortOne. It must name one payment that can be cancelled; the payment that it
+    names at first is meant for ever."""
     amount: Annotated[PositiveAmount | None, WithJsonSchema(POSITIVE_AMOUNT_SCHEMA)] = None
-    """Absent cancels all that is left. Zero would too, at PortOne, so zero is invalid here."""
+    """How much to cancel, in the currency of the event. Absent, and only then, cancels all that is left: zero
+    would too, at PortOne, so zero and null are invalid here."""
     tax_free: Amount | None = None
+    """The part of the amount that is free of tax, in the same currency. Several PGs need it where the payment
+    had one: absent is not zero for them."""
     vat_amount: Amount | None = None
+    """The VAT in the amount, in the same currency; required where the payment was made with one."""
     checksum: PositiveAmount | None = None
-    """What the order service believes to be still cancellable, before this cancellation."""
+    """What the order service believes to be still cancellable before this cancellation, in the same currency.
+    If that is wrong, nothing is cancelled (CHECKSUM_MISMATCH). Absent: the balance is read at PortOne."""
     refund_holder: _RefundText | None = Field(default=None, repr=False)
+    """Holder of the account that a virtual-account refund is paid to. Personal data: passed through, never
+    stored."""
     refund_bank: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=4)] | None = None
+    """PortOne's code of that account's bank."""
     refund_account: _RefundText | None = Field(default=None, repr=False)
+    """Number of that account. Personal data: passed through, never stored."""
     refund_tel: _RefundText | None = Field(default=None, repr=False)
+    """The holder's phone number; Smartro requires it. Personal data: passed through, never stored."""
     retain_promotion: Annotated[bool, Field(strict=True)] | None = None
+    """Whether a promotion's discount is kept on a partial cancellation; later ones must repeat the first
+    choice."""
     extra: Extra | None = None
+    """What some PGs need besides."""
 
     @override
     def amounts(self) -> Iterator[tuple[str, Decimal]]:
@@ -105,6 +126,8 @@ class PaymentCancelRequest(PortOneRequest):
 
 
 class PaymentCancellation(Cancellation[PaymentCancelRequest]):
-    """The detail of a ``PaymentCancelRequested`` event."""
+    """The detail of a ``PaymentCancelRequested`` event: cancel a payment at PortOne in full or in part."""
+
+    detail_type: ClassVar[str] = "PaymentCancelRequested"
 
     model_config = ConfigDict(json_schema_extra=whole_amounts(_WHOLE, by_default=True))

@@ -47,17 +47,23 @@ def readable_event(body: str) -> object:
         return None
 
 
+def unwrapped(event: object) -> object:
+    """The event itself, where a Lambda destination has wrapped it.
+
+    A failed asynchronous invocation may come back so (``requestPayload``), and replays as it is.
+    """
+    if isinstance(event, dict) and {"requestContext", "requestPayload"} <= event.keys():
+        return event["requestPayload"]
+    return event
+
+
 def detail_of_event(event: object, detail_type: str) -> object:
     """The detail of an EventBridge event; anything that is no envelope is the detail itself.
-
-    A failed asynchronous invocation may come back wrapped as a Lambda destination wraps it
-    (``requestPayload``); the wrapping is taken off, so that such a message replays as it is.
 
     Raises:
         InvalidRequest: an envelope of another cancel type.
     """
-    if isinstance(event, dict) and {"requestContext", "requestPayload"} <= event.keys():
-        event = event["requestPayload"]
+    event = unwrapped(event)
     if not isinstance(event, dict) or not ("detail-type" in event and "detail" in event):
         return event
     if event["detail-type"] != detail_type:

@@ -84,6 +84,8 @@ class Entry:
     """No later delivery publishes the outcome: the mark stays until it is on the accounting bus."""
     revision: int = 0
     """The version of the item: how often it was written."""
+    currency: str | None = None
+    """What the event believes its amounts are in, where it says so."""
     statement: int = 1
     """How many different statements were made of it, one after the other, the last one included."""
 

@@ -6,17 +6,20 @@ up sees its whole story. Written before a message leaves its DLQ: nothing leaves
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from refunds.domain.redaction import redact
+from refunds.ledger import timeline
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _DAY: Final = 86_400
+#: Lines of one item. A request that is replayed more often has its story in several.
+_LINES: Final = 500
 
 
 @dataclass(frozen=True)
@@ -56,23 +59,45 @@ class AuditTrail:
     def append(self, subject: str, actor: Actor, what: str) -> None:
         """Add a line. ``subject`` is a ledger key, or what stands for one that cannot be read."""
         now = self._clock()
-        moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self._client.update_item(
-            TableName=self._table,
-            Key={"pk": {"S": f"audit#{subject}"}},
-            UpdateExpression="SET #lines = list_append(if_not_exists(#lines, :none), :line), #until = :until",
-            ExpressionAttributeNames={"#lines": "lines", "#until": "expires_at"},
-            ExpressionAttributeValues={
-                ":none": {"L": []},
-                ":line": {"L": [{"S": f"{moment} {what} by {actor}"}]},
-                ":until": {"N": str(int(now) + self._ttl)},
-            },
-        )
+        part = 1
+        while not self._append(_pk(subject, part), f"{timeline.iso(now)} {what} by {actor}", now):
+            part += 1
+
+    def _append(self, pk: str, line: str, now: float) -> bool:
+        """Whether the item had room for another line."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": pk}},
+                UpdateExpression=(
+                    "SET #lines = list_append(if_not_exists(#lines, :none), :line), #until = :until"
+                ),
+                ConditionExpression="attribute_not_exists(#lines) OR size(#lines) < :most",
+                ExpressionAttributeNames={"#lines": "lines", "#until": "expires_at"},
+                ExpressionAttributeValues={
+                    ":none": {"L": []},
+                    ":line": {"L": [{"S": line}]},
+                    ":until": {"N": str(int(now) + self._ttl)},
+                    ":most": {"N": str(_LINES)},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def of(self, subject: str) -> list[str]:
         """The lines about a ledger key, oldest first."""
-        answer = self._client.get_item(
-            TableName=self._table, Key={"pk": {"S": f"audit#{subject}"}}, ConsistentRead=True
-        )
-        lines = answer.get("Item", {}).get("lines", {}).get("L", [])
-        return [line["S"] for line in lines]
+        found: list[str] = []
+        for part in itertools.count(1):
+            answer = self._client.get_item(
+                TableName=self._table, Key={"pk": {"S": _pk(subject, part)}}, ConsistentRead=True
+            )
+            lines = answer.get("Item", {}).get("lines", {}).get("L", [])
+            found += [line["S"] for line in lines]
+            if len(lines) < _LINES:
+                break
+        return found
+
+
+def _pk(subject: str, part: int) -> str:
+    return f"audit#{subject}" if part == 1 else f"audit#{subject}#{part}"

@@ -1,16 +1,24 @@
 """From a trigger to acknowledgements: SQS batches and single EventBridge events.
 
-A batch is settled concurrently, records of one payment one after another; then the outcomes of all
+A batch is processed concurrently, records of one payment one after another; then the outcomes of all
 records are published together; then each message is acknowledged, moved to the DLQ or left to come
 again. A message is acknowledged only after the outcome it led to has been published.
+
+What is still open on its last receive is parked. A message that the function itself moves to the DLQ
+carries an ``error_code``: accounting was told of it, or the ledger knows that it was not. Where neither
+can be had, the message is left to the queue's redrive policy, without one.
 """
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
-from typing import Any, Final, Generic, TypeVar
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from typing_extensions import override
 
 from refunds.contracts.inbound import ProviderRequest
 from refunds.domain.deadline import Deadline
@@ -24,20 +32,24 @@ from refunds.domain.disposition import (
     Requeue,
     Source,
 )
+from refunds.domain.entry import Entry
 from refunds.domain.operation import Operation
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode, InvalidRequest, NotProcessed
-from refunds.messaging.message import Message, Reading, read_body, read_event
+from refunds.messaging.message import ANYBODY, Message, Origin
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
-from refunds.service.refund_service import Delivery, RefundService
+from refunds.service.parts import Delivery
+from refunds.service.refund_service import RefundService
 from refunds.telemetry.logs import Telemetry
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
 
 #: Seconds kept back from the records for publishing and acknowledging.
 _FINISH: Final = 1.5
+#: Seconds below which nothing more is parked: what is done already must still be told to Lambda.
+_NO_TIME: Final = 0.5
 
 _UNPUBLISHED: Final = Reason(
     ErrorCode.PROVIDER_UNAVAILABLE, "the outcome is recorded, but EventBridge did not take it yet"
@@ -46,7 +58,30 @@ _CRASHED: Final = Reason(
     ErrorCode.OUTCOME_UNKNOWN, "an unexpected error stopped this record; its log line names the place"
 )
 _UNFINISHED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the invocation's time was used up")
-_NOT_MOVED: Final = Reason(ErrorCode.OUTCOME_UNKNOWN, "the message could not be moved to the DLQ")
+
+_Pair: TypeAlias = "tuple[Message[Any], Disposition]"
+_Open: TypeAlias = "tuple[Message[Any], Redeliver]"
+
+
+@dataclass(frozen=True)
+class _RecordDeadline(Deadline):
+    """The invocation's deadline, which has passed for a record as soon as the response is being made.
+
+    Lambda freezes a thread that goes on after the response, and a later invocation wakes it up: it must
+    not send anything then.
+    """
+
+    response: Event
+
+    @override
+    def remaining(self) -> float:
+        """Seconds left; none at all after the response."""
+        return -math.inf if self.response.is_set() else super().remaining()
+
+    @property
+    def begins_records(self) -> bool:
+        """Whether there is time for one more record."""
+        return self.remaining() > _FINISH
 
 
 class BatchProcessor(Generic[RequestT]):
@@ -57,6 +92,7 @@ class BatchProcessor(Generic[RequestT]):
             the message to the DLQ, with its reason.
         workers: run the records of a batch; as many at the same time as they allow.
         requeue_policy: says which messages are not worked on now; without it, all are.
+        origin: whose events are carried out.
     """
 
     def __init__(  # noqa: PLR0913 - everything a record meets on its way; only the composition root calls it
@@ -72,6 +108,7 @@ class BatchProcessor(Generic[RequestT]):
         max_receive_count: int,
         workers: Executor,
         requeue_policy: RequeuePolicy | None = None,
+        origin: Origin = ANYBODY,
     ) -> None:
         self._policy = policy
         self._operation = operation
@@ -83,173 +120,220 @@ class BatchProcessor(Generic[RequestT]):
         self._max_receive_count = max_receive_count
         self._workers = workers
         self._requeue_policy = requeue_policy
+        self._origin = origin
 
-    def batch(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> dict[str, Any]:
-        """Settle an SQS batch; returns the partial batch response. Never raises for a bad record."""
-        messages = [Message.of(record) for record in records]
-        reads = {message.message_id: read_body(self._policy, message.body) for message in messages}
-        processed = self._process_all(messages, reads, deadline)
-        unpublished = self._publish(processed.values())
-        failures = [
-            message.message_id
-            for message in messages
-            if not self._finish(
-                message, reads[message.message_id], processed[message.message_id], unpublished
-            )
-        ]
-        self._telemetry.flush()
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+    def batch(self, records: Sequence[object], deadline: Deadline) -> dict[str, Any]:
+        """Process an SQS batch; returns the partial batch response.
+
+        No record takes its neighbours down: all are processed, whatever one of them is.
+
+        Raises:
+            NotProcessed: a record that must come again has no ``messageId`` by which the response could
+                name it, so the whole batch comes again. What was carried out is in the ledger.
+        """
+        messages = [Message.of(self._policy, record, self._origin) for record in records]
+        try:
+            left = self._end(zip(messages, self._process_all(messages, deadline), strict=True))
+            left = self._end((message, self._park(message, why, deadline)) for message, why in left)
+            for message, why in left:
+                self._hide(message, why)
+        finally:
+            self._telemetry.flush()
+        unnamed = [why.reason for message, why in left if message.message_id is None]
+        if unnamed:
+            raise NotProcessed(f"a record without messageId must come again: {unnamed[0].message}")
+        return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message, _ in left]}
 
     def event(self, event: object, deadline: Deadline) -> dict[str, Any]:
-        """Settle one EventBridge event and return its outcome.
+        """Process one EventBridge event and return its outcome.
 
         Raises:
             NotProcessed: it must be invoked again; Lambda does so for asynchronous invocations and
                 puts the event into the DLQ when that fails for good.
         """
+        message: Message[RequestT] = Message.of_event(self._policy, event, self._origin)
         try:
-            return self._process_event(event, deadline)
+            disposition = self._process_message(message, deadline)
+            if isinstance(disposition, Requeue):
+                raise NotProcessed(f"{disposition.reason.code}: {disposition.reason.message}")
+            for _, again in self._end([(message, disposition)]):
+                raise NotProcessed(f"{again.reason.code}: {again.reason.message}")
         finally:
             self._telemetry.flush()
+        if isinstance(disposition, (Publish, Acknowledge)):
+            return disposition.outcome.model_dump(mode="json")
+        return {
+            "outcome": None,
+            "error": {"code": disposition.reason.code, "message": disposition.reason.message},
+        }
 
-    def _process_event(self, event: object, deadline: Deadline) -> dict[str, Any]:
-        read: Reading[RequestT] = read_event(self._policy, event)
-        with self._telemetry.record(**_keys(read)):
-            disposition = self._held_back(read, None) or self._process(read, Delivery(deadline))
-            if isinstance(disposition, (Redeliver, Requeue)):
-                raise NotProcessed(f"{disposition.reason.code}: {disposition.reason.message}")
-            if self._publish([disposition]):
-                raise NotProcessed(_UNPUBLISHED.message)
-            reason = _dead_letter_reason(disposition)
-            if reason is not None and not self._move(json.dumps(event), read, reason):
-                raise NotProcessed(f"{reason.code}: {reason.message}")
-            if isinstance(disposition, Publish):
-                self._telemetry.processed(disposition.outcome, disposition.source)
-            if isinstance(disposition, (Publish, Acknowledge)):
-                return disposition.outcome.model_dump(mode="json")
-            return {
-                "outcome": None,
-                "error": {"code": disposition.reason.code, "message": disposition.reason.message},
-            }
+    def _process_all(self, messages: Sequence[Message[RequestT]], deadline: Deadline) -> list[Disposition]:
+        """Process every message that can be processed in time; the others come again."""
+        dispositions: list[Disposition] = [Redeliver(_UNFINISHED)] * len(messages)
+        time = _RecordDeadline(deadline.at, deadline.clock, Event())
 
-    def _process_all(
-        self, messages: Sequence[Message], reads: Mapping[str, Reading[RequestT]], deadline: Deadline
-    ) -> dict[str, Disposition]:
-        """Settle every message that can be settled in time; the others come again."""
-        processed: dict[str, Disposition] = {m.message_id: Redeliver(_UNFINISHED) for m in messages}
+        def process_in_turn(places: Sequence[int]) -> None:
+            for place in places:
+                if not time.begins_records:
+                    return
+                dispositions[place] = self._process_message(messages[place], time)
 
-        def process_in_turn(group: Sequence[Message]) -> None:
-            for message in group:
-                disposition = self._process_message(message, reads[message.message_id], deadline)
-                processed[message.message_id] = disposition
+        running: set[Future[None]] = {
+            self._workers.submit(process_in_turn, places) for places in self._by_payment(messages)
+        }
+        while running and time.begins_records:
+            _, running = wait(running, time.remaining() - _FINISH, return_when=FIRST_COMPLETED)
+        time.response.set()
+        for one in running:
+            one.cancel()
+        return list(dispositions)
 
-        lines: list[Future[None]] = [
-            self._workers.submit(process_in_turn, group) for group in self._by_payment(messages, reads)
-        ]
-        wait(lines, timeout=max(deadline.remaining() - _FINISH, 0.0))
-        for line in lines:
-            line.cancel()
-        return dict(processed)
-
-    def _by_payment(
-        self, messages: Sequence[Message], reads: Mapping[str, Reading[RequestT]]
-    ) -> list[list[Message]]:
+    def _by_payment(self, messages: Sequence[Message[RequestT]]) -> list[list[int]]:
         """Records of one payment keep their order and never compete with each other."""
-        groups: dict[str, list[Message]] = {}
-        for message in messages:
-            groups.setdefault(self._group(message, reads[message.message_id]), []).append(message)
+        groups: dict[str, list[int]] = {}
+        for place, message in enumerate(messages):
+            groups.setdefault(self._group(message, place), []).append(place)
         return list(groups.values())
 
-    def _group(self, message: Message, read: Reading[RequestT]) -> str:
-        if read.cancellation is None:
-            return f"message {read.cancel_request_id or message.message_id}"
-        subject = self._operation.subject(read.cancellation.request)
-        return f"payment {subject}" if subject else f"order {read.cancellation.order_id}"
+    def _group(self, message: Message[RequestT], place: int) -> str:
+        cancellation = message.cancellation
+        if cancellation is None:
+            return f"message {message.reading.cancel_request_id or place}"
+        subject = self._operation.subject(cancellation.request)
+        return f"payment {subject}" if subject else f"order {cancellation.order_id}"
 
-    def _process_message(self, message: Message, read: Reading[RequestT], deadline: Deadline) -> Disposition:
-        final_receive = message.receive_count >= self._max_receive_count
-        with self._telemetry.record(**_keys(read, message)):
+    def _process_message(self, message: Message[RequestT], deadline: Deadline) -> Disposition:
+        with self._telemetry.record(**_keys(message)):
             try:
-                held = self._held_back(read, message.held_since)
-                return held or self._process(read, Delivery(deadline, final_receive=final_receive))
+                return self._held_back(message) or self._process(message, deadline)
             except Exception as error:  # noqa: BLE001 - one record must never take its neighbours down
-                self._telemetry.failed("unexpected error while settling", error)
+                self._telemetry.failed("unexpected error while processing", error)
                 return Redeliver(_CRASHED)
 
-    def _process(self, read: Reading[RequestT], delivery: Delivery) -> Disposition:
-        if read.cancellation is None:
-            error = read.error or InvalidRequest("the message says nothing that can be read")
-            return self._service.reject(read.identity, error)
-        disposition = self._service.process(read.cancellation, delivery)
-        if read.quiet and isinstance(disposition, Publish) and disposition.source is Source.LEDGER:
-            return Acknowledge(disposition.outcome)
-        return disposition
+    def _process(self, message: Message[RequestT], deadline: Deadline) -> Disposition:
+        reading = message.reading
+        if reading.cancellation is None:
+            error = reading.error or InvalidRequest("the message says nothing that can be read")
+            return self._service.reject(reading.identity, error)
+        final_receive = self._is_final(message)
+        delivery = Delivery(
+            deadline,
+            final_receive=final_receive,
+            # Nobody knows which invocation with a single event is its last.
+            republished=not (final_receive or reading.quiet or message.single),
+        )
+        return _unless_quiet(message, self._service.process(reading.cancellation, delivery))
 
-    def _held_back(self, read: Reading[RequestT], since: float | None) -> Requeue | None:
-        """A message that breaks the contract needs no provider: it is never held."""
-        if self._requeue_policy is None or read.cancellation is None:
+    def _held_back(self, message: Message[RequestT]) -> Disposition | None:
+        """What becomes of a message that is not worked on now; ``None`` if it is.
+
+        A message that breaks the contract needs no provider, and neither does a request that has ended:
+        they are never held.
+        """
+        if self._requeue_policy is None or message.cancellation is None:
             return None
-        return self._requeue_policy.of(since)
+        requeue = self._requeue_policy.of(message.held_since)
+        if requeue is None:
+            return None
+        stored = self._service.stored(message.cancellation)
+        return requeue if stored is None else _unless_quiet(message, stored)
 
-    def _publish(self, dispositions: Iterable[Disposition]) -> frozenset[str]:
-        return self._publisher.publish(d.outcome for d in dispositions if isinstance(d, Publish))
+    def _park(self, message: Message[RequestT], why: Redeliver, deadline: Deadline) -> Disposition:
+        """What remains to be done on the last receive of a message whose processing did not end.
 
-    def _finish(
-        self, message: Message, read: Reading[RequestT], disposition: Disposition, unpublished: frozenset[str]
-    ) -> bool:
-        """Whether the message may be deleted from its queue."""
-        with self._telemetry.record(**_keys(read, message)):
-            if isinstance(disposition, Publish):
-                if disposition.outcome.outcome_id in unpublished:
-                    # On its last receive too: what was not published is not acknowledged, SQS moves it.
-                    return self._hide(message, Redeliver(_UNPUBLISHED))
-                self._telemetry.processed(disposition.outcome, disposition.source)
-            if isinstance(disposition, Redeliver):
-                return self._again(message, read, disposition)
-            if isinstance(disposition, Requeue):
-                return self._hold(message, disposition)
-            reason = _dead_letter_reason(disposition)
-            if reason is None or self._move(message.body, read, reason):
-                return True
-            return self._hide(message, Redeliver(_NOT_MOVED))
+        If the ledger does not answer either, the message stays as it is: SQS moves it.
+        """
+        if message.cancellation is None or not self._is_final(message) or deadline.remaining() < _NO_TIME:
+            return why
+        with self._telemetry.record(**_keys(message)):
+            try:
+                return self._service.park_unfinished(message.cancellation, why.reason)
+            except Exception as error:  # noqa: BLE001 - one record must never take its neighbours down
+                self._telemetry.failed("the message could not be parked", error)
+                return why
 
-    def _hold(self, message: Message, hold: Requeue) -> bool:
+    def _is_final(self, message: Message[RequestT]) -> bool:
+        return not message.single and message.receive_count >= self._max_receive_count
+
+    def _end(self, pairs: Iterable[_Pair]) -> list[_Open]:
+        """Publish, then do what was decided with each; returns those that must come again, and why."""
+        pairs = list(pairs)
+        refused = self._publish([d for _, d in pairs if isinstance(d, Publish)])
+        left: list[_Open] = []
+        for message, disposition in pairs:
+            with self._telemetry.record(**_keys(message)):
+                again = self._carry_out(message, disposition, refused)
+            if again is not None:
+                left.append((message, again))
+        return left
+
+    def _publish(self, publications: Sequence[Publish]) -> frozenset[str]:
+        """Returns the ``outcome_id`` of what was not taken; what was is marked so in the ledger."""
+        refused = self._publisher.publish(one.outcome for one in publications)
+        for one in publications:
+            if one.mark is not None and one.outcome.outcome_id not in refused:
+                self._note_published(one.mark)
+        return refused
+
+    def _note_published(self, mark: Entry) -> None:
+        try:
+            self._service.published(mark)
+        except Exception as error:  # noqa: BLE001 - the mark stays, and the sweeper publishes the outcome once more
+            self._telemetry.failed("the ledger could not be told that the outcome is published", error)
+
+    def _carry_out(
+        self, message: Message[RequestT], disposition: Disposition, refused: frozenset[str]
+    ) -> Redeliver | None:
+        """Why the message must not be deleted from its queue; ``None`` if it may be."""
+        match disposition:
+            case Redeliver():
+                return disposition
+            case Requeue():
+                return self._requeue(message, disposition)
+            case Acknowledge():
+                return None
+            case Publish(outcome=outcome) if outcome.outcome_id in refused:
+                return Redeliver(_UNPUBLISHED)
+            case Publish(outcome=outcome, source=source):
+                self._telemetry.processed(outcome, source)
+                reason = disposition.dead_letter
+            case DeadLetter():
+                reason = disposition.reason
+        if reason is None or self._move(message, reason):
+            return None
+        return Redeliver(reason)
+
+    def _requeue(self, message: Message[RequestT], requeue: Requeue) -> Redeliver | None:
         """Send, then delete: a crash in between leaves two messages of one idempotency key."""
         try:
-            held = self._queue.hold(message.body, since=hold.since, seconds=hold.seconds)
+            held = self._queue.hold(message.body, since=requeue.since, seconds=requeue.seconds)
         except Exception as error:  # noqa: BLE001 - the message stays in its queue
             self._telemetry.failed("the message could not be put back", error)
             held = False
-        if held:
-            self._telemetry.held(hold)
-            return True
-        return self._hide(message, Redeliver(hold.reason, not_before=hold.seconds))
+        if not held:
+            return Redeliver(requeue.reason, not_before=requeue.seconds)
+        self._telemetry.held(requeue)
+        return None
 
-    def _again(self, message: Message, read: Reading[RequestT], redeliver: Redeliver) -> bool:
-        """On its last receive a message moves to the DLQ with its reason instead of without."""
-        if message.receive_count >= self._max_receive_count and self._move(
-            message.body, read, redeliver.reason
-        ):
-            return True
-        return self._hide(message, redeliver)
+    def _hide(self, message: Message[RequestT], why: Redeliver) -> None:
+        seconds = self._schedule.delay(why.retry_class, message.receive_count, why.not_before)
+        with self._telemetry.record(**_keys(message)):
+            self._telemetry.redelivered(why.reason, seconds)
+            if not message.receipt_handle:
+                return  # made by hand: there is nothing to hide
+            try:
+                self._queue.hide(message.receipt_handle, seconds)
+            except Exception as error:  # noqa: BLE001 - without it the queue's own visibility timeout applies
+                self._telemetry.failed("the message's visibility could not be changed", error)
 
-    def _hide(self, message: Message, redeliver: Redeliver) -> bool:
-        seconds = self._schedule.delay(redeliver.retry_class, message.receive_count, redeliver.not_before)
-        self._telemetry.redelivered(redeliver.reason, seconds)
-        try:
-            self._queue.hide(message.receipt_handle, seconds)
-        except Exception as error:  # noqa: BLE001 - without it the queue's own visibility timeout applies
-            self._telemetry.failed("the message's visibility could not be changed", error)
-        return False
-
-    def _move(self, body: str, read: Reading[RequestT], reason: Reason) -> bool:
+    def _move(self, message: Message[RequestT], reason: Reason) -> bool:
         """Whether the message is in the DLQ now; if not, the queue's redrive policy remains as the net."""
         try:
             moved = self._queue.dead_letter(
-                body,
+                message.body,
                 reason,
-                cancel_type=self._policy.cancel_type,
-                cancel_request_id=read.cancel_request_id,
+                cancel_type=message.cancel_type or self._policy.cancel_type,
+                cancel_request_id=message.reading.cancel_request_id,
             )
         except Exception as error:  # noqa: BLE001 - the message stays in its queue
             self._telemetry.failed("the message could not be moved to the DLQ", error)
@@ -259,21 +343,24 @@ class BatchProcessor(Generic[RequestT]):
         return moved
 
 
-def _dead_letter_reason(disposition: Publish | DeadLetter | Acknowledge) -> Reason | None:
-    match disposition:
-        case Publish(dead_letter=reason) | DeadLetter(reason):
-            return reason
-        case Acknowledge():
-            return None
+def _unless_quiet(message: Message[Any], disposition: Disposition) -> Disposition:
+    """A quiet replay is silent about what was published before, and about nothing else."""
+    if not (message.reading.quiet and isinstance(disposition, Publish)):
+        return disposition
+    told = (
+        disposition.source is Source.LEDGER and disposition.mark is None and disposition.dead_letter is None
+    )
+    return Acknowledge(disposition.outcome) if told else disposition
 
 
-def _keys(read: Reading[Any], message: Message | None = None) -> dict[str, object]:
+def _keys(message: Message[Any]) -> Mapping[str, object]:
     """What every log line of a record carries; a replayed event keeps its id, a message does not."""
+    reading = message.reading
     keys: dict[str, object] = {
-        "cancel_request_id": read.cancel_request_id,
-        "order_id": read.order_id,
-        "correlation_id": read.event_id or (message.message_id if message else None),
+        "cancel_request_id": reading.cancel_request_id,
+        "order_id": reading.order_id,
+        "correlation_id": reading.event_id or message.message_id,
     }
-    if message is not None:
+    if not message.single:
         keys |= {"message_id": message.message_id, "attempt": message.receive_count}
     return keys

@@ -3,6 +3,13 @@
 A message held back goes into its queue again as a fresh copy, delayed, and the one that was
 received is deleted: the copy's receives are counted anew, so that waiting never leads to the DLQ.
 A crash between the two leaves both, which the idempotency key makes harmless.
+
+The copy's retention begins anew too: while a running function holds messages back, none of them
+expires, however long it takes, and ``held_since`` keeps the first time (metric ``HeldAge``). It is
+otherwise where no function receives: while the event source mapping is off, a message waits in the queue
+as it is, and SQS deletes it after the queue's retention without a trace. Whoever switches it off
+for that long carries the waiting messages over with the operators' command; the age of the queue's
+oldest message says when.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -19,6 +20,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from refunds.domain.redaction import redact
+from refunds.errors import InvalidRequest
 from refunds.messaging.message import Reading, read_body
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.fan_in import fan_in
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _RECEIVE_LIMIT: Final = 10  # messages in one receive or batch request (AWS limit)
 _BATCH_BYTES: Final = 256 * 1024  # of one SendMessageBatch; AWS allows 1 MiB, and one message may have it
 _MAX_VISIBILITY: Final = 43_200  # seconds (AWS limit)
+_TRIES: Final = 3  # receives that show nothing while the queue counts messages
 _LONG_POLL: Final = 1  # seconds; any long poll asks all of a queue's servers, a short one only some
 
 #: Where the error code would stand, for messages that the functions did not put into the DLQ themselves.
@@ -76,7 +79,10 @@ class DeadLetterMessage:
     @cached_property
     def reading(self) -> Reading[Any]:
         """What its body says, by the rules of the function that would receive it."""
-        return read_body(self.queues.policy, self.body)
+        try:
+            return read_body(self.queues.policy, self.body)
+        except Exception as error:  # noqa: BLE001 - one message never ends a look at the others
+            return Reading(error=InvalidRequest(f"the body cannot be read ({type(error).__name__})"))
 
     @property
     def cancel_request_id(self) -> str | None:
@@ -147,6 +153,7 @@ class Peek:
         as_of: UNIX seconds by SQS's clock; younger messages belong to the next look.
         clock: seconds, monotonic.
         size: messages per receive, 1 … 10.
+        url: of the queue that is looked at; the lane's DLQ if it is not said.
     """
 
     def __init__(
@@ -158,9 +165,11 @@ class Peek:
         as_of: float,
         clock: Callable[[], float],
         size: int = _RECEIVE_LIMIT,
+        url: str | None = None,
     ) -> None:
         self._client = client
         self._lane = queues
+        self._url = url or queues.dlq_url
         self._hold = hold
         self._as_of = as_of
         self._clock = clock
@@ -185,13 +194,18 @@ class Peek:
         """Receive after receive, until the queue has nothing more to show.
 
         A message that was removed and comes back, because its deletion failed, is deleted again and
-        not shown.
+        not shown. Where the queue shows nothing and still counts messages, it is asked again a few times:
+        above 120,000 messages in flight SQS answers with nothing and no error. ``unseen`` then tells.
         """
         last_news = self._clock()
+        tries_left = _TRIES
         while self._clock() - last_news < self._hold:
             messages = self._receive()
             if not messages:
-                return
+                tries_left -= 1
+                if not tries_left or not self.unseen():
+                    return
+                continue
             letters = [DeadLetterMessage.of(self._lane, message) for message in messages]
             self._held = [dead_letter.receipt_handle for dead_letter in letters]
             fresh = [dead_letter for dead_letter in letters if self._is_news(dead_letter)]
@@ -200,6 +214,16 @@ class Peek:
                 yield fresh
                 last_news = self._clock()
             self._put_aside()
+
+    def unseen(self) -> int:
+        """About how many messages the queue could show that this look has not seen; SQS promises no more.
+
+        Ask before the context ends: then what was seen can be shown again, too.
+        """
+        answer = self._client.get_queue_attributes(
+            QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(answer.get("Attributes", {}).get("ApproximateNumberOfMessages", "0"))
 
     def meant(self, letters: Iterable[DeadLetterMessage], selection: Selection) -> list[DeadLetterMessage]:
         """Those of ``letters`` that are meant. Ages are those when the look began, however long it takes."""
@@ -211,7 +235,7 @@ class Peek:
             return
         self._removed.update(dead_letter.message_id for dead_letter in letters)
         answer = self._client.delete_message_batch(
-            QueueUrl=self._lane.dlq_url,
+            QueueUrl=self._url,
             Entries=[
                 {"Id": str(number), "ReceiptHandle": dead_letter.receipt_handle}
                 for number, dead_letter in enumerate(letters)
@@ -227,7 +251,7 @@ class Peek:
 
     def _receive(self) -> Sequence[MessageTypeDef]:
         answer = self._client.receive_message(
-            QueueUrl=self._lane.dlq_url,
+            QueueUrl=self._url,
             MaxNumberOfMessages=self._size,
             VisibilityTimeout=self._hiding(),
             WaitTimeSeconds=_LONG_POLL,
@@ -253,7 +277,7 @@ class Peek:
     def _show_again(self, receipts: Iterable[str]) -> None:
         """Failures are of messages that somebody else holds by now, or that are visible already."""
         self._client.change_message_visibility_batch(
-            QueueUrl=self._lane.dlq_url,
+            QueueUrl=self._url,
             Entries=[
                 {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
                 for number, receipt in enumerate(receipts)
@@ -273,6 +297,9 @@ class DeadLetters:
         self._client = client
         self._clock = clock
         self._hold = hold
+        self.unseen: Counter[str] = Counter()
+        """By cancel type: about how many messages the latest look at its DLQ has not shown, though they
+        are there. A look that leaves some is incomplete."""
 
     def peek(self, queues: CancelQueues, size: int = 10) -> Peek:
         """One pass over a lane's DLQ, as it is now; a context manager."""
@@ -292,6 +319,11 @@ class DeadLetters:
         with self.peek(queues) as peek:
             for letters in peek:
                 yield peek.meant(letters, selection)
+            self.note_unseen(queues, peek)
+
+    def note_unseen(self, queues: CancelQueues, peek: Peek) -> None:
+        """Keep what a look that has come to its end has not seen."""
+        self.unseen[queues.cancel_type] = peek.unseen()
 
     def oldest(self, all_queues: Iterable[CancelQueues], selection: Selection, limit: int) -> frozenset[str]:
         """Message ids of the ``limit`` oldest messages meant."""

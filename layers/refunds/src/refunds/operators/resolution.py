@@ -1,7 +1,7 @@
-"""Settles a request without its message: by asking the provider, or by hand. Never by sending.
+"""Ends a request without its message: by asking the provider, or by hand. Never by sending.
 
-Nothing is written unless it is proven how the request ended. The one write that records it is
-conditional on owner, state and attempt as they were seen, so that of two operators, or of an operator
+Nothing final is written unless it is proven how the request ended. The write that records it is
+conditional on owner and version as they were seen, so that of two operators, or of an operator
 and a function, only one wins. The outcome stays marked ``unpublished`` until it is on the accounting bus:
 whatever dies in between, the sweeper publishes it.
 """
@@ -17,31 +17,34 @@ from typing import Final
 
 from refunds.cancel_types import cancel_type
 from refunds.contracts.inbound import Identity, RequestedBy, format_timestamp
+from refunds.contracts.money import MAX_AMOUNT, decimals, fits
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
-from refunds.domain.operation import Applied, Effect, Failure, Rejected
-from refunds.domain.outcomes import OutcomeFactory
+from refunds.domain.operation import Applied, Effect, Failure, Money, Rejected
+from refunds.domain.outcomes import OutcomeFactory, Trouble, as_recorded
 from refunds.domain.policy import Policy
 from refunds.domain.redaction import redact
 from refunds.errors import ErrorCode, Fenced, RefundsError
 from refunds.ledger.audit import Actor
 from refunds.ledger.claims import Ledger
 from refunds.messaging.publisher import Publisher
+from refunds.operators.late_booking import may_be_booked_later
 from refunds.operators.replay_verdicts import in_words
-from refunds.operators.status_inquiry import StatusInquiry, recall
+from refunds.operators.status_inquiry import StatusInquiry, known_currency, recall
 
 _NOTHING_SENT: Final = (
-    "It is proven that nothing was sent, so there is nothing to ask: replay its message, or settle it by hand"
+    "It is proven that nothing was sent, so there is nothing to ask: replay its message, or resolve it by "
+    "hand"
 )
 
 
 class ResolutionRefused(RefundsError):
-    """The request cannot be settled so, or not now; the message says why and what to do."""
+    """The request cannot be resolved so, or not now; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class ResolutionReport:
-    """What asking or settling led to: the entry as it is now, and what to make of it, in words."""
+    """What asking or resolving led to: the entry as it is now, and what to make of it, in words."""
 
     entry: Entry
     finding: str
@@ -56,17 +59,22 @@ class Finding:
     Attributes:
         succeeded: whether it was carried out.
         evidence: how one knows; for the ledger only.
-        amount: won, where the ledger does not know what the request moves.
+        amount: what moved, where the ledger does not know what the request moves.
+        currency: ISO 4217, where the ledger does not know what the payment is in.
         reference: the provider's id of the cancellation (PortOne's ``cancellation_id``, EBP's
             ``returnRequestId``), if known.
         code: why it failed.
+        never_booked: the gateway itself says that it will not be carried out any more. "Failed" needs that
+            where a gateway books later than it accepts.
     """
 
     succeeded: bool
     evidence: str
-    amount: int | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
     reference: str | None = None
     code: ErrorCode = ErrorCode.PROVIDER_REFUSED
+    never_booked: bool = False
 
 
 class Resolver:
@@ -104,6 +112,8 @@ class Resolver:
             return ResolutionReport(entry, reason)
         answer = self._status_inquiry.resolve(entry, recall(entry))
         match answer:
+            case Applied(effect) if not self._may_have(entry, effect):
+                return ResolutionReport(entry, "What the provider shows proves another request already")
             case Applied(effect):
                 outcome = self._outcomes(entry).succeeded(_as_remembered(effect), entry.attempt)
                 return self._record(entry, State.SUCCEEDED, outcome, effect.proof)
@@ -114,35 +124,55 @@ class Resolver:
 
     def unaskable(self, entry: Entry) -> str | None:
         """Why the provider cannot be asked about an open entry, or not now; ``None`` if it can."""
+        if entry.state is State.UNKNOWN:
+            return "A newer version wrote it, and this one does not know its state: leave it to that version"
         if entry.leased(self._clock()):
             return self._busy(entry)
         if not entry.in_doubt:
             return _NOTHING_SENT
         if entry.baseline is None:
-            return "It was claimed without a yardstick to ask by: settle it by hand"
+            return "It was claimed without a baseline to ask by: resolve it by hand"
         return None
 
-    def by_hand(self, entry: Entry, finding: Finding, actor: Actor) -> ResolutionReport:
-        """Record what a person found out.
+    def park(self, entry: Entry, trouble: Trouble) -> ResolutionReport:
+        """Record that there is no progress, and tell. ``in_doubt`` becomes ``trouble.may_have_been_applied``.
 
         Raises:
-            ResolutionRefused: it has ended already, a worker has it, an amount is missing, or the item
-                changed meanwhile.
+            ResolutionRefused: a worker has it, or the item changed meanwhile.
         """
-        if entry.state.terminal:
-            raise ResolutionRefused(f"{entry.key} has ended as {entry.state} and stays so: {entry.proof}")
         if entry.leased(self._clock()):
             raise ResolutionRefused(self._busy(entry))
-        proof = f"settled by hand by {actor}: {redact(finding.evidence)}"
+        outcome = self._outcomes(entry).parked(trouble, entry.attempt, entry.baseline)
+        return self._record(
+            entry, State.PARKED, outcome, trouble.message, in_doubt=trouble.may_have_been_applied
+        )
+
+    def by_hand(self, entry: Entry, finding: Finding, actor: Actor) -> ResolutionReport:
+        """Record what a person found out. The request's message is not needed.
+
+        Raises:
+            ResolutionRefused: it has ended already, a worker has it, an amount or a currency is missing, it
+                may still be booked, or the item changed meanwhile.
+        """
+        self._refuse_untimely(entry)
+        proof = f"resolved by hand by {actor}: {redact(finding.evidence)}"
         outcomes = self._outcomes(entry)
         if finding.succeeded:
-            outcome = outcomes.succeeded(self._effect(entry, finding, proof), entry.attempt)
-            return self._record(entry, State.SUCCEEDED, outcome, proof)
-        outcome = outcomes.failed(_failure(entry, finding), entry.attempt)
+            effect = self._effect(entry, finding, proof)
+            if not self._may_have(entry, effect):
+                raise ResolutionRefused(f"another request is proven by {finding.reference} already")
+            return self._record(entry, State.SUCCEEDED, outcomes.succeeded(effect, entry.attempt), proof)
+        if may_be_booked_later(entry) and not finding.never_booked:
+            raise ResolutionRefused(
+                f"{entry.key} may still be booked: its gateway books later than it accepts, or nobody has "
+                "seen which gateway it is. Record a failure only if the gateway itself says that it will not "
+                "be carried out, and say so with --never-booked"
+            )
+        outcome = outcomes.failed(self._failure(entry, finding), entry.attempt)
         return self._record(entry, State.FAILED, outcome, proof)
 
     def publish(self, entry: Entry) -> ResolutionReport:
-        """Publish the outcome of an entry that has ended, again or for the first time."""
+        """Publish the outcome of an entry, again or for the first time, and take its mark away."""
         if entry.outcome is None:
             raise ResolutionRefused(f"{entry.key} has no outcome to publish")
         if self._publisher.publish([entry.outcome]):
@@ -153,10 +183,29 @@ class Resolver:
                 entry = self._ledger.published(entry)
         return ResolutionReport(entry, entry.proof or "", settled=True, published=True)
 
-    def _record(self, entry: Entry, state: State, outcome: Outcome, proof: str) -> ResolutionReport:
+    def _refuse_untimely(self, entry: Entry) -> None:
+        if entry.state.terminal:
+            raise ResolutionRefused(f"{entry.key} has ended as {entry.state} and stays so: {entry.proof}")
+        if entry.state is State.UNKNOWN:
+            raise ResolutionRefused(f"a newer version wrote {entry.key}: resolve it with that version")
+        if entry.leased(self._clock()):
+            raise ResolutionRefused(self._busy(entry))
+
+    def _may_have(self, entry: Entry, effect: Effect) -> bool:
+        """Whether what proves the effect proves no other request: a strongly consistent note says so."""
+        if effect.held_as is None:
+            return True
+        subject = entry.baseline.subject if entry.baseline else entry.payment_ref
+        if subject is None:
+            return True
+        return self._ledger.hold_entry(entry, _policy(entry).provider, subject, effect.held_as)
+
+    def _record(
+        self, entry: Entry, state: State, outcome: Outcome, proof: str, *, in_doubt: bool = False
+    ) -> ResolutionReport:
         try:
             recorded = self._ledger.record(
-                entry, state, outcome, in_doubt=False, proof=proof, unpublished=True
+                entry, state, as_recorded(outcome, entry), in_doubt=in_doubt, proof=proof, unpublished=True
             )
         except Fenced as error:
             raise ResolutionRefused(
@@ -178,35 +227,84 @@ class Resolver:
             proof=proof,
             money=self._money(entry, finding),
             items=tuple(CancelledItem.model_validate(item) for item in items),  # type: ignore[attr-defined]
+            held_as=finding.reference,
         )
 
     def _money(self, entry: Entry, finding: Finding) -> MoneyMoved:
-        amount = Decimal(finding.amount) if finding.amount is not None else self._asked(entry)
+        asked = self._asked(entry)
+        amount = asked.amount if finding.amount is None else finding.amount
+        currency = self._currency(entry, finding)
+        if currency is None:
+            raise ResolutionRefused(f"the ledger does not know what {entry.key} is in: add --currency")
         if not amount:
             raise ResolutionRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
+        if not 0 < amount <= MAX_AMOUNT or not fits(amount, currency):
+            raise ResolutionRefused(f"an amount in {currency} has at most {decimals(currency)} decimals")
         baseline = entry.baseline.cancellable if entry.baseline else None
         return MoneyMoved(
-            currency="KRW",
+            currency=currency,
             cancelled=amount,
             cancellable_before=baseline,
             cancellable_after=None if baseline is None else baseline - amount,
         )
 
-    def _asked(self, entry: Entry) -> Decimal:
-        """Won that the request asks for; zero where only the provider knows what is left."""
-        if entry.baseline is None:
-            amount = entry.request.get("amount", entry.request.get("totalCancelAmount", 0))
-            return Decimal(str(amount))
+    def _currency(self, entry: Entry, finding: Finding) -> str | None:
+        """What the payment is in; ``None`` if neither the ledger nor the operator says so.
+
+        Raises:
+            ResolutionRefused: they say different things.
+        """
+        known = known_currency(entry)
+        if known is None and _policy(entry).provider == "ebp":
+            known = self._asked(entry).currency
+        if None not in (known, finding.currency) and known != finding.currency:
+            raise ResolutionRefused(f"{entry.key} is in {known}, not in {finding.currency}")
+        return finding.currency or known
+
+    def _asked(self, entry: Entry) -> Money:
+        """What the request asks for; zero where only the provider knows what is left."""
         operation = self._status_inquiry.operations[entry.key.cancel_type]
-        return operation.amount(recall(entry), entry.baseline).amount
+        if entry.baseline is not None:
+            return operation.amount(recall(entry), entry.baseline)
+        amount = entry.request.get("amount", entry.request.get("totalCancelAmount", 0))
+        return Money(Decimal(str(amount)), known_currency(entry) or "")
+
+    def _failure(self, entry: Entry, finding: Finding) -> Failure:
+        money = None
+        currency = self._currency(entry, finding) if _policy(entry).moves_money else None
+        if currency is not None:
+            baseline = entry.baseline.cancellable if entry.baseline else None
+            money = MoneyMoved(currency=currency, cancelled=Decimal(0), cancellable_before=baseline)
+        return Failure(
+            code=finding.code,
+            message="an operator found that it was not carried out",
+            provider=_refs(entry),
+            money=money,
+        )
 
     def _outcomes(self, entry: Entry) -> OutcomeFactory:
         now = datetime.fromtimestamp(self._clock(), UTC)
-        return OutcomeFactory(_policy(entry), _identity(entry), format_timestamp(now))
+        return OutcomeFactory(_policy(entry), identity_in(entry), format_timestamp(now))
 
     def _busy(self, entry: Entry) -> str:
         wait = int(entry.lease_until - self._clock()) + 1
         return f"A worker has {entry.key}, or what it sent may still arrive: try again in {wait} s"
+
+
+def identity_in(entry: Entry) -> Identity:
+    """Whom an entry is about."""
+    requested_by: RequestedBy = entry.requested_by  # type: ignore[assignment]
+    named = {
+        name: str(entry.request[name]) for name in ("imp_uid", "merchant_uid") if entry.request.get(name)
+    }
+    return Identity(
+        cancel_request_id=entry.key.cancel_request_id,
+        order_id=entry.order_id,
+        requested_by=requested_by,
+        requested_at=entry.requested_at,
+        currency=known_currency(entry),
+        **named,
+    )
 
 
 def _as_remembered(effect: Effect) -> Effect:
@@ -216,19 +314,6 @@ def _as_remembered(effect: Effect) -> Effect:
     return replace(effect, money=effect.money.model_copy(update={"settles": None}))
 
 
-def _failure(entry: Entry, finding: Finding) -> Failure:
-    money = None
-    if _policy(entry).moves_money:
-        baseline = entry.baseline.cancellable if entry.baseline else None
-        money = MoneyMoved(currency="KRW", cancelled=Decimal(0), cancellable_before=baseline)
-    return Failure(
-        code=finding.code,
-        message="an operator found that it was not carried out",
-        provider=_refs(entry),
-        money=money,
-    )
-
-
 def _refs(entry: Entry) -> ProviderRefs:
     policy = _policy(entry)
     return entry.baseline.refs(policy.provider) if entry.baseline else ProviderRefs(name=policy.provider)
@@ -236,8 +321,3 @@ def _refs(entry: Entry) -> ProviderRefs:
 
 def _policy(entry: Entry) -> Policy:
     return cancel_type(entry.key.cancel_type).policy
-
-
-def _identity(entry: Entry) -> Identity:
-    requested_by: RequestedBy = entry.requested_by  # type: ignore[assignment]
-    return Identity(entry.key.cancel_request_id, entry.order_id, requested_by, entry.requested_at)

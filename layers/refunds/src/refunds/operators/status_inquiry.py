@@ -11,7 +11,7 @@ from refunds.cancel_types import cancel_type
 from refunds.contracts.inbound import Cancellation, ProviderRequest, parse_cancellation
 from refunds.contracts.outbound import SCHEMA_VERSION
 from refunds.domain.deadline import Deadline
-from refunds.domain.entry import Entry
+from refunds.domain.entry import Entry, State
 from refunds.domain.operation import Attempt, Operation, Resolution, ResolveContext
 from refunds.domain.tag import tag_of
 from refunds.ledger.claims import Ledger
@@ -31,7 +31,7 @@ class StatusInquiry:
     patience: float
 
     def attempt(self, kind: str, cancellation: Cancellation[ProviderRequest]) -> Attempt[Any]:
-        """A case that may be asked about for as long as ``patience``."""
+        """An attempt that may be asked about for as long as ``patience``."""
         deadline = Deadline(time.monotonic() + self.patience, time.monotonic)
         return Attempt(cancellation, tag_of(kind, cancellation.cancel_request_id), deadline)
 
@@ -40,9 +40,10 @@ class StatusInquiry:
 
         Raises:
             LookupFailed, NotSent, ConfigurationError: it gave no usable answer.
+            InvalidRequest: the provider cannot be asked about such a request.
         """
         if entry.baseline is None:
-            raise ValueError(f"{entry.key} has no yardstick to compare an answer with")
+            raise ValueError(f"{entry.key} has no baseline to compare an answer with")
         context = ResolveContext(
             refusal=None,
             only_attempt=False,
@@ -56,7 +57,8 @@ class StatusInquiry:
 def recall(entry: Entry) -> Cancellation[Any]:
     """The cancellation as far as the ledger remembers it: fit for asking, not for sending.
 
-    Personal data and the customer's reason were never stored.
+    Personal data and the customer's reason were never stored. The currency is the event's, else the one that
+    the provider showed: amounts with decimals are valid in it only.
 
     Raises:
         InvalidRequest: the item was written under another contract.
@@ -70,6 +72,21 @@ def recall(entry: Entry) -> Cancellation[Any]:
             "requested_at": entry.requested_at,
             "requested_by": entry.requested_by,
             "reason": "",
+            **({} if (currency := known_currency(entry)) is None else {"currency": currency}),
             "request": dict(entry.request),
         },
     )
+
+
+def known_currency(entry: Entry) -> str | None:
+    """What the amounts of a request are in: what the provider showed, else what the event said.
+
+    What a parked outcome says of a currency is only what the event is taken to have meant.
+    """
+    if entry.baseline is not None and entry.baseline.currency is not None:
+        return entry.baseline.currency
+    if entry.currency is not None:
+        return entry.currency
+    if entry.state is State.PARKED or entry.outcome is None or entry.outcome.money is None:
+        return None
+    return entry.outcome.money.currency

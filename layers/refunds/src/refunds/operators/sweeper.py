@@ -1,54 +1,109 @@
-"""Settles without an operator what the provider can be asked about, and tells how old the rest is.
+"""Brings open requests to their end without an operator, and tells what was not told.
 
-Runs on a schedule. It never sends: what is proven unsent waits for a replay.
+Runs on a schedule. It never sends: what is proven unsent waits for a replay. One request that cannot be
+read, judged or written never stops a run: it is counted, named by its key and passed over.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from refunds.cancel_types import MODULES, cancel_type
 from refunds.domain.deadline import Deadline
-from refunds.domain.entry import Entry
-from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
+from refunds.domain.entry import Entry, Key, State
+from refunds.domain.outcomes import Trouble
+from refunds.errors import ConfigurationError, ErrorCode, LookupFailed, NotSent
+from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import LedgerQueries
-from refunds.operators.resolution import ResolutionRefused, Resolver
+from refunds.operators.asking_schedule import (
+    AskingSchedule,
+    became_pending,
+    last_attempt,
+    last_change,
+    moment,
+)
+from refunds.operators.resolution import ResolutionRefused, ResolutionReport, Resolver
+from refunds.operators.walk import Place, Walk
 
 #: Questions in a row that a provider leaves unanswered before it is left in peace until the next run.
 _PATIENCE: Final = 3
+#: Of a run's time, what reading may take: the rest is for asking.
+_READING: Final = 0.5
+_DAY_INDEX: Final = "by_day"
+_DAYS_BACK: Final = 2  # days whose claims the daily pass reads
+_SHOWN: Final = 20  # keys named in a summary
+
+
+@dataclass(frozen=True)
+class SweepRules:
+    """When a request is touched. Seconds.
+
+    Attributes:
+        min_age: since its last change: the messages' own retries come first.
+        most: questions per run. With more to ask, chance decides, so that nothing waits for ever.
+        pending_for: from the acceptance on; what is not booked by then is parked, and asked about daily.
+        abandoned_after: since the last change of a request that no message will bring any more: longer than
+            a queue keeps a message.
+    """
+
+    min_age: float = 900.0
+    most: int = 500
+    pending_for: float = 14 * 86_400.0
+    abandoned_after: float = 5 * 86_400.0
+    asking: AskingSchedule = field(default_factory=AskingSchedule)
 
 
 @dataclass
 class Sweep:
-    """What one run found and did. Ages are seconds; the dictionaries are keyed by cancel type."""
+    """What one run found and did. Ages are seconds; the dictionaries are keyed by cancel type.
+
+    Attributes:
+        passed_over: keys of requests that something was wrong with.
+        place: where the next run goes on; ``None`` if this one saw everything.
+    """
 
     unresolved: Counter[str] = field(default_factory=Counter)
     oldest: dict[str, float] = field(default_factory=lambda: dict.fromkeys(MODULES, 0.0))
+    pending: Counter[str] = field(default_factory=Counter)
     resolved: Counter[str] = field(default_factory=Counter)
+    parked: Counter[str] = field(default_factory=Counter)
+    found_again: int = 0
     republished: int = 0
     asked: int = 0
     unanswered: int = 0
+    passed_over: dict[Key, str] = field(default_factory=dict)
+    place: Place | None = None
 
     def count(self, entry: Entry, now: float) -> None:
         """Note an entry that is still open."""
         kind = entry.key.cancel_type
+        if entry.state is State.PENDING:
+            self.pending[kind] += 1
+            return
         self.unresolved[kind] += 1
         self.oldest[kind] = max(self.oldest.get(kind, 0.0), now - claimed_at(entry))
 
     def summary(self) -> dict[str, object]:
         """For the log and for whoever invoked it."""
         return {
+            "complete": self.place is None,
             "unresolved": dict(self.unresolved),
             "oldest_seconds": {kind: round(age) for kind, age in self.oldest.items()},
+            "pending": dict(self.pending),
             "resolved": dict(self.resolved),
+            "parked": dict(self.parked),
+            "found_again": self.found_again,
             "republished": self.republished,
             "asked": self.asked,
             "unanswered": self.unanswered,
+            "passed_over": len(self.passed_over),
+            "passed_over_keys": [str(key) for key in list(self.passed_over)[:_SHOWN]],
         }
 
 
@@ -56,90 +111,214 @@ class Sweeper:
     """One run over everything open.
 
     Args:
-        min_age: seconds since its last change before an entry is touched: retries come first.
-        most: questions per run. With more to ask, chance decides, so that nothing waits for ever.
         clock: UNIX seconds.
+        passed_over: told of each request that was passed over, and of the kind of the error.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each once
         self,
+        ledger: Ledger,
         ledger_queries: LedgerQueries,
         resolver: Resolver,
+        rules: SweepRules,
         *,
-        min_age: float,
-        most: int,
         clock: Callable[[], float],
         jitter: random.Random | None = None,
+        passed_over: Callable[[Key, str], None] = lambda _key, _why: None,
     ) -> None:
+        self._ledger = ledger
         self._ledger_queries = ledger_queries
         self._resolver = resolver
-        self._min_age = min_age
-        self._most = most
+        self._rules = rules
         self._clock = clock
         self._jitter = jitter or random.Random()  # noqa: S311 - fairness, no secret
+        self._passed_over = passed_over
 
-    def run(self, deadline: Deadline) -> Sweep:
-        """Publish what was not published, ask what can be asked, count what stays open."""
+    def run(self, deadline: Deadline, *, daily: bool = False, place: Place | None = None) -> Sweep:
+        """Publish what was not published, ask what is due, park what has no progress, count what stays open.
+
+        ``daily``: look for claims of the last days that never got further, too.
+        """
         sweep = Sweep()
-        silent: Counter[str] = Counter()
-        for entry in self._choose(sweep):
-            provider = cancel_type(entry.key.cancel_type).policy.provider
-            if deadline.remaining() > 0 and silent[provider] < _PATIENCE:
-                silent[provider] = 0 if self._ask(entry, sweep) else silent[provider] + 1
-            else:
-                sweep.count(entry, self._clock())
+        sample = _Sample(self._rules.most, self._jitter)
+        reading_ends = deadline.remaining() * (1 - _READING)
+        walk = self._walk(place, daily=daily)
+        for keys in walk:
+            if deadline.remaining() <= reading_ends:
+                sweep.place = walk.place
+                break
+            of_day = walk.index == _DAY_INDEX
+            for entry in self._read(keys, sweep):
+                if not of_day or self._was_left(entry):
+                    self._guarded(
+                        entry, sweep, partial(self._sort, sample=sample, sweep=sweep, of_day=of_day)
+                    )
+        self._ask_all(sample.drawn(), deadline, sweep)
         return sweep
 
-    def _choose(self, sweep: Sweep) -> Sequence[Entry]:
-        """What to ask about: a fair sample if it is too much. Everything else that is open is counted.
+    def _walk(self, place: Place | None, *, daily: bool) -> Walk:
+        partitions = self._ledger_queries.open_partitions()
+        if daily:
+            today = datetime.fromtimestamp(self._clock(), UTC).date()
+            for days in range(1, _DAYS_BACK + 1):
+                partitions += self._ledger_queries.day_partitions(today - timedelta(days=days))
+        return Walk(self._ledger_queries, partitions, place)
 
-        In an order by chance: the few that a provider never answers, always the first in line, would
-        end every run before the others have had their turn.
-        """
-        chosen: list[Entry] = []
-        ripe = 0
-        for entry in self._ledger_queries.open_entries():
-            left = entry
-            if entry.unpublished:
-                sweep.republished += self._resolver.publish(entry).published
-                continue
-            if self._is_ripe(entry):
-                ripe += 1
-                if len(chosen) < self._most:
-                    chosen.append(entry)
-                    continue
-                if (place := self._jitter.randrange(ripe)) < self._most:
-                    left, chosen[place] = chosen[place], entry
-            sweep.count(left, self._clock())
-        self._jitter.shuffle(chosen)
-        return chosen
+    def _read(self, keys: list[Key], sweep: Sweep) -> Iterator[Entry]:
+        readings = self._ledger_queries.readable(keys)
+        for key in readings.unreadable:
+            self._pass_over(key, "unreadable", sweep)
+        yield from readings.entries.values()
 
-    def _is_ripe(self, entry: Entry) -> bool:
-        untouched = self._clock() - _moment(entry.timeline[-1])
-        return untouched >= self._min_age and self._resolver.unaskable(entry) is None
-
-    def _ask(self, entry: Entry, sweep: Sweep) -> bool:
-        """Whether the provider answered."""
-        sweep.asked += 1
-        settled, answered = False, True
+    def _guarded(self, entry: Entry, sweep: Sweep, act: Callable[[Entry], None]) -> None:
         try:
-            settled = self._resolver.ask(entry).settled
-        except (LookupFailed, NotSent, ConfigurationError):
-            answered = False
-            sweep.unanswered += 1
-        except (ResolutionRefused, InvalidRequest):
-            settled = False
-        if settled:
-            sweep.resolved[entry.key.cancel_type] += 1
-        else:
+            act(entry)
+        except ResolutionRefused:  # somebody else was at work: the next run sees what came of it
             sweep.count(entry, self._clock())
-        return answered
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one request, the others are swept
+            self._pass_over(entry.key, type(error).__name__, sweep)
+
+    def _pass_over(self, key: Key, why: str, sweep: Sweep) -> None:
+        sweep.passed_over[key] = why
+        self._passed_over(key, why)
+
+    def _sort(self, entry: Entry, *, sample: _Sample, sweep: Sweep, of_day: bool) -> None:
+        """Do what needs no question, and put what does into the sample."""
+        if entry.state is State.UNKNOWN or entry.key.cancel_type not in MODULES:
+            self._pass_over(entry.key, "of a newer version", sweep)
+            return
+        if entry.unpublished:
+            report = self._resolver.publish(entry)
+            sweep.republished += report.published
+            entry = report.entry
+        if entry.state.terminal:
+            return
+        if of_day:
+            self._ledger.note_open(entry)
+            sweep.found_again += 1
+        if self._may_ask(entry):
+            left_out = sample.offer(entry)
+            if left_out is not None:
+                sweep.count(left_out, self._clock())
+            return
+        if self._resolver.unaskable(entry) is None or not self._park_if_over(entry, sweep):
+            sweep.count(entry, self._clock())
+
+    def _was_left(self, entry: Entry) -> bool:
+        """Whether a worker left its claim without a word: a first claim is in no index of open requests."""
+        now = self._clock()
+        return (
+            entry.state is State.STARTED
+            and not entry.leased(now)
+            and now - last_change(entry.timeline) >= self._rules.min_age
+        )
+
+    def _may_ask(self, entry: Entry) -> bool:
+        now = self._clock()
+        if now - last_change(entry.timeline) < self._rules.min_age:
+            return False
+        if self._resolver.unaskable(entry) is not None:
+            return False
+        return self._over(entry) or self._rules.asking.due(last_attempt(entry.timeline), now)
+
+    def _ask_all(self, entries: list[Entry], deadline: Deadline, sweep: Sweep) -> None:
+        silent: Counter[str] = Counter()
+        for entry in entries:
+            provider = cancel_type(entry.key.cancel_type).policy.provider
+            if deadline.remaining() > 0 and silent[provider] < _PATIENCE:
+                unanswered = sweep.unanswered
+                self._guarded(entry, sweep, partial(self._ask, sweep=sweep))
+                silent[provider] = silent[provider] + 1 if sweep.unanswered > unanswered else 0
+            else:
+                sweep.count(entry, self._clock())
+
+    def _ask(self, entry: Entry, *, sweep: Sweep) -> None:
+        sweep.asked += 1
+        try:
+            report = self._resolver.ask(entry)
+        except (LookupFailed, NotSent, ConfigurationError):
+            sweep.unanswered += 1
+            report = ResolutionReport(entry, "the provider gave no usable answer")
+        if report.settled:
+            sweep.resolved[entry.key.cancel_type] += 1
+        elif not self._park_if_over(entry, sweep):
+            sweep.count(entry, self._clock())
+
+    def _over(self, entry: Entry) -> bool:
+        """Whether it was waited for long enough, so that accounting is told that there is no progress."""
+        if entry.state is State.PENDING:
+            return self._clock() - became_pending(entry.timeline) >= self._rules.pending_for
+        return self._abandoned(entry)
+
+    def _abandoned(self, entry: Entry) -> bool:
+        """Whether no message will bring it any more, and nobody was told."""
+        untouched = self._clock() - last_change(entry.timeline)
+        return (
+            entry.state is State.STARTED
+            and untouched >= self._rules.abandoned_after
+            and not entry.leased(self._clock())
+        )
+
+    def _park_if_over(self, entry: Entry, sweep: Sweep) -> bool:
+        if not self._over(entry):
+            return False
+        self._resolver.park(entry, why_parked(entry))
+        sweep.parked[entry.key.cancel_type] += 1
+        return True
+
+
+@dataclass
+class _Sample:
+    """What to ask about: a fair sample where it is too much.
+
+    In an order by chance: the few that a provider never answers, always the first in line, would
+    end every run before the others have had their turn.
+    """
+
+    most: int
+    jitter: random.Random
+    chosen: list[Entry] = field(default_factory=list)
+    offered: int = 0
+
+    def offer(self, entry: Entry) -> Entry | None:
+        """Take it, perhaps in the place of another one; returns what is left out."""
+        self.offered += 1
+        if len(self.chosen) < self.most:
+            self.chosen.append(entry)
+            return None
+        place = self.jitter.randrange(self.offered)
+        if place >= self.most:
+            return entry
+        left_out, self.chosen[place] = self.chosen[place], entry
+        return left_out
+
+    def drawn(self) -> list[Entry]:
+        self.jitter.shuffle(self.chosen)
+        return self.chosen
+
+
+def why_parked(entry: Entry) -> Trouble:
+    """What accounting is told of a request that makes no progress."""
+    if entry.state is State.PENDING:
+        return Trouble(
+            ErrorCode.OUTCOME_UNKNOWN,
+            "the provider accepted it and has not booked it for too long; it may still be booked, and is "
+            "asked about daily: do not ask for it again under a new cancel_request_id",
+            may_have_been_applied=True,
+        )
+    if entry.in_doubt:
+        return Trouble(
+            ErrorCode.OUTCOME_UNKNOWN,
+            "it may have been carried out, and its message is gone; it is asked about until that is known",
+            may_have_been_applied=True,
+        )
+    return Trouble(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        "nothing was sent, and its message is gone: publish the event again under the same cancel_request_id",
+        may_have_been_applied=False,
+    )
 
 
 def claimed_at(entry: Entry) -> float:
     """UNIX seconds at which a function first took the request on."""
-    return _moment(entry.timeline[0])
-
-
-def _moment(event: str) -> float:
-    return datetime.fromisoformat(event.split(" ", 1)[0]).timestamp()
+    return moment(entry.timeline[0])

@@ -92,5 +92,6 @@ class Parts(Generic[RequestT]):
             request=cancellation.request.public(),
             payment_ref=subject,
             owner=self.new_owner(),
+            currency=cancellation.currency,
             baseline=baseline,
         )

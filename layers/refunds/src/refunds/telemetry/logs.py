@@ -45,7 +45,7 @@ class Telemetry:
             "cancellation %s",
             outcome.outcome.value,
             extra={
-                "error_code": outcome.error.code if outcome.error else None,
+                "error_code": str(outcome.error.code) if outcome.error else None,
                 "attempts": outcome.attempts,
                 "source": source.value,
             },
@@ -58,18 +58,18 @@ class Telemetry:
     def redelivered(self, reason: Reason, seconds: int) -> None:
         """The message will come again."""
         self._logger.warning(
-            "not settled yet: %s",
+            "not processed yet: %s",
             reason.message,
-            extra={"error_code": reason.code.value, "retry_in": seconds},
+            extra={"error_code": str(reason.code), "retry_in": seconds},
         )
-        self._count("Retried", reason.code.value)
+        self._count("Retried", str(reason.code))
 
     def held(self, hold: Requeue) -> None:
         """The message was put back without having been worked on."""
         self._logger.info(
             "held back: %s",
             hold.reason.message,
-            extra={"error_code": hold.reason.code.value, "retry_in": hold.seconds},
+            extra={"error_code": str(hold.reason.code), "retry_in": hold.seconds},
         )
         self._count("Held")
         # The queue's own age of its oldest message starts anew with every copy.
@@ -78,9 +78,9 @@ class Telemetry:
     def dead_lettered(self, reason: Reason) -> None:
         """The message waits in the DLQ."""
         self._logger.error(
-            "moved to the dead-letter queue: %s", reason.message, extra={"error_code": reason.code.value}
+            "moved to the dead-letter queue: %s", reason.message, extra={"error_code": str(reason.code)}
         )
-        self._count("DeadLettered", reason.code.value)
+        self._count("DeadLettered", str(reason.code))
 
     def failed(self, what: str, error: BaseException) -> None:
         """Something outside the protocol failed. The type is logged and not the text, which may hold data."""
@@ -101,13 +101,16 @@ class Telemetry:
             self._metrics.add("ProviderErrors", 1, "Count", {**provider, "error_class": call.failure})
 
     def flush(self) -> None:
-        """Write the metrics gathered since the last time."""
-        self._metrics.flush()
+        """Write the metrics gathered since the last time; one that cannot be written stops nothing else."""
+        try:
+            self._metrics.flush()
+        except Exception as error:  # noqa: BLE001 - the messages are worth more than their metrics
+            self.failed("metrics could not be written", error)
 
     def _measure(self, outcome: Outcome, source: Source) -> None:
         """What is counted once per outcome, as far as deliveries of one message can know."""
         kind = {"cancel_type": self._cancel_type}
-        self._count(outcome.outcome.value.capitalize(), outcome.error.code if outcome.error else None)
+        self._count(outcome.outcome.value.capitalize(), str(outcome.error.code) if outcome.error else None)
         if source is Source.QUESTION:
             self._count("ResolvedByQuery")
         if outcome.error is not None and outcome.error.may_have_been_applied:
@@ -117,7 +120,7 @@ class Telemetry:
             self._metrics.add("Age", age, "Seconds", kind)
         if outcome.outcome is OutcomeKind.SUCCEEDED and outcome.money and outcome.money.cancelled:
             currency = {**kind, "currency": outcome.money.currency}
-            self._metrics.add("Refunded", int(outcome.money.cancelled), "None", currency)
+            self._metrics.add("Refunded", float(outcome.money.cancelled), "None", currency)
 
     def _count(self, name: str, code: str | None = None) -> None:
         kind = {"cancel_type": self._cancel_type}

@@ -1,6 +1,6 @@
 """CloudWatch metrics in embedded metric format, a whole invocation's in a few lines of the log.
 
-``docs/observability.md`` says what each metric means. They carry counts, seconds, won and names of
+``docs/observability.md`` says what each metric means. They carry counts, seconds, amounts and names of
 operations, never what was in a message.
 """
 

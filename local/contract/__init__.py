@@ -1,0 +1,1 @@
+"""The published contracts, as other systems read them: written from the models by ``local.schemas``."""

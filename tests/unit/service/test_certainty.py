@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from refunds.domain.entry import State
+from tests.unit.service.world import NOW, Gateway, World, wanted
+
+PARTIAL: Any = {"amount": 3_000}
+CHECKED: Any = {"amount": 3_000, "checksum": 10_000}
+UNKNOWN = ("parked", "OUTCOME_UNKNOWN", True)
+DONE_ALREADY = (
+    "결제취소에 실패하였습니다. …(기취소성공)…",
+    "[500626|기 취소 거래]",
+    "이미 전액취소된 주문입니다.",
+    "이미 취소된 거래",
+    "Already cancelled",
+    "PG timeout",
+    "응답 시간 초과",
+)
+
+
+@pytest.mark.parametrize("text", DONE_ALREADY)
+@pytest.mark.parametrize("request_fields", [PARTIAL, CHECKED, {}])
+def test_a_refusal_that_hints_it_was_done_is_never_a_failure(text: str, request_fields: Any) -> None:
+    """The payment does not show it: that is less certain, so it is neither failed nor sent again now."""
+    world = World((Gateway(answers=[text]),))
+    world.deliver(wanted(**request_fields), final=True)
+    assert world.told() == [UNKNOWN]
+    assert len(world.gateway.sent) == 1
+
+
+def test_what_a_hinting_refusal_did_is_found_later() -> None:
+    """The PG books 40 s after PortOne gave up: the question of the next delivery proves it."""
+    world = World((Gateway(answers=["PG timeout"]),))
+    world.deliver(wanted(**PARTIAL))
+    tag = world.gateway.sent[0]["reason"]
+    world.gateway.apply(Decimal(3_000), tag)
+    world.deliver(wanted(**PARTIAL))
+    assert world.told() == [("succeeded", None, None)]
+    assert world.gateway.refunded == 3_000
+
+
+@pytest.mark.parametrize("reason", ["", "고객 변?", "PG 취소", "고객"])
+def test_a_reason_that_the_pg_cut_does_not_make_a_failure(reason: str) -> None:
+    """Carried out, called refused, and the reason cut where it could not be encoded: parked (ADR 7)."""
+    world = World((Gateway(answers=["apply and refuse 기취소 거래"]),))
+    with pytest.MonkeyPatch.context() as patch:
+        apply = Gateway.apply
+        patch.setattr(Gateway, "apply", lambda self, amount, _reason: apply(self, amount, reason))
+        world.deliver(wanted(**CHECKED), final=True)
+    assert world.gateway.refunded == 3_000
+    assert world.told() == [UNKNOWN]
+
+
+def test_a_console_refund_of_long_ago_explains_a_blind_refusal() -> None:
+    """Refunded at the console an hour before the event: CancelFailed, for the history explains it all."""
+    world = World()
+    world.gateway.apply(Decimal(10_000), cancelled_at=int(NOW) - 3_600)
+    world.deliver(wanted(**CHECKED))
+    assert world.told() == [("failed", "ALREADY_CANCELLED", False)]
+
+
+def test_a_console_refund_of_this_minute_explains_nothing() -> None:
+    """Two clocks differ: what is so young may be what our own send did."""
+    world = World()
+    world.gateway.apply(Decimal(10_000), cancelled_at=int(NOW) - 60)
+    world.deliver(wanted(**CHECKED), final=True)
+    assert world.told() == [UNKNOWN]
+
+
+def test_a_withheld_discount_forbids_a_second_send() -> None:
+    """The PG booked 2,700 of 3,000 and kept no reason; the answer was lost."""
+    world = World((Gateway(answers=["lose"], keeps_reasons=False),))
+    with pytest.MonkeyPatch.context() as patch:
+        apply = Gateway.apply
+        patch.setattr(Gateway, "apply", lambda self, _amount, reason: apply(self, Decimal(2_700), reason))
+        world.deliver(wanted(**PARTIAL))
+    for final in (False, True, True):
+        world.deliver(wanted(**PARTIAL), final=final)
+    assert len(world.gateway.sent) == 1
+    assert set(world.told()) == {UNKNOWN}
+
+
+def test_the_second_attempts_refusal_does_not_judge_the_first() -> None:
+    """The first answer was lost and had worked; what the second is refused for is our own doing."""
+    world = World((Gateway(answers=["lose"], keeps_reasons=False, extra={"cancel_history": []}),))
+    for final in (False, False, True):
+        world.deliver(wanted(amount=10_000), final=final)
+    assert set(world.told()) == {UNKNOWN}
+
+
+def test_an_event_older_than_the_ledgers_memory_is_kept_back() -> None:
+    """It may have been carried out long ago: neither sent nor refused, until a person lets it pass."""
+    world = World(memory_seconds=86_400.0)
+    old = wanted(**PARTIAL, made_at=NOW - 86_401)
+    world.deliver(old)
+    world.deliver(old)
+    assert set(world.told()) == {("parked", "LIMIT_EXCEEDED", False)}
+    assert "long ago" in world.published[0].error.message  # type: ignore[union-attr]
+    assert (world.portone.asked, world.gateway.sent) == (0, [])
+    entry = world.item()
+    world.ledger.items[entry.key] = entry.__class__(**{**vars(entry), "limits_passed": True})
+    world.deliver(old)
+    assert world.told()[-1] == ("succeeded", None, None)
+
+
+def test_an_old_event_of_a_known_request_goes_on() -> None:
+    """The ledger remembers it, whatever its age."""
+    world = World((Gateway(answers=["lose before"]),), memory_seconds=86_400.0)
+    world.deliver(wanted(**PARTIAL))
+    world.now += 400 * 86_400
+    world.deliver(wanted(**PARTIAL))
+    assert world.told() == [("succeeded", None, None)]
+
+
+def test_naverpay_gets_the_customers_reason_alone() -> None:
+    """The PG wants the real reason: no tag; what is ours is inferred, and held."""
+    world = World((Gateway(pg_provider="naverpay", answers=["lose"]),))
+    world.deliver(wanted(**PARTIAL))
+    assert world.gateway.sent[0]["reason"] == "고객 변심"
+    assert world.told() == [("succeeded", None, None)]
+    assert world.item().state is State.SUCCEEDED
+    assert list(world.ledger.held) == [("portone", "imp_1", "c-1")]
