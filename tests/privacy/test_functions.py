@@ -33,7 +33,7 @@ from tests.unit.aws.endpoint import AwsError
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, envelope, record
 
 PROJECT = Path(__file__).parents[2]
-VERBOSE = {"LOG_LEVEL": "DEBUG", "STAGE": "dev"}
+VERBOSE = {"LOG_LEVEL": "DEBUG", "STAGE": "local"}
 IMP = "imp_p"
 
 
