@@ -259,6 +259,13 @@ class Operation(Protocol[RequestT]):
         """
         ...
 
+    def sends_alone(self, baseline: Baseline) -> bool:
+        """Whether it may only be sent while no other cancellation of the same subject is open.
+
+        Where a provider books later than it accepts, what is left is not known while one waits.
+        """
+        ...
+
     def send(self, attempt: Attempt[RequestT], baseline: Baseline) -> Effect | Accepted:
         """Send once and verify the answer.
 

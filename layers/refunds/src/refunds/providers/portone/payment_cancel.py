@@ -26,6 +26,7 @@ from refunds.domain.operation import (
     Effect,
     Failure,
     Money,
+    Operation,
     Rejected,
     Resolution,
     ResolveContext,
@@ -102,6 +103,10 @@ class PaymentCancel:
                 return replace(obstacle, baseline=baseline)
         self.client.check(tier=request.tier, subject=baseline.subject, body=_body(attempt, baseline))
         return baseline
+
+    def sends_alone(self, baseline: Baseline) -> bool:
+        """At a PG that books later the balance still shows what an earlier cancellation is about to take."""
+        return gateway(baseline.pg_provider).is_late(baseline.pay_method)
 
     def send(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Effect | Accepted:
         """Cancel, and check that the balance moved by exactly ours."""
@@ -470,6 +475,6 @@ def _new(payment: Payment, baseline: Baseline, own: Own) -> list[CancelHistoryEn
     return [own.entry] if baseline.cancellation_ids is None else unseen(payment, baseline)
 
 
-def operation(clients: ProviderClients) -> PaymentCancel:
+def operation(clients: ProviderClients) -> Operation[PaymentCancelRequest]:
     """Made safe to repeat by ``checksum``."""
     return PaymentCancel(clients.portone())
