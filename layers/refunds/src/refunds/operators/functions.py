@@ -160,7 +160,7 @@ class ReplayFunction(OperatorFunction):
         Raises:
             ValueError: the event is no ``ReplayRequest``; the text names the fields.
         """
-        request = _parse(ReplayRequest, event)
+        request = _parse(ReplayRequest, event, "replay")
         deadline = _deadline(context)
         judged = self._work(request, deadline, context)
         verdicts: Counter[str] = Counter()
@@ -239,7 +239,7 @@ class SweeperFunction(OperatorFunction):
         Raises:
             ValueError: the event asks for something that is none of this; the text names the fields.
         """
-        request = _parse(SweepRequest, event if isinstance(event, dict) else {})
+        request = _parse(SweepRequest, event if isinstance(event, dict) else {}, "sweep")
         if request.ask:
             return {"findings": self._ask(request, _deadline(context, keep=_FINISH))}
         left = _deadline(context, keep=_FINISH).remaining()
@@ -387,7 +387,7 @@ class ReconcileFunction(OperatorFunction):
             ValueError: the event names something that is no day.
             LookupFailed: PortOne could not be asked to the end; the schedule tries again.
         """
-        request = _parse(ReconcileRequest, event if isinstance(event, dict) else {})
+        request = _parse(ReconcileRequest, event if isinstance(event, dict) else {}, "reconcile")
         zone = offset(self._environment.get("RECONCILE_UTC_OFFSET", "+09:00"))
         day = request.date or (datetime.now(UTC).astimezone(zone) - timedelta(days=1)).date()
         found: Counter[Kind] = Counter(dict.fromkeys(Kind, 0))
@@ -446,13 +446,13 @@ def offset(text: str) -> tzinfo:
     return zone
 
 
-def _parse(model: type[RequestT], event: object) -> RequestT:
+def _parse(model: type[RequestT], event: object, name: str) -> RequestT:
     try:
         return model.model_validate(event)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
         text = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems)
-    raise ValueError(f"not such a request: {text}")
+    raise ValueError(f"not a {name} request: {text}")
 
 
 def _deadline(context: LambdaContext, keep: float = 0.0) -> Deadline:

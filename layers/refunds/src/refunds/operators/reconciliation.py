@@ -188,6 +188,7 @@ class Reconciliation:
         self._status_inquiry = status_inquiry
         self._due_after = due_after
         self._compared: set[int] = set()
+        self._told: set[int] = set()
         self._silent = 0
         self.stopped: Stop | None = None
         """Where the next piece goes on; ``None`` once everything was compared."""
@@ -253,6 +254,7 @@ class Reconciliation:
         matched: set[Key] = set()
         yield from _compare(payment, entries, window, matched)
         part = _Part(window, late_only=False)
+        self._told.add(hash(payment.imp_uid))
         if all(entry.key in matched for entry in entries if part.wants(entry)):
             self._compared.add(hash(payment.imp_uid))
 
@@ -310,7 +312,7 @@ class Reconciliation:
             [] if payment is None else list(_compare(payment, entries, part.window, matched, wanted))
         )
         lost = [_missing(entry, payment) for entry in wanted if entry.key not in matched]
-        if part.late_only:  # the rest was told when the refund was new
+        if part.late_only or place in self._told:  # the rest was told when it was new, or as it was listed
             return lost
         self._compared.add(place)
         return differences + lost

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -171,9 +171,14 @@ _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
 
 def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) -> str | None:
     """Why sending makes no sense now; asks, whether or not the function would look first."""
+    checksum = getattr(attempt.request, "checksum", None)
+    if checksum is not None:
+        attempt = _looking(attempt)
     baseline_or_failure = operation.precheck(attempt, None)
     if isinstance(baseline_or_failure, Failure):
         return _would_fail(baseline_or_failure)
+    if checksum is not None and baseline_or_failure.cancellable != checksum:
+        return f"It would fail as {ErrorCode.CHECKSUM_MISMATCH}: the balance is not what the event says"
     if operation.needs_precheck(attempt.request):
         return None
     match operation.resolve(
@@ -184,6 +189,12 @@ def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) 
         case Applied() if policy.moves_money:
             return "The provider shows it carried out under this very id: find out why the ledger lost it"
     return None
+
+
+def _looking(attempt: Attempt[Any]) -> Attempt[Any]:
+    """Without the event's own checksum, because of which nobody would look."""
+    request = attempt.request.model_copy(update={"checksum": None})
+    return replace(attempt, cancellation=attempt.cancellation.model_copy(update={"request": request}))
 
 
 def _known(entry: Entry) -> str:

@@ -241,12 +241,12 @@ class Resolver:
 
     def _money(self, entry: Entry, finding: Finding) -> MoneyMoved:
         asked = self._asked(entry)
-        amount = asked.amount if finding.amount is None else finding.amount
+        amount = asked.amount if finding.amount is None else Decimal(finding.amount)
         currency = self._currency(entry, finding)
-        if currency is None:
-            raise ResolutionRefused(f"the ledger does not know what {entry.key} is in: add --currency")
         if not amount:
             raise ResolutionRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
+        if currency is None:
+            raise ResolutionRefused(f"the ledger does not know what {entry.key} is in: add --currency")
         if not 0 < amount <= MAX_AMOUNT or not fits(amount, currency):
             raise ResolutionRefused(f"an amount in {currency} has at most {decimals(currency)} decimals")
         baseline = entry.baseline.cancellable if entry.baseline else None
