@@ -111,8 +111,8 @@ class Aws:
         key = _key(call["Key"])
         item = self._items.get(key)
         names, values = call.get("ExpressionAttributeNames", {}), call.get("ExpressionAttributeValues", {})
-        wanted = _EQUAL.findall(call.get("ConditionExpression", ""))
-        if item is None or any(item.get(names[name]) != values[value] for name, value in wanted):
+        terms = call.get("ConditionExpression", "").split(" AND ")
+        if item is None or not all(_holds(term, item, names, values) for term in terms):
             raise _RefusedError(item)
         changes, _, removals = call["UpdateExpression"].partition(" REMOVE ")
         removed = {names[name] for name in re.findall(r"#\w+", removals)}
@@ -143,6 +143,12 @@ class Aws:
 
     def _accept(self, _call: Item) -> Item:
         return {"MessageId": f"message-{next(self._numbers)}"}
+
+
+def _holds(term: str, item: Item, names: Item, values: Item) -> bool:
+    """Whether one of the equalities in ``(#a = :b OR #a = :c)`` holds; a term without any always does."""
+    equalities = _EQUAL.findall(term)
+    return not equalities or any(item.get(names[name]) == values[value] for name, value in equalities)
 
 
 def _key(item: Item) -> str:

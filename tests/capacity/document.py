@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from refunds.cancel_types import MODULES
-from tests.capacity.plan import PARTITION, RATES, SHARDS, gigabytes, items, minutes_to_grow, needs
+from refunds.ledger.shards import DAY_SHARDS
+from tests.capacity.plan import PARTITION, RATES, gigabytes, items, minutes_to_grow, needs
 from tests.capacity.weights import Weight, weigh
 from tests.unit.rig import running_rig
 
@@ -33,7 +34,7 @@ def _weights(weights: dict[str, Weight]) -> str:
         "item claimed",
         "item ended",
         "write units",
-        "of these `by_state`",
+        "of these `by_day`",
         "bites at",
     )
     rows = [
@@ -42,8 +43,8 @@ def _weights(weights: dict[str, Weight]) -> str:
             f"{one.claimed / 1024:.1f} KB",
             f"{one.ended / 1024:.1f} KB",
             str(one.units),
-            str(one.by_state),
-            f"{PARTITION * SHARDS // one.by_state:,}/s",
+            str(one.by_day),
+            f"{PARTITION * DAY_SHARDS // one.by_day:,}/s",
         )
         for name, one in weights.items()
     ]

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from refunds.domain.entry import State
-from refunds.ledger.item import open_states
+from refunds.ledger.shards import DAY_SHARDS
 from tests.capacity.weights import Weight
 
 RATES: Final = (10, 1_000, 10_000)
@@ -29,11 +28,8 @@ SECRETS: Final = 10_000  # GetSecretValue a second
 IN_FLIGHT: Final = 120_000  # messages of a queue received and not deleted
 
 # The deployment's own.
-SHARDS: Final = len(open_states(State.STARTED)) - 1  # one more is read for versions before there were any
 LARGEST_PARAMETER: Final = 100  # the most <Type>MaximumConcurrency can be
 TTL_DAYS: Final = 400
-SCANNED: Final = 1_000_000  # items the daily comparison reads in a minute (ADR 22)
-SCAN_MINUTES: Final = 15  # its function's timeout
 
 
 @dataclass(frozen=True)
@@ -62,12 +58,9 @@ def needs(weight: Weight) -> Iterator[Need]:
     yield Need("events to targets: queue, one accounting rule", INVOCATIONS, lambda rate: 2 * rate)
     yield Need("events to targets, order service sends to the queue", INVOCATIONS, lambda rate: rate)
     yield Need("write units, table", TABLE, lambda rate: rate * weight.table)
-    yield Need("write units, `by_state`", PARTITION * SHARDS, lambda rate: rate * weight.by_state)
+    yield Need("write units, `by_day`", PARTITION * DAY_SHARDS, lambda rate: rate * weight.by_day)
     yield Need("write units, hourly counter (if limited)", PARTITION, lambda rate: rate)
     yield Need("messages in flight", IN_FLIGHT, lambda rate: rate * ANSWER, "")
-    yield Need(
-        "minutes of the daily comparison, ledger full", SCAN_MINUTES, lambda rate: items(rate) / SCANNED, ""
-    )
 
 
 def items(rate: float) -> float:
@@ -76,8 +69,8 @@ def items(rate: float) -> float:
 
 
 def gigabytes(rate: float, weight: Weight) -> float:
-    """Their size, with their entries in the two indexes that finished items are in."""
-    entries = 2 * _INDEX_ENTRY
+    """Their size, with their entries in the three indexes that finished items are in."""
+    entries = 3 * _INDEX_ENTRY
     return items(rate) * (round(weight.ended / 1024, 1) * 1024 + entries) / 1e9
 
 

@@ -6,14 +6,11 @@ import copy
 import json
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from bench.world.units import INDEXES, Item, index_units, size, write_units
-from refunds.domain.entry import State
-from refunds.ledger.item import open_states
-from tests.unit.rig import EVENTS, Rig
+from tests.unit.rig import EVENTS, Rig, record
 
-BY_STATE = INDEXES[2]
+BY_DAY = 2  # in INDEXES
 
 
 @dataclass(frozen=True)
@@ -25,14 +22,14 @@ class Weight:
         ended: bytes of the item afterwards.
         units: write units of the table and all its indexes together.
         table: of these, the table's own.
-        by_state: of these, the ones of ``by_state`` for what is under way, spread over its shards.
+        by_day: of these, the ones of ``by_day``, spread over its shards.
     """
 
     claimed: int
     ended: int
     units: int
     table: int
-    by_state: int
+    by_day: int
 
 
 def weigh(rig: Rig, cancel_type: str) -> Weight:
@@ -46,24 +43,18 @@ def weigh(rig: Rig, cancel_type: str) -> Weight:
         states.append(copy.deepcopy(rig.items))
 
     rig.tables.disturb = look
-    rig.invoke(cancel_type, event)
+    assert rig.batch(cancel_type, record(json.dumps(event))) == []
     states.append(copy.deepcopy(rig.items))
     (key,) = rig.items
     versions: list[Item | None] = [state.get(key) for state in states]
     changes = [(old, new) for old, new in pairwise(versions) if new and new != old]
     (_, claimed), (_, ended) = changes
-    indexes = sum(index_units(index, old, new) for index in INDEXES for old, new in changes)
+    by_index = [sum(index_units(index, old, new) for old, new in changes) for index in INDEXES]
     units = sum(write_units(old, new) for old, new in changes)
     return Weight(
         claimed=size(claimed),
         ended=size(ended),
         units=units,
-        table=units - indexes,
-        by_state=sum(_of_key(old, new) for old, new in changes),
+        table=units - sum(by_index),
+        by_day=by_index[BY_DAY],
     )
-
-
-def _of_key(old: Item | None, new: Item) -> int:
-    states: list[Any] = [one.get("open_state", {"S": ""})["S"] for one in (old, new) if one]
-    meant = any(state in open_states(State.STARTED) for state in states)
-    return index_units(BY_STATE, old, new) if meant else 0

@@ -59,6 +59,6 @@ def test_every_field_of_an_answer_is_typed(attempt: int) -> None:
     """Frame, data and items: no field of the document is left out."""
     _, answer = samples()[attempt]
     assert set(answer) <= {field.alias for field in Envelope.model_fields.values()}
-    assert set(answer["data"]) == {field.alias for field in CancelData.model_fields.values()}
+    assert set(answer["data"]) == {field.alias for field in CancelData.model_fields.values()} - {"currencies"}
     for item in answer["data"]["items"]:
         assert set(item) == {field.alias for field in CancelledItem.model_fields.values()}

@@ -144,7 +144,7 @@ def the_ledger_holds_no_binary_fraction(_s: Simulation, old: Item | None, new: I
 
 def a_request_has_one_final_outcome(s: Simulation, event: Event) -> str | None:
     """``CancelSucceeded`` or ``CancelFailed``, never both, always with one ``outcome_id`` and one content."""
-    if event.kind == "parked":
+    if event.kind in ("parked", "pending"):
         return None
     item = s.table.items.get(event.key)
     if item is None or item.get("outcome", {}).get("S") != event.detail:
@@ -333,9 +333,10 @@ def _why_open(item: Item | None) -> str:
 
 
 def _has_ended(s: Simulation, key: str) -> bool:
-    """Terminal, and accounting has heard exactly that."""
+    """Terminal, or pending, which the sweeper ends; and accounting has heard exactly that."""
     item = s.table.items.get(key)
-    return item is not None and state_of(item) in TERMINAL and s.bus.has(item["outcome"]["S"])
+    needs_nobody = item is not None and state_of(item) in {*TERMINAL, "PENDING"}
+    return item is not None and needs_nobody and s.bus.has(item["outcome"]["S"])
 
 
 def _refuse(number: str) -> None:

@@ -7,6 +7,7 @@ Everything else must be resolved once the faults have stopped; see
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from refunds.domain.tag import is_tagged, reason_with, tag_of
@@ -54,16 +55,23 @@ def is_accepted_as_failure(s: Simulation, wanted: Wanted) -> bool:
 def may_stay_open(s: Simulation, wanted: Wanted) -> bool:
     """Whether a request may wait for a person though every fault is over."""
     item = s.table.items.get(wanted.key)
-    if item is None or _contradicted(s):
-        return item is not None
+    if item is None or _contradicted(s) or item["state"]["S"] == "PENDING":
+        return item is not None  # an acceptance that is never booked stays pending until it is parked by age
     if wanted.cancel_type == "payment_cancel":
         return _refund_is_unclear(s, wanted, item)
     if wanted.cancel_type == "order_cancel":
         return item["in_doubt"]["BOOL"] and not _order_proves(s, wanted, item)
     # An attempt of unknown fate at something PortOne does not know; its refusals are no 404.
     state = s.world.portone_state
-    known = wanted.subject in state.payments.current or wanted.subject in state.receipts.current
-    return item["in_doubt"]["BOOL"] and not known
+    receipt = state.receipts.current.get(wanted.subject)
+    if receipt is not None:
+        return item["in_doubt"]["BOOL"] and receipt.applied_at > _claimed_at(item)
+    return item["in_doubt"]["BOOL"] and wanted.subject not in state.payments.current
+
+
+def _claimed_at(item: Item) -> float:
+    """UNIX seconds by the clock of the process that claimed it, which may be wrong."""
+    return datetime.fromisoformat(item["timeline"]["L"][0]["S"].partition(" ")[0]).timestamp()
 
 
 def _contradicted(s: Simulation) -> bool:
@@ -82,6 +90,8 @@ def _refund_is_unclear(s: Simulation, wanted: Wanted, item: Item) -> bool:
     checksum = wanted.request.get("checksum")
     if checksum is not None and payment.cancellable > checksum:
         return bool(item["in_doubt"]["BOOL"])  # the attempt may still meet its balance
+    if _of_another_amount(s, wanted):
+        return True
     suspects = _suspects(s, wanted)
     if not suspects:
         return False
@@ -110,6 +120,19 @@ def _suspects(s: Simulation, wanted: Wanted) -> list[Cancellation]:
         and not is_tagged(entry.reason)
         and entry.cancellation_id not in claimed
     ]
+
+
+def _of_another_amount(s: Simulation, wanted: Wanted) -> bool:
+    """An entry that a PG may have booked for this request, with a fee or a discount taken off."""
+    claimed = {outcome_of(item).get("provider", {}).get("cancellation_id") for item in s.table.items.values()}
+    history = s.world.portone_state.payments.current[wanted.subject].history
+    return any(
+        not is_tagged(entry.reason)
+        and _could_be(wanted, entry.reason)
+        and entry.amount != wanted.amount
+        and entry.cancellation_id not in claimed
+        for entry in history
+    )
 
 
 def _is_rival(s: Simulation, wanted: Wanted, other: Wanted) -> bool:

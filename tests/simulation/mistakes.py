@@ -137,6 +137,10 @@ class _Around:
         """As the operation does."""
         return self.operation.precheck(attempt, chosen)
 
+    def sends_alone(self, baseline: Baseline) -> bool:
+        """As the operation says."""
+        return self.operation.sends_alone(baseline)
+
     def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect | Accepted:
         """As the operation does."""
         return self.operation.send(attempt, baseline)

@@ -253,7 +253,7 @@ class Process:
     def _timing(self) -> Timing:
         return Timing(clock=self.wall_clock, send_budget=SEND_BUDGET, lease_margin=self.wiring.lease_margin)
 
-    def _read_secret(self) -> str:
+    def _read_secret(self, _again: bool) -> str:  # noqa: FBT001 - as a source calls it
         if self.simulation.gate.enter(Call.SECRET) is not None:
             raise ConnectionError
         return SECRET

@@ -192,8 +192,9 @@ class PlainHttp:
         request = Request(method, urlsplit(url).path, params or {}, lowered, content or b"")
         return request, timeout.read or 0.0
 
-    def send(self, built: tuple[Request, float]) -> PlainResponse:
+    def send(self, built: tuple[Request, float], *, stream: bool) -> PlainResponse:
         """Send one request."""
+        assert stream
         request, read_timeout = built
         return self._gate.provider_http(request, lambda: self._perform(request, read_timeout))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from local.simulator import World
 from local.simulator.movements import Movement
 from refunds.domain.deadline import Deadline
-from refunds.providers.http.plain_http import PlainClient
+from refunds.providers.http.provider_http import open_http
 from tests.simulation.answers import AWS_ERRORS
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
@@ -385,9 +385,9 @@ class Simulation:
 
     # --- who listens
 
-    def _real_http(self) -> PlainClient:
+    def _real_http(self) -> httpx.Client:
         transport = GatedTransport(self.providers, self.world, self.clock.advance)
-        return PlainClient(self.setting.around(transport), headers={})
+        return open_http(1, transport=self.setting.around(transport))
 
     def _plain_http(self) -> PlainHttp:
         return PlainHttp(self.providers, self.world, self.clock.advance)

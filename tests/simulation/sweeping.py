@@ -24,7 +24,7 @@ def sweep(process: Process) -> None:
     resolver = Resolver(process.ledger, process.publisher, status_inquiry, clock=process.wall_clock)
     for key, item in list(process.simulation.table.items.items()):
         name, _, request = key.partition("#")
-        left = state_of(item) not in TERMINAL or "open_state" in item
+        left = state_of(item) not in TERMINAL or "unpublished" in item
         if name == kind and left:
             with process.watcher.record(cancel_request_id=request):
                 _process(resolver, process.ledger.get(Key(name, request)))

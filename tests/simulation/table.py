@@ -8,8 +8,12 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from refunds.contracts import strict_json
+from refunds.ledger.claims import HELD_PREFIX
+from refunds.ledger.item import decode
 from tests.simulation.answers import CONDITION_FAILED, Exceptions, no_answer, refusal
 from tests.simulation.gate import Call, Fault, Gate
+from tests.unit.aws import expressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +47,10 @@ class Table:
         on_write: told the old and the new item after every write.
         clock: UNIX seconds.
         index_lag: seconds until a written item appears in the indexes.
+
+    Attributes:
+        stored: as it is in DynamoDB.
+        items: the requests, each in plain attributes whatever version wrote it (``view``).
     """
 
     exceptions = Exceptions
@@ -55,6 +63,7 @@ class Table:
         clock: Callable[[], float],
         index_lag: float = 0.0,
     ) -> None:
+        self.stored: dict[str, Item] = {}
         self.items: dict[str, Item] = {}
         self._gate = gate
         self._on_write = on_write
@@ -67,7 +76,7 @@ class Table:
         assert TableName
         assert ConsistentRead
         self._fail_read(self._gate.enter(Call.GET))
-        item = self.items.get(Key["pk"]["S"])
+        item = self.stored.get(Key["pk"]["S"])
         return {"Item": item} if item else {}
 
     def put_item(self, **request: Any) -> dict[str, Any]:
@@ -86,7 +95,7 @@ class Table:
         ((name, wanted),) = RequestItems.items()
         assert wanted["ConsistentRead"]
         keys = [key["pk"]["S"] for key in wanted["Keys"]]
-        return {"Responses": {name: [self.items[key] for key in keys if key in self.items]}}
+        return {"Responses": {name: [self.stored[key] for key in keys if key in self.stored]}}
 
     def query(self, **request: Any) -> dict[str, Any]:
         """A page of one item of an index, without what was written within the lag."""
@@ -119,58 +128,68 @@ class Table:
         return {}
 
     def _put_if(self, key: str, request: Mapping[str, Any], make: Callable[[Item], Item]) -> None:
-        old = self.items.get(key)
+        old = self.stored.get(key)
         if not _holds(old, request):
             self._gate.note("  condition refused")
-            assert request["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-            raise refusal("Write", CONDITION_FAILED, **({"Item": old} if old is not None else {}))
+            shown = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old is not None
+            raise refusal("Write", CONDITION_FAILED, **({"Item": old} if shown else {}))
         new = make(old or {})
-        self.items[key] = new
+        self.stored[key] = new
+        if key.startswith(HELD_PREFIX):
+            return
         self._indexed.append((self._clock(), new))
-        self._on_write(old, new)
+        seen, shown = self.items.get(key), view(new)
+        self.items[key] = shown
+        self._on_write(seen, shown)
 
     def _fail_read(self, fault: Fault | None) -> None:
         if fault is not None:
             raise no_answer()
 
 
+def view(item: Item) -> Item:
+    """A stored item in plain attributes: what the invariants are stated in."""
+    entry = decode(item)
+    shown: Item = {
+        "pk": item["pk"],
+        "fingerprint": {"S": entry.fingerprint},
+        "state": {"S": str(entry.state)},
+        "owner": {"S": entry.owner},
+        "lease_until": {"N": str(entry.lease_until)},
+        "attempt": {"N": str(entry.attempt)},
+        "in_doubt": {"BOOL": entry.in_doubt},
+        "request": {"S": strict_json.dumps(entry.request)},
+        "version": {"N": str(entry.revision)},
+        "timeline": {"L": [{"S": event} for event in entry.timeline]},
+    }
+    if entry.outcome is not None:
+        shown["outcome"] = {"S": entry.outcome.to_json()}
+    if entry.proof is not None:
+        shown["proof"] = {"S": entry.proof}
+    if entry.unpublished:
+        shown["unpublished"] = {"BOOL": True}
+    if entry.baseline is not None:
+        known = {name: value for name, value in vars(entry.baseline).items() if value is not None}
+        shown["before"] = {"S": strict_json.dumps(known)}
+    return shown
+
+
 def _holds(item: Item | None, request: Mapping[str, Any]) -> bool:
-    """Evaluate ``attribute_not_exists(pk)`` or a conjunction of equalities."""
     condition = request.get("ConditionExpression")
     if condition is None:
         return True
     if condition == "attribute_not_exists(pk)":
         return item is None
-    if item is None:
-        return False
-    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    return all(_equal(item.get(names[name]), values[value]) for name, value in _terms(condition))
-
-
-@lru_cache(maxsize=256)
-def _terms(condition: str) -> tuple[tuple[str, str], ...]:
-    """The equalities of ``a = :a AND b = :b``."""
-    terms = (term.split(" = ") for term in condition.split(" AND "))
-    return tuple((name, value) for name, value in terms)
-
-
-def _equal(one: Mapping[str, str] | None, other: Mapping[str, str]) -> bool:
-    """Numbers are equal by value, as in DynamoDB."""
-    if one is not None and "N" in one and "N" in other:
-        return float(one["N"]) == float(other["N"])
-    return one == other
+    return expressions.holds(condition, item or {}, request)
 
 
 def _updated(old: Item, request: Mapping[str, Any]) -> Item:
-    """Carry out ``SET a = :a, l = list_append(l, :x) REMOVE b``."""
+    """Carry out ``SET a = :a REMOVE b``."""
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    assignments, removes = _parsed(request["UpdateExpression"])
+    sets, removes = _parsed(request["UpdateExpression"])
     new = dict(old)
-    for name, value in assignments:
-        if value == ":appended":
-            new[names[name]] = {"L": old[names[name]]["L"] + values[":event"]["L"]}
-        else:
-            new[names[name]] = values[value]
+    for name, value in sets:
+        new[names[name]] = values[value]
     for name in removes:
         new.pop(names[name], None)
     return new
@@ -179,9 +198,7 @@ def _updated(old: Item, request: Mapping[str, Any]) -> Item:
 @lru_cache(maxsize=256)
 def _parsed(expression: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """What an update expression sets, and what it removes."""
-    sets, _, removes = expression.removeprefix("SET ").partition(" REMOVE ")
-    pairs = (
-        assignment.split(" = ")
-        for assignment in sets.replace("list_append(#timeline, :event)", ":appended").split(", ")
-    )
+    before, _, removes = f" {expression}".partition(" REMOVE ")
+    sets = before.removeprefix(" SET ").strip()
+    pairs = [assignment.split(" = ") for assignment in sets.split(", ")] if sets else []
     return tuple((name, value) for name, value in pairs), tuple(removes.split(", ") if removes else ())

@@ -21,9 +21,9 @@ import pytest
 from local.simulator import World
 from local.simulator.server import SimulatorServer
 from refunds.application import LambdaFunction
-from refunds.cancel_types import cancel_type
-from refunds.domain.entry import Entry
-from refunds.ledger.item import decode
+from refunds.cancel_types import MODULES, cancel_type
+from refunds.domain.entry import Entry, Key
+from refunds.ledger.claims import Ledger
 from tests.unit.aws import dynamodb, messaging
 from tests.unit.aws.endpoint import REGION, Aws
 
@@ -125,7 +125,10 @@ class Rig:
 
     def entry(self, wanted: Wanted, name: str = "payment_cancel") -> Entry:
         """The ledger's entry of a request, in whatever format it is stored."""
-        return decode(self.items[f"{name}#{wanted.key}"])
+        ledger = Ledger(self.aws.connect("dynamodb"), TABLE, clock=time.time, ttl_days=400)
+        found = ledger.get(Key(name, wanted.key))
+        assert found is not None
+        return found
 
     def end_leases(self) -> None:
         """Let the time of every invocation be over."""
@@ -176,6 +179,11 @@ class Wanted:
     def body(self) -> str:
         """A message body: the bare detail."""
         return json.dumps(self.detail)
+
+
+def limits(**bounds: int) -> dict[str, str]:
+    """The variable that bounds every cancel type in won: ``largest``, ``per_hour``, ``amount_per_hour``."""
+    return {"LIMITS": json.dumps({name: {"KRW": bounds} for name in MODULES})}
 
 
 def record(body: str, *, receives: int = 1, message_id: str | None = None) -> dict[str, Any]:

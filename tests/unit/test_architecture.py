@@ -36,7 +36,7 @@ HTTP = {"httpx", "httpcore", "certifi"}
 POWERTOOLS = {"aws_lambda_powertools"}
 MAY_IMPORT = {
     "aws": AWS,
-    "providers": HTTP,
+    "providers": HTTP | POWERTOOLS,
     "messaging": POWERTOOLS,  # the shapes of triggers
     "telemetry": POWERTOOLS,
     "application": POWERTOOLS,

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
 from refunds.errors import ConfigurationError
@@ -107,21 +105,6 @@ def test_holding_back_needs_memory_too() -> None:
     with pytest.raises(ConfigurationError, match="LEDGER_TTL_DAYS"):
         read(**held, LEDGER_TTL_DAYS="19")
     assert read(**held, LEDGER_TTL_DAYS="20").circuit.failures == 5
-
-
-@pytest.mark.parametrize("name", ["LIMIT_LARGEST_WON", "LIMIT_PER_HOUR", "LIMIT_WON_PER_HOUR"])
-@pytest.mark.parametrize("value", ["-1", "1.5", "ten", "١"])
-def test_unusable_limit(name: str, value: str) -> None:
-    """A limit that is no whole number is refused and not taken as none."""
-    with pytest.raises(ConfigurationError, match=name):
-        read(**{name: value})
-
-
-def test_limits() -> None:
-    """Limits are whole numbers; zero and absent are no limit."""
-    limits = read(LIMIT_LARGEST_WON="1000000", LIMIT_PER_HOUR="0").limits
-    assert (dict(limits.largest), limits.per_hour) == ({"KRW": Decimal(1_000_000)}, None)
-    assert not limits.amount_per_hour
 
 
 @pytest.mark.parametrize(

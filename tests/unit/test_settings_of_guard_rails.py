@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+
 import pytest
 
+from refunds.application import LambdaFunction
+from refunds.cancel_types import MODULES, cancel_type
+from refunds.domain.entry import Key
 from refunds.domain.limits import Limits
-from refunds.errors import ConfigurationError
-from refunds.settings import Settings
-from tests.unit.rig import ENVIRONMENT
+from refunds.domain.operation import Money
+from refunds.errors import ConfigurationError, LimitExceeded
+from refunds.service.guard import Guard
+from refunds.settings import Settings, Sweeping
+from tests.unit.rig import ENVIRONMENT, Context
 
 COMPLETE = {**ENVIRONMENT, "PORTONE_BASE_URL": "https://a.invalid", "EBP_BASE_URL": "https://b.invalid"}
 UNSAFE = [
@@ -17,6 +26,12 @@ UNSAFE = [
     "POWERTOOLS_CIRCUIT_BREAKER_DISABLED",
     "POWERTOOLS_TRACE_MIDDLEWARES",
 ]
+PAYMENTS = cancel_type("payment_cancel").policy
+KEY = Key("payment_cancel", "cr-1")
+
+
+def read_limits(stated: str) -> Mapping[str, Limits]:
+    return Settings.from_environment({**COMPLETE, "LIMITS": stated}).limits
 
 
 @pytest.mark.parametrize("name", UNSAFE)
@@ -73,22 +88,129 @@ def test_a_provider_is_named_by_its_host_alone(url: str, name: str) -> None:
 def test_everything_is_off_unless_configured() -> None:
     """Without their variables there are no limits, no circuit breaker, no pause and no dry run."""
     settings = Settings.from_environment(COMPLETE)
-    assert settings.limits == Limits()
+    assert settings.limits == {}
+    assert settings.limits_of(PAYMENTS) == Limits()
     assert (settings.circuit.failures, settings.paused, settings.dry_run) == (0, False, False)
 
 
-def test_zero_is_no_limit() -> None:
-    """The template's default of zero leaves a limit out."""
-    zero = dict.fromkeys(("LIMIT_LARGEST_WON", "LIMIT_PER_HOUR", "LIMIT_WON_PER_HOUR"), "0")
-    assert Settings.from_environment({**COMPLETE, **zero}).limits == Limits()
+def test_limits_by_cancel_type_and_currency() -> None:
+    """Each cancel type has its own; and a bound that is left out is none."""
+    stated = {
+        "payment_cancel": {
+            "KRW": {"largest": 1000000, "per_hour": 100, "amount_per_hour": 50000000},
+            "USD": {"largest": 726.24, "per_hour": 10},
+        },
+        "order_cancel": {"KRW": {"per_hour": 5}},
+        "vbank_revoke": "none",
+    }
+    found = read_limits(json.dumps(stated))
+    payments = found["payment_cancel"]
+    assert payments.largest == {"KRW": 1_000_000, "USD": Decimal("726.24")}
+    assert payments.per_hour == 10
+    assert payments.amount_per_hour["KRW"] == 50_000_000
+    assert payments.amount_per_hour["USD"] > 10**12
+    assert found["order_cancel"].per_hour == 5
+    assert found["order_cancel"].amount_per_hour == {}
+    assert found["order_cancel"].largest["KRW"] > 10**12
+    assert found["vbank_revoke"] == Limits()
+    assert "receipt_revoke" not in found
 
 
-@pytest.mark.parametrize("name", ["LIMIT_LARGEST_WON", "LIMIT_PER_HOUR", "LIMIT_WON_PER_HOUR"])
-@pytest.mark.parametrize("value", ["-1", "1.5", "1e3", "many", "٣"])
-def test_a_limit_that_is_none_is_refused(name: str, value: str) -> None:
-    """A limit that cannot be read stops the function: it must not mean that there is none."""
-    with pytest.raises(ConfigurationError, match=name):
-        Settings.from_environment({**COMPLETE, name: value})
+@pytest.mark.parametrize("stated", [{"largest": 1}, {"per_hour": 1}, {"amount_per_hour": 1}])
+def test_a_currency_without_limits_is_kept_back(stated: dict[str, int]) -> None:
+    """Where anything is bounded in one currency, nothing moves in another."""
+    limits = read_limits(json.dumps({"payment_cancel": {"KRW": stated}}))["payment_cancel"]
+    with pytest.raises(LimitExceeded, match="none in USD"):
+        Guard(limits, Uncounted()).admit(Money(Decimal("0.01"), "USD"), KEY)
+    Guard(limits, Uncounted()).admit(Money(Decimal(1), "KRW"), KEY)
+
+
+class Uncounted:
+    """A counter that lets everything pass."""
+
+    def add(self, money: Money, limits: Limits, request: Key) -> bool:
+        """Count nothing."""
+        return money.amount >= 0 and limits.hourly and request is KEY
+
+
+def test_no_limits_on_purpose() -> None:
+    """One word says so for every cancel type."""
+    found = read_limits("none")
+    assert found == dict.fromkeys(MODULES, Limits())
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "{",
+        "[]",
+        "5000",
+        "unlimited",
+        '{"payment_cancl": "none"}',
+        '{"payment_cancel": {}}',
+        '{"payment_cancel": 5000}',
+        '{"payment_cancel": "None"}',
+        '{"payment_cancel": {"won": {"largest": 1}}}',
+        '{"payment_cancel": {"KRW": 5000}}',
+        '{"payment_cancel": {"KRW": {"larges": 5000}}}',
+        *(
+            f'{{"payment_cancel": {{"KRW": {{"{name}": {bound}}}}}}}'
+            for name in ("largest", "per_hour", "amount_per_hour")
+            for bound in ("0", "-1", "1.5", '"5000"', "null", "true", "1e400", "1e20")
+        ),
+        '{"payment_cancel": {"USD": {"largest": 0.001}}}',
+        '{"payment_cancel": {"KRW": {"largest": 1}, "KRW": {"largest": 2}}}',
+    ],
+)
+def test_limits_that_are_none_are_refused(stated: str) -> None:
+    """Limits that cannot be read stop the function: they must not mean that there are none."""
+    with pytest.raises(ConfigurationError, match="LIMITS"):
+        read_limits(stated)
+
+
+@pytest.mark.parametrize("stated", ["", '{"order_cancel": "none"}', '{"vbank_revoke": "none"}'])
+def test_production_refuses_to_start_without_limits(stated: str) -> None:
+    """What moves money in production has bounds, or somebody has said that it has none."""
+    production = {**COMPLETE, "STAGE": "prod", "LIMITS": stated}
+    settings = Settings.from_environment(production)
+    with pytest.raises(ConfigurationError, match=r"LIMITS says nothing of payment_cancel"):
+        settings.limits_of(PAYMENTS)
+    assert settings.limits_of(cancel_type("cvs_revoke").policy) == Limits()
+    for enough in ("none", '{"payment_cancel": "none"}'):
+        assert Settings.from_environment({**production, "LIMITS": enough}).limits_of(PAYMENTS) == Limits()
+    assert Settings.from_environment({**production, "STAGE": "dev"}).limits_of(PAYMENTS) == Limits()
+
+
+def test_a_function_in_production_without_limits() -> None:
+    """It fails with every event, before anything is sent, and says why."""
+    function = LambdaFunction("payment_cancel", {**COMPLETE, "STAGE": "prod"})
+    with pytest.raises(ConfigurationError, match="LIMITS"):
+        function({"Records": []}, Context())
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod", "stage", ""])
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_DYNAMODB"])
+def test_aws_is_spoken_to_over_tls(stage: str, name: str) -> None:
+    """Outside the local stage nothing is sent to an AWS in plain text, wherever it is said to be."""
+    environment = {**COMPLETE, "STAGE": stage}
+    for plain in ("http://aws.invalid", "HTTP://aws.invalid", " http://aws.invalid"):
+        with pytest.raises(ConfigurationError, match=rf"^{name} is not https"):
+            Settings.from_environment({**environment, name: plain})
+        Settings.from_environment({**environment, "STAGE": "local", name: plain})
+    Settings.from_environment({**environment, name: "https://aws.invalid"})
+
+
+def test_when_the_sweeper_asks() -> None:
+    """The sweeper's intervals and patience are settings; without them they are production's."""
+    assert Settings.from_environment(COMPLETE).sweeping == Sweeping(900, 300, 21_600, 14, 500)
+    local = {
+        "SWEEP_MIN_AGE_SECONDS": "2",
+        "SWEEP_FIRST_INTERVAL_SECONDS": "0.5",
+        "SWEEP_LONGEST_INTERVAL_SECONDS": "4",
+        "PENDING_DAYS": "0.001",
+        "SWEEP_MOST": "10",
+    }
+    assert Settings.from_environment({**COMPLETE, **local}).sweeping == Sweeping(2, 0.5, 4, 0.001, 10)
 
 
 def test_the_ledger_outlives_what_is_held_back() -> None:

@@ -15,7 +15,7 @@ from bench.world.units import INDEXES, Item, index_units, size, write_units
 from refunds.cancel_types import MODULES
 from refunds.domain.entry import Key
 from refunds.ledger.claims import Ledger
-from tests.unit.rig import EVENTS, TABLE, Rig
+from tests.unit.rig import EVENTS, TABLE, Rig, record
 
 #: Bytes of an item that one write unit pays for.
 UNIT = 1024
@@ -41,13 +41,13 @@ class Cost:
 
 
 def cost(rig: Rig, cancel_type: str, sample: str) -> Cost:
-    """Carry out a sample event, and weigh every version of its item."""
+    """Carry out a sample event that comes by its queue, and weigh every version of its item."""
     rig.seed_samples()
     event: Any = json.loads((EVENTS / cancel_type / f"{sample}.json").read_text(encoding="utf-8"))
     states: list[Item | None] = []
     key = f"{cancel_type}#{event['detail']['cancel_request_id']}"
     rig.tables.disturb = lambda _operation, _key: states.append(copy.deepcopy(rig.items.get(key)))
-    rig.invoke(cancel_type, event)
+    assert rig.batch(cancel_type, record(json.dumps(event))) == []
     states.append(copy.deepcopy(rig.items[key]))
     changes = [(old, new) for old, new in pairwise(states) if new and new != old]
     indexes = tuple(sum(index_units(index, old, new) for old, new in changes) for index in INDEXES)

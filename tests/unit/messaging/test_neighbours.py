@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ import pytest
 
 from refunds.domain.entry import State
 from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, envelope, record
 
 
 @pytest.fixture
@@ -103,6 +104,20 @@ def test_a_huge_body_is_moved_whole(paid: Rig) -> None:
     huge = Wanted("imp_1").body[:-1] + ', "reason": "' + "가" * 85_000 + '"}'
     assert paid.batch("payment_cancel", record(huge)) == []
     assert [message["MessageBody"] for message in paid.queues.sent] == [huge]
+
+
+@pytest.mark.parametrize("foreign", [{"source": "somebody-else"}, {"account": "999999999999"}])
+def test_foreign_events_are_told_and_never_sent(paid: Rig, foreign: dict[str, str]) -> None:
+    """A function carries out the order service's events of its own account only."""
+    wanted, own = Wanted("imp_1"), Wanted("imp_2")
+    good = {**envelope(own.detail), "account": "111122223333"}
+    strange = {**envelope(wanted.detail), "account": "111122223333", **foreign}
+    records = [record(json.dumps(event)) for event in (strange, good)]
+    changed = {"ORDER_EVENT_ACCOUNT": "111122223333"}
+    assert paid.batch("payment_cancel", *records, changed=changed) == []
+    assert paid.outcomes() == {wanted.key: "parked", own.key: "succeeded"}
+    assert paid.world.money.refunded("imp_1") == 0
+    assert paid.queues.attributes()[0]["error_code"] == "INVALID_REQUEST"
 
 
 def test_records_run_side_by_side(paid: Rig) -> None:

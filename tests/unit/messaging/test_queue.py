@@ -143,7 +143,7 @@ def _size(message: dict[str, Any]) -> int:
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(room=st.integers(0, 4000), text=st.text(max_size=1200))
 def test_body_and_attributes_fit(room: int, text: str) -> None:
     """Whatever room a body leaves, attributes fill it at most; only the last is ever cut."""
@@ -186,7 +186,7 @@ def test_a_held_body_that_leaves_no_room(sqs: messaging.Queues) -> None:
     assert (sent["MessageBody"], sent["DelaySeconds"], "MessageAttributes" in sent) == ("body", 60, False)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seconds=st.integers(-(10**9), 10**9))
 def test_seconds_stay_within_what_sqs_takes(seconds: int) -> None:
     """A delay is 0 to 900 s, and a message comes again within twelve hours of its receive."""

@@ -13,7 +13,7 @@ from refunds.operators.operations import Operations
 from refunds.operators.resolution import Finding, ResolutionRefused
 from tests.unit.aws.endpoint import AwsError
 from tests.unit.operators.requests import PAID, order_cancel, park_in_doubt, pay, settle
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, limits, record
 
 KIM = Actor("kim", "arn:aws:iam::1:user/kim", "resolve")
 CONSOLE = Finding(succeeded=True, evidence="console, ticket 4711")
@@ -222,7 +222,7 @@ def test_a_request_kept_back_by_a_limit_passes_when_a_person_says_so(
 ) -> None:
     """Admitted once, the same message is carried out although the limit still holds."""
     pay(rig)
-    limit = {"LIMIT_LARGEST_WON": "500"}
+    limit = limits(largest=500)
     body = Wanted().body
     rig.batch("payment_cancel", record(body), changed=limit)
     kept = entry(operations)

@@ -123,7 +123,7 @@ class ProviderStub:
 
 
 def credentials(secret: Mapping[str, object] = SECRET) -> CredentialSource:
-    return CredentialSource(lambda: json.dumps(secret))
+    return CredentialSource(lambda _again: json.dumps(secret))
 
 
 def plenty() -> Deadline:

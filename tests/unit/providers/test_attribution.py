@@ -96,7 +96,7 @@ def test_a_refusal_does_not_disown_an_equal_cancellation_nobody_looked_for_befor
 
 
 def test_somebody_elses_words_do_not_explain_a_refusal_where_nobody_looked() -> None:
-    """A PG may cut a reason that it cannot encode: only age or another holder tells a cancellation from ours."""
+    """A PG may cut a reason that it cannot encode: only age or another holder tells it from ours."""
     answer = payment(entry("console", reason="관리자 취소", at=10_000))
     now = replace(after_refusal(), sent_at=10_000.0)
     assert isinstance(find_own(answer, UNASKED, SEARCH, now), Unclear)

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from refunds.errors import ConfigurationError
+from refunds.providers.clients import secret_reader
 from refunds.providers.credentials import CredentialSource, parse
+from tests.unit.aws import messaging
+from tests.unit.aws.endpoint import Aws, AwsError
 from tests.unit.providers.provider_stub import SECRET, Clock
 
 
@@ -61,7 +64,7 @@ def test_a_mistake_is_named_without_showing_a_value(secret: str, named: str) -> 
 
 def test_a_provider_that_is_not_used_needs_no_keys() -> None:
     """Its section may be absent; whoever asks for it is told so."""
-    source = CredentialSource(lambda: json.dumps({"ebp": SECRET["ebp"]}))
+    source = CredentialSource(lambda _again: json.dumps({"ebp": SECRET["ebp"]}))
     assert source.ebp().access_key == "the-access-key"
     with pytest.raises(ConfigurationError, match="portone"):
         source.portone()
@@ -69,7 +72,7 @@ def test_a_provider_that_is_not_used_needs_no_keys() -> None:
 
 def test_no_value_is_shown() -> None:
     """Neither credentials nor their source show a value when printed."""
-    source = CredentialSource(lambda: json.dumps(SECRET))
+    source = CredentialSource(lambda _again: json.dumps(SECRET))
     source.ebp()
     shown = repr(parse(json.dumps(SECRET))) + repr(source) + repr(source.portone())
     assert "the-" not in shown
@@ -80,7 +83,7 @@ def test_the_secret_is_fetched_once_for_all_threads() -> None:
     fetched: list[int] = []
     together = threading.Barrier(10)
 
-    def fetch() -> str:
+    def fetch(_again: bool) -> str:  # noqa: FBT001 - as a source calls it
         fetched.append(1)
         return json.dumps(SECRET)
 
@@ -99,7 +102,7 @@ def test_a_rotated_secret_is_read_again_when_it_is_rejected() -> None:
     """A refresh brings the new keys, at most once in the interval."""
     clock = Clock()
     texts = [changed("ebp", access_key=f"key-{number}") for number in range(5)]
-    source = CredentialSource(lambda: texts.pop(0), clock=clock, refresh_interval=60.0)
+    source = CredentialSource(lambda _again: texts.pop(0), clock=clock, refresh_interval=60.0)
     assert source.ebp().access_key == "key-0"
     source.refresh()
     assert source.ebp().access_key == "key-0"
@@ -115,7 +118,7 @@ def test_a_refresh_that_fails_keeps_what_is_known(text: str | None) -> None:
     clock = Clock()
     texts = [json.dumps(SECRET), text]
 
-    def fetch() -> str:
+    def fetch(_again: bool) -> str:  # noqa: FBT001 - as a source calls it
         text = texts.pop(0)
         if text is None:
             raise OSError("no network")
@@ -132,7 +135,7 @@ def test_a_secret_that_cannot_be_fetched_is_a_configuration_error_and_is_tried_a
     """The error names what to check and shows nothing of the failure; the next record tries anew."""
     failures: list[Exception] = [RuntimeError("AccessDenied for the-imp-secret")]
 
-    def fetch() -> str:
+    def fetch(_again: bool) -> str:  # noqa: FBT001 - as a source calls it
         if failures:
             raise failures.pop()
         return json.dumps(SECRET)
@@ -142,3 +145,37 @@ def test_a_secret_that_cannot_be_fetched_is_a_configuration_error_and_is_tried_a
         source.portone()
     assert "the-imp-secret" not in str(caught.value)
     assert source.portone().imp_key == "the-imp-key"
+
+
+def test_powertools_reads_the_secret_and_keeps_it() -> None:
+    """The secret is read from Secrets Manager once, and anew when a provider rejects what is known of it."""
+    secrets = messaging.Secrets(json.dumps(SECRET))
+    aws = Aws({messaging.SECRETS_TARGET: secrets})
+    source = CredentialSource(secret_reader(aws.connect, "providers"), refresh_interval=0)
+    for _ in range(3):
+        assert source.ebp().access_key == "the-access-key"
+    assert aws.calls == ["GetSecretValue"]
+    secrets.text = changed("ebp", access_key="new")
+    assert source.ebp().access_key == "the-access-key"
+    source.refresh()
+    assert source.ebp().access_key == "new"
+    assert aws.calls == ["GetSecretValue"] * 2
+
+
+def test_what_powertools_could_not_read_is_named() -> None:
+    """AWS's error is told by its name, without the text that Powertools gives it."""
+
+    def refuse(_service: str) -> Any:
+        return Aws({messaging.SECRETS_TARGET: Refusing()}).connect("secretsmanager")
+
+    with pytest.raises(ConfigurationError, match=r"\(AccessDeniedException\)") as caught:
+        CredentialSource(secret_reader(refuse, "providers")).ebp()
+    assert "110-123-456789" not in str(caught.value)
+
+
+class Refusing:
+    """Secrets Manager that lets nobody read."""
+
+    def carry_out(self, _operation: str, _request: dict[str, Any]) -> dict[str, Any]:
+        """Refuse."""
+        raise AwsError("AccessDeniedException", "110-123-456789 must not read this")

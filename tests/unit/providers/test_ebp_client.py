@@ -11,6 +11,7 @@ import pytest
 from refunds.errors import (
     ConfigurationError,
     ErrorCode,
+    InvalidRequest,
     LookupFailed,
     NotSent,
     OutcomeUnknown,
@@ -120,21 +121,21 @@ def test_a_success_without_what_proves_nothing_is_one_all_the_same(name: str) ->
     assert data.total_product_amount == Decimal(2000)
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 422])
-@pytest.mark.parametrize("code", ["EBP-B-0001", "EBP-C-0001", "EBP-C-0007", "EBP-D-1234", "EBP-E-0001"])
-def test_a_well_formed_no_is_a_refusal(status: int, code: str) -> None:
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+@pytest.mark.parametrize("code", ["EBP-B-0001", "EBP-C-0001", "EBP-C-0007"])
+def test_a_code_of_the_closed_list_is_a_refusal(status: int, code: str) -> None:
     """Its code and text are kept."""
     with pytest.raises(Refused) as caught:
         cancel(reply(status, envelope(code)))
     assert (caught.value.status, caught.value.provider_code) == (status, code)
-    assert caught.value.code is (ErrorCode.PROVIDER_AUTH if status == 401 else ErrorCode.PROVIDER_REFUSED)
+    assert caught.value.code is ErrorCode.PROVIDER_REFUSED
 
 
 def test_rejected_keys_are_told_apart_and_read_again() -> None:
     """EBP-A-0001 is about our keys: the next attempt uses the secret's new ones."""
     clock = Clock()
     secrets = [SECRET, {"ebp": {"access_key": "new-access-key", "hash_key": "new-hash-key"}}]
-    source = CredentialSource(lambda: json.dumps(secrets.pop(0)), clock=clock)
+    source = CredentialSource(lambda _again: json.dumps(secrets.pop(0)), clock=clock)
     source.ebp()
     clock.now += 3600
     stub = ProviderStub().on(CANCEL, reply(400, envelope("EBP-A-0001")), reply(200, envelope(data=DATA)))
@@ -178,6 +179,12 @@ def test_rejected_keys_are_told_apart_and_read_again() -> None:
         reply(400, envelope("EBP-C-0010")),
         reply(200, envelope("EBP-C-0012")),
         reply(200, envelope("EBP-Z-0005")),
+        reply(200, envelope("EBP-C-0001")),
+        reply(400, envelope("EBP-D-1234")),
+        reply(400, envelope("EBP-E-0001")),
+        reply(400, envelope("1")),
+        reply(401, envelope("EBP-X-0001")),
+        reply(200, envelope("0", DATA, errors=[{"code": "EBP-C-0010"}])),
     ],
 )
 def test_anything_else_leaves_the_outcome_unknown(answer: Reply) -> None:
@@ -207,6 +214,31 @@ def test_both_shapes_of_an_error_are_read(details: dict[str, object]) -> None:
     with pytest.raises(Refused) as caught:
         cancel(reply(400, envelope("EBP-B-0001", **details)))
     assert caught.value.provider_message == "text; items[0].amount too much"
+
+
+def test_a_doubt_among_the_details_decides_and_is_named() -> None:
+    """The worst of several codes is the one to look up."""
+    with pytest.raises(OutcomeUnknown) as caught:
+        cancel(reply(400, envelope("EBP-C-0003", errors=[{"code": "EBP-B-0001"}, {"code": "EBP-C-0010"}])))
+    assert caught.value.provider_code == "EBP-C-0010"
+
+
+def test_a_bare_401_reads_the_keys_again_and_sends_nothing() -> None:
+    """Whether it was carried out before is unknown."""
+    stub = ProviderStub().on(CANCEL, reply(401, envelope("EBP-X-0001")))
+    with pytest.raises(OutcomeUnknown) as caught:
+        client_of(stub).cancel(BODY, deadline=plenty())
+    assert caught.value.code is ErrorCode.PROVIDER_AUTH
+    assert stub.count(CANCEL) == 1
+
+
+def test_a_request_is_built_without_being_sent() -> None:
+    """What cannot be written is found before anything is claimed."""
+    stub = ProviderStub()
+    client_of(stub).check(BODY)
+    with pytest.raises(InvalidRequest):
+        client_of(stub).check({"itemId": "P\ud800"})
+    assert stub.requests == []
 
 
 @pytest.mark.parametrize("odd", [None, "text", 7, [], {}, {"errorDetails": "text"}, [None, 7, {"field": 1}]])

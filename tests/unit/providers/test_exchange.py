@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from refunds.domain.deadline import Deadline
 from refunds.errors import NotSent, OutcomeUnknown
 from refunds.providers.http.provider_http import (
     MAX_BODY,
+    MAX_PAGE,
     RECORD_MARGIN,
     Answer,
     ProviderHttp,
@@ -22,6 +24,7 @@ from tests.unit.providers.provider_stub import Clock, ProviderStub, reply
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+UNSENDABLE = ("한국", "S1\r\nX-Other: 1", "S1\n", "S1\r", "S1\x00", "caf\xe9", " S1", "S1 ", "S1\x7f")
 TIMEOUTS = Timeouts(connect=5.0, read=60.0, lookup=10.0)
 NEEDED = TIMEOUTS.connect + TIMEOUTS.read + RECORD_MARGIN
 
@@ -152,7 +155,7 @@ def test_any_other_failure_leaves_the_outcome_unknown(error: type[Exception]) ->
         {"url": "ftp://provider.test/"},
         {"url": "https://provider.test:notaport/"},
         {"url": "https://provider.test/\n"},
-        {"headers": {"X-Store-Id": "한국"}},
+        *({"headers": {"X-Store-Id": value}} for value in UNSENDABLE),
     ],
 )
 def test_an_unusable_request_was_not_sent(changes: dict[str, Any]) -> None:
@@ -166,6 +169,60 @@ def test_an_unusable_request_was_not_sent(changes: dict[str, Any]) -> None:
 
     with pytest.raises(NotSent):
         send(speak_http, **changes)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "zstd", "deflate", "gzip, identity", "unknown"])
+def test_an_encoded_answer_is_none(encoding: str) -> None:
+    """Nobody asked for an encoding, and a small answer could unfold to any size: it is not read."""
+    packed = gzip.compress(b'{"code": 0}')
+    with pytest.raises(OutcomeUnknown):
+        send(raw(packed, {"Content-Encoding": encoding}))
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Encoding": "identity"}, {"Content-Encoding": " Identity "}]
+)
+def test_a_plain_answer_is_read(headers: dict[str, str]) -> None:
+    """An answer that says that it is not encoded is an answer."""
+    assert send(raw(b'{"code": 0}', headers)).body == {"code": 0}
+
+
+def raw(body: bytes, headers: dict[str, str]) -> Callable[[httpx.Request], httpx.Response]:
+    """These bytes, whatever the headers say of them."""
+    return lambda _request: httpx.Response(200, headers=headers, stream=Body(iter([body])))
+
+
+def test_nothing_is_followed_and_nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No redirect is followed, no cookie sent back, and no proxy or key taken from the environment."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid")
+    seen: list[httpx.Request] = []
+
+    def provider(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        headers = {"Location": "https://other.test/", "Set-Cookie": "session=1; Path=/"}
+        return httpx.Response(302, headers=headers, content=b"{}")
+
+    http = ProviderHttp(open_http(1, transport=httpx.MockTransport(provider)), TIMEOUTS)
+    for _ in range(2):
+        url = "https://provider.test/payments/imp_1"
+        deadline = Deadline(1e9, Clock())
+        answer = http.send("GET", url, template="/", deadline=deadline, read_timeout=60.0, headers={})
+        assert answer.status == 302
+    assert [str(request.url) for request in seen] == ["https://provider.test/payments/imp_1"] * 2
+    assert all("cookie" not in request.headers for request in seen)
+
+
+def test_too_many_values_are_no_answer() -> None:
+    """What would take forty times its size as objects is not read, and what is large for a reason is."""
+    assert send(reply(200, body=b'{"a": [' + b"{}," * 30_000 + b"{}]}")).body is None
+    entries = [{"amount": 1, "reason": "환불" * 40, "pg_tid": "tid", "cancelled_at": 1}] * 1_000
+    assert send(reply(200, {"history": entries})).body is not None
+
+
+def test_a_page_may_be_larger() -> None:
+    """Whoever asks for a thousand payments says how much it reads."""
+    page = reply(200, body=b" " * MAX_BODY + b"{}")
+    assert send(page, max_body=MAX_PAGE).body == {}
 
 
 class Body(httpx.SyncByteStream):

@@ -49,3 +49,22 @@ def test_an_answer_that_shows_a_payment_is_no_voided_number(status: str) -> None
     resolution = operation.resolve(CASE, BEFORE, DOUBT)
     assert isinstance(resolution, Rejected)
     assert resolution.failure.code is ErrorCode.ALREADY_PAID
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "cancelled", "paid_at": 1},
+        {"status": "cancelled", "cancel_amount": 1},
+        {"status": "ready", "deposit_history": [{"amount": 1, "deposited_at": 1}]},
+        {"status": "failed", "paid_at": 1},
+    ],
+)
+def test_a_number_that_ever_took_money_was_paid(fields: dict[str, object]) -> None:
+    """Whatever became of the payment since: it is told as paid, never as voided."""
+    shown = reply(200, envelope(payment(pay_method="vbank", **{"paid_at": 0, **fields})))
+    stub = ProviderStub().on("GET /payments/imp_1", shown)
+    operation = vbank_revoke(PortOneClient(stub.provider_http(), BASE_URL, credentials(), Clock()))
+    resolution = operation.resolve(CASE, BEFORE, DOUBT)
+    assert isinstance(resolution, Rejected)
+    assert resolution.failure.code is ErrorCode.ALREADY_PAID

@@ -177,6 +177,15 @@ def test_an_expired_token_is_renewed_and_the_call_sent_once_more(call: str) -> N
     assert stub.requests[1].content == stub.requests[-1].content
 
 
+def test_a_401_where_nothing_prevents_a_double_is_unknown() -> None:
+    """Nobody promises that a token is checked before the work: it is asked about, not sent again."""
+    stub = ProviderStub().on(CANCEL, reply(401, envelope(code=-1)))
+    with pytest.raises(OutcomeUnknown) as caught:
+        client_of(stub).cancel({"imp_uid": "imp_1"}, tier=None, deadline=plenty(), repeatable=False)
+    assert caught.value.code is ErrorCode.PROVIDER_AUTH
+    assert stub.calls() == [CANCEL]
+
+
 @every_action
 @pytest.mark.parametrize("rejection", [reply(401, envelope(code=-1)), reply(401, body=b"<html>")])
 def test_a_second_401_is_the_end(call: str, rejection: Reply) -> None:

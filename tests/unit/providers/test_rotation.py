@@ -18,7 +18,6 @@ from refunds.errors import CredentialsRejected, ErrorCode, Refused
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
-from refunds.providers.http.plain_http import PlainClient
 from refunds.providers.http.provider_http import ProviderHttp, Timeouts, open_http
 
 TIMEOUTS = Timeouts(connect=1, read=5, lookup=5)
@@ -50,9 +49,9 @@ class Running:
     def __post_init__(self) -> None:
         self.world.seed_payment({"imp_uid": "imp_1", "merchant_uid": "ORD-1", "amount": 10_000})
         self.world.seed_order({"orderNo": "ORD-1", "items": [ITEM]})
-        source = CredentialSource(lambda: json.dumps(self.secret), refresh_interval=0)
+        source = CredentialSource(lambda _again: json.dumps(self.secret), refresh_interval=0)
         source.portone()
-        http: PlainClient = open_http(1, transport=WorldTransport(self.world))
+        http = open_http(1, transport=WorldTransport(self.world))
         headers = EbpHeaders("D", "S", "C", "KIC", "KR", "KRW")
         provider_http = ProviderHttp(http, TIMEOUTS)
         self.clients = ProviderClients(

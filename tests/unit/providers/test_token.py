@@ -216,7 +216,7 @@ def test_a_rotated_secret_is_used_without_a_deploy() -> None:
     """Keys that are rejected are read again, and new ones are tried at once."""
     secrets = [SECRET, {**SECRET, "portone": {"imp_key": "new-key", "imp_secret": "new-secret"}}]
     clock = Clock()
-    source = CredentialSource(lambda: json.dumps(secrets.pop(0)), clock=clock)
+    source = CredentialSource(lambda _again: json.dumps(secrets.pop(0)), clock=clock)
     source.portone()
     clock.now += 3600
     fixture = Fixture(reply(401, envelope(code=-1)), token_reply("new"), source=source)
@@ -228,7 +228,7 @@ def test_a_token_of_old_keys_is_not_used_with_new_ones() -> None:
     """Once the secret has changed, a token issued for the old keys is not handed out."""
     secrets = [SECRET, {**SECRET, "portone": {"imp_key": "new-key", "imp_secret": "new-secret"}}]
     clock = Clock()
-    source = CredentialSource(lambda: json.dumps(secrets.pop(0)), clock=clock)
+    source = CredentialSource(lambda _again: json.dumps(secrets.pop(0)), clock=clock)
     fixture = Fixture(token_reply("old"), token_reply("new"), source=source)
     assert fixture.get().value == "old"
     clock.now += 3600

@@ -67,10 +67,11 @@ def test_an_accepted_cancellation_is_pending(world: World) -> None:
     assert world.told() == [PENDING]
     money = world.published[0].money
     assert money is not None
-    assert (money.currency, money.cancelled, money.settles) == (world.gateway.currency, 60, "later")
+    assert (money.currency, money.cancelled, money.settles) == (world.gateway.currency, Decimal(60), "later")
     assert world.item().state is State.PENDING
-    assert world.item().baseline is not None
-    assert world.item().baseline.accepted
+    baseline = world.item().baseline
+    assert baseline is not None
+    assert baseline.accepted
     for final in (False, True):
         again = world.deliver(detail, final=final)
         assert isinstance(again, Publish)
@@ -125,7 +126,8 @@ def test_an_approved_entry_is_a_success() -> None:
     assert world.told() == [("succeeded", None, None)]
     money = world.published[0].money
     assert money is not None
-    assert (money.currency, money.cancelled, money.cancellable_after) == ("USD", 60, 40)
+    shown = (money.currency, money.cancelled, money.cancellable_after)
+    assert shown == ("USD", Decimal(60), Decimal(40))
 
 
 def test_a_pg_that_books_at_once_is_sent_again() -> None:

@@ -106,5 +106,5 @@ def test_limits_are_per_currency() -> None:
     assert kept_back.told() == [("parked", "LIMIT_EXCEEDED", False)]
     money = kept_back.published[0].money
     assert money is not None
-    assert (money.currency, money.cancelled) == ("USD", 0)
+    assert (money.currency, money.cancelled) == ("USD", Decimal(0))
     assert kept_back.gateway.sent == []

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from local.simulator import Fault, FaultKind, Operation
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, limits, record
 
-DRY_RUN = {"DRY_RUN": "true", "LIMIT_PER_HOUR": "1"}
+DRY_RUN = {"DRY_RUN": "true", **limits(per_hour=1)}
 
 
 @pytest.fixture

@@ -77,6 +77,7 @@ def tell(rig: Rig, namespace: str) -> Written:
     """Let every function meet everything once, with its metrics under ``namespace``."""
     environment = {**rig.environment, "POWERTOOLS_METRICS_NAMESPACE": namespace, "LOG_LEVEL": "DEBUG"}
     jobs = [job for name in _SENDS for job in _jobs(rig, name)]
+    jobs += [_booked_later(rig)]
     jobs += [("sweeper", {}, {}), ("reconcile", {"date": "2026-01-01"}, {})]
     done = subprocess.run(
         [sys.executable, "-m", "tests.unit.telemetry.child"],
@@ -110,6 +111,21 @@ def _jobs(rig: Rig, name: str) -> Iterator[tuple[str, object, Mapping[str, str]]
     yield name, event | {"id": "event-1"}, {}
     broken = detail(name, cancel_request_id=f"cr-{name}-broken", request={})
     yield name, {"Records": [record("{}"), record(json.dumps(broken))]}, {}
+
+
+def _booked_later(rig: Rig) -> tuple[str, object, Mapping[str, str]]:
+    """A PayPal refund in dollars, which only payment_cancel meets: accepted now, booked later."""
+    rig.world.seed_payment(
+        {"imp_uid": "late", "merchant_uid": "M-late", "amount": 100, "pg_provider": "paypal_v2"}
+    )
+    body = detail(
+        "payment_cancel",
+        cancel_request_id="cr-payment_cancel-late",
+        order_id="ORD-late",
+        currency="USD",
+        request={"imp_uid": "late", "amount": 60},
+    )
+    return "payment_cancel", {"Records": [record(json.dumps(body))]}, {}
 
 
 def _detail(rig: Rig, name: str, subject: str, story: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from refunds.ledger.claims import Ledger
 from refunds.ledger.hourly_count import DynamoDbHourlyCounter
 from refunds.messaging.batch import BatchProcessor
 from refunds.messaging.circuit_breaker import Circuit
+from refunds.messaging.message import Origin
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
@@ -112,6 +113,7 @@ def build_processor(
         settings: how.
         warm_up: called as soon as the operation can be used.
     """
+    limits = settings.limits_of(kind.policy)
     quiet_libraries()
     # From the system: environments restored from one snapshot would all repeat one generator's numbers.
     jitter = random.SystemRandom().random
@@ -137,7 +139,7 @@ def build_processor(
             lease_margin=settings.lease_margin,
         ),
         new_owner=lambda: uuid.uuid4().hex,
-        guard=Guard(settings.limits, counter, dry_run=settings.dry_run, memory=_memory(settings)),
+        guard=Guard(limits, counter, dry_run=settings.dry_run, memory=_memory(settings)),
     )
     return BatchProcessor(
         kind.policy,
@@ -156,6 +158,7 @@ def build_processor(
             clock=time.time,
             jitter=jitter,
         ),
+        origin=Origin(settings.order_source, settings.order_account),
     )
 
 

@@ -165,6 +165,17 @@ class Refused(ProviderError):
 
 
 class ResponseMismatch(ProviderError):
-    """A success answer whose id or amounts are not the ones asked for."""
+    """A success answer whose id or amounts are not the ones asked for.
+
+    Attributes:
+        suspects: added to the baseline's, so that whoever asks later knows of the answer; empty where a later
+            question can settle it.
+    """
 
     code = ErrorCode.RESPONSE_MISMATCH
+
+    def __init__(
+        self, message: str, *, code: ErrorCode | None = None, suspects: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, code=code)
+        self.suspects = suspects

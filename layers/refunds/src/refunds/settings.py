@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-from refunds.domain.limits import Limits
+from refunds.cancel_types import MODULES
+from refunds.domain.limits import NONE, Limits, limits_of_json
+from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError
 from refunds.messaging.circuit_breaker import CircuitSettings
 from refunds.messaging.queue import Backoff
@@ -20,6 +21,11 @@ T = TypeVar("T")
 _DAY: Final = 86_400  # seconds
 _OFF: Final = frozenset({"0", "false", "no", "off", "n", "f"})
 _DEVELOPMENT: Final = frozenset({"dev", "local"})
+_LOCAL: Final = "local"
+_PRODUCTION: Final = "prod"
+
+#: Where boto3 finds AWS: for all services, and with the name of one behind it.
+_AWS_ENDPOINT: Final = "AWS_ENDPOINT_URL"
 
 #: Of Powertools: events in the log, everything in the log, no metrics, no duplicate check, no breaker.
 _UNSAFE_SWITCHES: Final = (
@@ -33,6 +39,25 @@ _UNSAFE_SWITCHES: Final = (
 )
 
 _LARGEST: Final = 1e9  # far above any sensible seconds, days or counts
+
+
+@dataclass(frozen=True)
+class Sweeping:
+    """When the sweeper asks about what is open; seconds.
+
+    Attributes:
+        min_age: without a change, before it asks at all: the messages' own retries come first.
+        first_interval: between its first two questions about one request; doubled for each further one.
+        longest_interval: what they are doubled to at most.
+        pending_days: days after which what a provider accepted and never booked is parked.
+        most: requests asked about in one run.
+    """
+
+    min_age: float = 900.0
+    first_interval: float = 300.0
+    longest_interval: float = 21_600.0
+    pending_days: float = 14.0
+    most: int = 500
 
 
 @dataclass(frozen=True)
@@ -54,7 +79,10 @@ class Settings:
     batch_concurrency: int = 10
     ledger_ttl_days: int = 400
     lease_margin: float = 10.0
-    limits: Limits = field(default_factory=Limits)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    order_source: str = "order-service"
+    order_account: str | None = None
+    sweeping: Sweeping = field(default_factory=Sweeping)
     circuit: CircuitSettings = field(default_factory=CircuitSettings)
     paused: bool = False
     dry_run: bool = False
@@ -99,10 +127,15 @@ class Settings:
             batch_concurrency=env.whole("BATCH_CONCURRENCY", 10),
             ledger_ttl_days=env.whole("LEDGER_TTL_DAYS", 400),
             lease_margin=env.positive("LEASE_MARGIN_SECONDS", 10.0),
-            limits=Limits(
-                largest=env.won("LIMIT_LARGEST_WON"),
-                per_hour=env.bound("LIMIT_PER_HOUR"),
-                amount_per_hour=env.won("LIMIT_WON_PER_HOUR"),
+            limits=limits_of_json(env.text("LIMITS", ""), MODULES),
+            order_source=env.text("ORDER_EVENT_SOURCE", "order-service"),
+            order_account=env.text("ORDER_EVENT_ACCOUNT", "") or None,
+            sweeping=Sweeping(
+                min_age=env.positive("SWEEP_MIN_AGE_SECONDS", 900.0),
+                first_interval=env.positive("SWEEP_FIRST_INTERVAL_SECONDS", 300.0),
+                longest_interval=env.positive("SWEEP_LONGEST_INTERVAL_SECONDS", 21_600.0),
+                pending_days=env.positive("PENDING_DAYS", 14.0),
+                most=env.whole("SWEEP_MOST", 500),
             ),
             circuit=CircuitSettings(
                 failures=env.bound("CIRCUIT_FAILURES") or 0,
@@ -114,10 +147,27 @@ class Settings:
             metrics_namespace=env.text("POWERTOOLS_METRICS_NAMESPACE", "Refunds"),
         )
         _refuse_short_memory(settings, env.whole("RETENTION_DAYS_TOTAL", 18))
-        if env.text("STAGE", "unnamed") not in _DEVELOPMENT:
+        stage = env.text("STAGE", "unnamed")
+        if stage not in _DEVELOPMENT:
             _refuse_unsafe_switches(settings.stage, env)
-            _refuse_plain_http(settings)
+            _refuse_plain_http(settings.stage, _providers(settings))
+        if stage != _LOCAL:
+            _refuse_plain_http(stage, _aws_endpoints(environment))
         return settings
+
+    def limits_of(self, policy: Policy) -> Limits:
+        """What a cancel type may move.
+
+        Raises:
+            ConfigurationError: in production nobody has said so, and it moves money.
+        """
+        found = self.limits.get(policy.cancel_type)
+        if found is None and policy.moves_money and self.stage == _PRODUCTION:
+            raise ConfigurationError(
+                f"LIMITS says nothing of {policy.cancel_type} in stage {self.stage}: name its bounds by "
+                f"currency, or say {NONE}"
+            )
+        return found or Limits()
 
 
 def _refuse_short_memory(settings: Settings, retention_days: int) -> None:
@@ -142,18 +192,23 @@ def _refuse_unsafe_switches(stage: str, env: _Environment) -> None:
             raise ConfigurationError(f"{name} is set in stage {stage}: it weakens safety, remove it")
 
 
-def _refuse_plain_http(settings: Settings) -> None:
-    """Outside development keys and bank accounts leave over TLS only.
+def _providers(settings: Settings) -> dict[str, str]:
+    return {"PORTONE_BASE_URL": settings.portone_base_url, "EBP_BASE_URL": settings.ebp_base_url}
+
+
+def _aws_endpoints(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: url for name, url in environment.items() if name.startswith(_AWS_ENDPOINT) and url.strip()}
+
+
+def _refuse_plain_http(stage: str, urls: Mapping[str, str]) -> None:
+    """Keys, requests and outcomes leave over TLS only.
 
     Raises:
-        ConfigurationError: a provider's address is not https.
+        ConfigurationError: an address is not https.
     """
-    urls = {"PORTONE_BASE_URL": settings.portone_base_url, "EBP_BASE_URL": settings.ebp_base_url}
     for name, url in urls.items():
-        if urlsplit(url).scheme != "https":
-            raise ConfigurationError(
-                f"{name} is not https in stage {settings.stage}: keys travel in every call"
-            )
+        if not url.strip().lower().startswith("https://"):
+            raise ConfigurationError(f"{name} is not https in stage {stage}: keys travel in every call")
 
 
 class _Environment:
@@ -189,16 +244,11 @@ class _Environment:
         return self._number(name, int, default)
 
     def bound(self, name: str) -> int | None:
-        """A limit of whole won or requests; absent or zero is none."""
+        """A limit of whole numbers; absent or zero is none."""
         text = self.text(name, "0")
         if not (text.isascii() and text.isdecimal()):
             raise ConfigurationError(f"environment variable {name} is not a whole number")
         return int(text) or None
-
-    def won(self, name: str) -> Mapping[str, Decimal]:
-        """A limit of whole won, by currency; absent or zero is none."""
-        bound = self.bound(name)
-        return {} if bound is None else {"KRW": Decimal(bound)}
 
     def switch(self, name: str) -> bool:
         """Whether it is on; anything that does not clearly say "off" is taken as on."""

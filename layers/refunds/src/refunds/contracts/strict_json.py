@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Final, Never
 
 _MAX_EXPONENT: Final = 60  # decimal digits before or after the point
+_MAX_DIGITS: Final = 200  # characters of one number; every later step with it costs time by its length
 
 
 class NotStrictJson(ValueError):
@@ -58,6 +59,8 @@ def _as_text(text: str | bytes) -> str:
 
 def _fraction(text: str) -> Decimal:
     """Ten characters can write a number of a billion digits; whoever asks for its integer hangs."""
+    if len(text) > _MAX_DIGITS:
+        raise NotStrictJson("a number has too many digits")
     number = Decimal(text)
     if not number:
         return Decimal(0)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
+
+from refunds.contracts import money, strict_json
+from refunds.errors import ConfigurationError
+
+#: Instead of bounds: they are left out on purpose.
+NONE: Final = "none"
+
+_CURRENCY: Final = re.compile(money.CURRENCY_PATTERN)
+_BOUNDS: Final = frozenset({"largest", "per_hour", "amount_per_hour"})
+_UNBOUNDED: Final = Decimal(10) ** 15
+"""Of any currency, and of an hour: beyond what requests can name together."""
 
 
 @dataclass(frozen=True)
@@ -28,3 +41,71 @@ class Limits:
     def hourly(self) -> bool:
         """Whether requests have to be counted."""
         return self.per_hour is not None or bool(self.amount_per_hour)
+
+
+def limits_of_json(text: str, cancel_types: Collection[str]) -> dict[str, Limits]:
+    """Read a deployment's limits, by cancel type and currency; a type that they leave out is left out.
+
+    ::
+
+        {"payment_cancel": {"KRW": {"largest": 1000000, "per_hour": 100, "amount_per_hour": 50000000},
+                            "USD": {"largest": 726.24}},
+         "vbank_revoke": "none"}
+
+    A currency that is named and lacks a bound has none. ``per_hour`` is of the cancel type, whatever the
+    currency: of several, the smallest holds. ``none`` instead of everything is for every type.
+
+    Raises:
+        ConfigurationError: it is not of that form; the text says where.
+    """
+    if not text:
+        return {}
+    if text == NONE:
+        return dict.fromkeys(cancel_types, Limits())
+    try:
+        found = strict_json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"LIMITS is neither a JSON object nor {NONE}")
+    if unknown := found.keys() - set(cancel_types):
+        raise ConfigurationError(f"LIMITS names {', '.join(sorted(unknown))}: there is no such cancel type")
+    return {name: _limits(name, bounds) for name, bounds in found.items()}
+
+
+def _limits(cancel_type: str, by_currency: object) -> Limits:
+    if by_currency == NONE:
+        return Limits()
+    if not isinstance(by_currency, dict) or not by_currency:
+        raise ConfigurationError(f"LIMITS of {cancel_type} are neither bounds by currency nor {NONE}")
+    bounds = {currency: _bounds(cancel_type, currency, found) for currency, found in by_currency.items()}
+    rates = [int(found["per_hour"]) for found in bounds.values() if "per_hour" in found]
+    hourly = any("amount_per_hour" in found for found in bounds.values())
+    return Limits(
+        # Every currency is in it that is named at all: the others are kept back.
+        largest={currency: found.get("largest", _UNBOUNDED) for currency, found in bounds.items()},
+        per_hour=min(rates, default=None),
+        amount_per_hour={
+            currency: found.get("amount_per_hour", _UNBOUNDED) for currency, found in bounds.items() if hourly
+        },
+    )
+
+
+def _bounds(cancel_type: str, currency: str, found: object) -> dict[str, Decimal]:
+    place = f"LIMITS of {cancel_type} in {currency}"
+    if not _CURRENCY.fullmatch(currency):
+        raise ConfigurationError(f"{place}: that is no currency of ISO 4217")
+    if not isinstance(found, dict) or found.keys() - _BOUNDS:
+        raise ConfigurationError(f"{place} are not an object of {', '.join(sorted(_BOUNDS))}")
+    return {name: _bound(f"{place}: {name}", bound, currency) for name, bound in found.items()}
+
+
+def _bound(place: str, bound: object, currency: str) -> Decimal:
+    try:
+        number = money.exact_number(bound)
+    except ValueError:
+        number = Decimal(0)
+    whole = place.endswith("per_hour") and not place.endswith("amount_per_hour")
+    if not 0 < number < _UNBOUNDED or not (number == int(number) if whole else money.fits(number, currency)):
+        raise ConfigurationError(f"{place} is not a number above zero that the currency can have")
+    return number

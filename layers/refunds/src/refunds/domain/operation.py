@@ -103,6 +103,7 @@ class Effect:
         held_as: the name of what proves it in the provider's books (a ``cancellation_id``), where no mark
             of ours is on it: the ledger then notes, strongly consistent, that no other request may be
             proven by it. ``None`` where it carries our tag.
+        also_held_as: further names that no other request may be proven by.
     """
 
     provider: ProviderRefs
@@ -110,6 +111,7 @@ class Effect:
     money: MoneyMoved | None = None
     items: tuple[CancelledItem, ...] = ()
     held_as: str | None = None
+    also_held_as: tuple[str, ...] = ()
 
     @property
     def inferred(self) -> bool:
@@ -254,6 +256,13 @@ class Operation(Protocol[RequestT]):
         Raises:
             InvalidRequest: the request does not name one payment, or cannot be written.
             LookupFailed, NotSent: try again later; nothing was sent.
+        """
+        ...
+
+    def sends_alone(self, baseline: Baseline) -> bool:
+        """Whether it may only be sent while no other cancellation of the same subject is open.
+
+        Where a provider books later than it accepts, what is left is not known while one waits.
         """
         ...
 

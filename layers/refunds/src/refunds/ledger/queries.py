@@ -31,12 +31,19 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _TICK: Final = 0.001  # seconds; the ledger's times are no finer
-_NO_SUCH_INDEX: Final = "ValidationException"
 _DAY_INDEX: Final = "by_day"
 _OPEN_INDEX: Final = "by_open"
 #: The previous version's, of open requests, until a deployment removes it.
 _PREVIOUS_INDEX: Final = "by_state"
 _ATTRIBUTES: Final = {_DAY_INDEX: "day", _OPEN_INDEX: "open", _PREVIOUS_INDEX: "open_state"}
+
+#: The template's ``LedgerIndexes``: which indexes there are while those of a running table change (ADR 45).
+INDEXES: Final[Mapping[str, frozenset[str]]] = {
+    "previous": frozenset({_PREVIOUS_INDEX}),
+    "with-by-day": frozenset({_PREVIOUS_INDEX, _DAY_INDEX}),
+    "with-by-open": frozenset({_PREVIOUS_INDEX, _DAY_INDEX, _OPEN_INDEX}),
+    "current": frozenset({_DAY_INDEX, _OPEN_INDEX}),
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class LedgerQueries:
         table: its name.
         cancel_types: all there are; ``find`` looks for an idempotency key in each.
         reader: reads items by key; made from the client if there is none.
+        indexes: which there are, as the template's ``LedgerIndexes`` calls them; no other one is read.
         unreadable: told of an item that cannot be read, where entries are not asked for by key; without
             it, such an item is an error.
     """
@@ -74,12 +82,14 @@ class LedgerQueries:
         cancel_types: Iterable[str],
         *,
         reader: BatchReader | None = None,
+        indexes: str = "current",
         unreadable: Callable[[Key], None] | None = None,
     ) -> None:
         self._client = client
         self._table = table
         self._cancel_types = tuple(cancel_types)
         self._reader = reader or BatchReader(client, table)
+        self._indexes = INDEXES[indexes]
         self._unreadable = unreadable
 
     def entries(self, keys: Iterable[Key]) -> dict[Key, Entry]:
@@ -121,26 +131,23 @@ class LedgerQueries:
 
     def day_partitions(self, day: date) -> tuple[Partition, ...]:
         """Where the keys of a day (UTC) stand: of what was claimed or ended last on it."""
-        return tuple(Partition(_DAY_INDEX, partition_of_day(day, shard)) for shard in range(DAY_SHARDS))
+        return self._existing(_DAY_INDEX, [partition_of_day(day, shard) for shard in range(DAY_SHARDS)])
 
     def open_partitions(self) -> tuple[Partition, ...]:
         """Where the keys of everything stand that needs somebody, and of what the previous version left."""
         return (
-            *(Partition(_OPEN_INDEX, value) for value in open_partitions()),
-            *(Partition(_PREVIOUS_INDEX, value) for value in previous_open_partitions()),
+            *self._existing(_OPEN_INDEX, open_partitions()),
+            *self._existing(_PREVIOUS_INDEX, previous_open_partitions()),
         )
 
     def keys_in(self, partition: Partition, after: Key | None = None) -> Iterator[Key]:
         """The keys of a partition in their order, beginning after ``after``.
 
-        The previous version's index has another order: it is always read from its beginning, and is empty
-        once it has been removed.
+        The previous version's index has another order: it is always read from its beginning.
         """
+        behind = str(after) if after and partition.index != _PREVIOUS_INDEX else ""
         attribute = _ATTRIBUTES[partition.index]
-        if partition.index != _PREVIOUS_INDEX:
-            behind = str(after) if after else ""
-            return map(Key.of, self._keys(partition.index, attribute, partition.value, behind=behind))
-        return map(Key.of, self._previously_open(partition.value))
+        return map(Key.of, self._keys(partition.index, attribute, partition.value, behind=behind))
 
     def of_day(self, day: date) -> Iterator[Entry]:
         """Everything that was claimed or ended last on a day (UTC), as it stands now.
@@ -201,12 +208,8 @@ class LedgerQueries:
             raise LedgerError(f"the ledger item {key} cannot be read")
         self._unreadable(key)
 
-    def _previously_open(self, partition: str) -> Iterator[str]:
-        try:
-            yield from self._keys(_PREVIOUS_INDEX, _ATTRIBUTES[_PREVIOUS_INDEX], partition)
-        except self._client.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] != _NO_SUCH_INDEX:
-                raise
+    def _existing(self, index: str, values: Sequence[str]) -> tuple[Partition, ...]:
+        return tuple(Partition(index, value) for value in values) if index in self._indexes else ()
 
     def _keys(self, index: str, attribute: str, value: str, *, behind: str = "") -> Iterator[str]:
         """The partition keys of an index that holds keys only, in order, ``behind`` one of them."""

@@ -6,6 +6,7 @@ happens is decided by the function that receives the message, by the same rules.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -181,9 +182,8 @@ def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) 
         return f"It would fail as {ErrorCode.CHECKSUM_MISMATCH}: the balance is not what the event says"
     if operation.needs_precheck(attempt.request):
         return None
-    match operation.resolve(
-        attempt, baseline_or_failure, ResolveContext(None, only_attempt=True, siblings=_no_siblings)
-    ):
+    never = ResolveContext(None, only_attempt=True, siblings=_no_siblings, sent_at=math.inf)
+    match operation.resolve(attempt, baseline_or_failure, never):
         case Rejected(failure):
             return _would_fail(failure)
         case Applied() if policy.moves_money:

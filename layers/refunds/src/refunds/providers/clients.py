@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from refunds.domain.provider_call import ProviderCall
 from refunds.providers.credentials import CredentialSource
@@ -15,6 +15,9 @@ from refunds.providers.http.provider_http import ProviderHttp, Timeouts, open_ht
 if TYPE_CHECKING:
     from refunds.providers.ebp.client import EbpClient
     from refunds.providers.portone.client import PortOneClient
+
+#: Seconds; longer than a process lives. A secret that changes is read when a provider rejects what is known.
+_KEPT: Final = 366 * 86_400
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,25 @@ def provider_clients(
     observe: Callable[[ProviderCall], None],
 ) -> ProviderClients:
     """Clients of both providers with the credentials of the deployment; nothing is read or connected yet."""
-    secrets = make_aws_client("secretsmanager")
-
-    def read_secret() -> str:
-        text: str = secrets.get_secret_value(SecretId=settings.provider_secret_id)["SecretString"]
-        return text
-
     http = open_http(settings.batch_concurrency)
     return ProviderClients(
         provider_http=ProviderHttp(http, settings.timeouts, observe=observe),
-        credentials=CredentialSource(read_secret),
+        credentials=CredentialSource(secret_reader(make_aws_client, settings.provider_secret_id)),
         portone_base_url=settings.portone_base_url,
         ebp_base_url=settings.ebp_base_url,
         ebp_headers=settings.ebp_headers,
     )
+
+
+def secret_reader(make_aws_client: Callable[[str], Any], secret_id: str) -> Callable[[bool], str]:
+    """Reads a secret through Powertools, which keeps it; given true, anew."""
+    from aws_lambda_powertools.utilities.parameters import (  # noqa: PLC0415 - loaded where a secret is read
+        SecretsProvider,
+    )
+
+    provider = SecretsProvider(boto3_client=make_aws_client("secretsmanager"))
+
+    def read(again: bool) -> str:  # noqa: FBT001 - whether to force it is all there is to say
+        return str(provider.get(secret_id, max_age=_KEPT, force_fetch=again))
+
+    return read

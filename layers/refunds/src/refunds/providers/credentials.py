@@ -117,17 +117,17 @@ def _optional(section: dict[str, object], provider: str, name: str) -> str | Non
 
 
 class CredentialSource:
-    """Keeps the secret in the process; safe for concurrent use.
+    """The secret as this process knows it; safe for concurrent use.
 
     Args:
-        fetch: reads the secret's text from where it is kept.
+        fetch: the secret's text; given true, as it is now, and not as it was read before.
         clock: seconds, monotonic.
         refresh_interval: seconds between two reads that ``refresh`` causes.
     """
 
     def __init__(
         self,
-        fetch: Callable[[], str],
+        fetch: Callable[[bool], str],
         *,
         clock: Callable[[], float] = time.monotonic,
         refresh_interval: float = REFRESH_INTERVAL,
@@ -170,27 +170,34 @@ class CredentialSource:
         with self._lock:
             if self._clock() - self._read_at >= self._refresh_interval:
                 with suppress(ConfigurationError):
-                    self._credentials = self._read()
+                    self._credentials = self._read(again=True)
 
     def _current(self) -> ProviderCredentials:
         # Without the lock, once known: a slow re-read holds nobody up.
         credentials = self._credentials
         if credentials is None:
             with self._lock:
-                credentials = self._credentials = self._credentials or self._read()
+                credentials = self._credentials = self._credentials or self._read(again=False)
         return credentials
 
-    def _read(self) -> ProviderCredentials:
+    def _read(self, *, again: bool) -> ProviderCredentials:
         self._read_at = self._clock()
         try:
-            text = self._fetch()
+            text = self._fetch(again)
         except ConfigurationError:
             raise
         except Exception as error:  # noqa: BLE001 - the client that reads it is the caller's choice
-            kind = type(error).__name__
+            # Powertools wraps what went wrong. Only its name is told, for its text may hold data.
+            kind = _name_of(error.__context__ or error)
         else:
             return parse(text)
         raise ConfigurationError(
             f"the provider secret cannot be read ({kind}): check PROVIDER_SECRET_ID and the "
             "function's permission to read it"
         )
+
+
+def _name_of(error: BaseException) -> str:
+    """AWS's code of an error it answered with, else the exception's class."""
+    response = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code") or type(error).__name__)

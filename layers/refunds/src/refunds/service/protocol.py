@@ -133,7 +133,7 @@ class Execution(Generic[RequestT]):
             return self._continue(taken.entry)
         except (LookupFailed, NotSent) as error:
             return self._not_begun(error)
-        return self._send(entry, _Sending(unresolved_before=False))
+        return self._first_send(entry)
 
     def _not_begun(self, error: LookupFailed | NotSent) -> Disposition:
         if not self._delivery.final_receive:
@@ -200,7 +200,18 @@ class Execution(Generic[RequestT]):
         kept_back = None if entry.limits_passed else self._kept_back(found)
         if kept_back is not None:
             return self._recorder.park(entry, kept_back, may_have_been_applied=False, baseline=found)
-        return self._send(self._renew(entry, found), _Sending(unresolved_before=False))
+        return self._first_send(self._renew(entry, found))
+
+    def _first_send(self, entry: Entry) -> Disposition:
+        """Nothing of this request was sent yet, so it can wait until nothing else is under way."""
+        at_any_time = not self._operation.sends_alone(_baseline_of(entry))
+        if at_any_time or not self._ledger.siblings(entry).open_amounts:
+            return self._send(entry, _Sending(unresolved_before=False))
+        waits = NotSent(
+            "another cancellation of this payment is open at a payment gateway that books later: what is "
+            "left is not known until it has ended; nothing was sent"
+        )
+        return self._recorder.nothing_sent(entry, waits, RetryClass.LATER)
 
     def _kept_back(self, baseline: Baseline) -> LimitExceeded | None:
         """Ask the guard rails, once per request, before it is sent for the first time."""
@@ -229,7 +240,9 @@ class Execution(Generic[RequestT]):
         except (Refused, OutcomeUnknown) as error:
             return self._resolve(entry, replace(sending, answer=error))
         except ResponseMismatch as error:
-            return self._recorder.park(entry, error, may_have_been_applied=True)
+            learnt = _baseline_of(entry)
+            learnt = replace(learnt, suspects=(*learnt.suspects, *error.suspects))
+            return self._recorder.park(entry, error, may_have_been_applied=True, baseline=learnt)
         if isinstance(answer, Accepted):
             return self._recorder.pend(entry, answer)
         return self._recorder.succeed(entry, answer)

@@ -214,7 +214,11 @@ def hold(parts: Parts[RequestT], entry: Entry, effect: Effect) -> bool:
     """
     if effect.held_as is None or entry.baseline is None:
         return True
-    return parts.ledger.hold_entry(entry, parts.policy.provider, entry.baseline.subject, effect.held_as)
+    subject = entry.baseline.subject
+    return all(
+        parts.ledger.hold_entry(entry, parts.policy.provider, subject, name)
+        for name in (effect.held_as, *effect.also_held_as)
+    )
 
 
 def again(

@@ -1,1 +1,1 @@
-"""EBP, the purchase API of document 004 (``/api/v2``)."""
+"""EBP, the purchase API (``/api/v2``, docs/providers.md)."""

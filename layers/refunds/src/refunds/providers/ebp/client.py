@@ -1,6 +1,6 @@
 """The two EBP operations the refund handler uses, and what their answers mean.
 
-Sources: API document 004 and ``providers.md``, section EBP. A cancellation is sent once and
+Sources: docs/providers.md, section EBP. A cancellation is sent once and
 never again from here: EBP documents no idempotency key for it, not even for ``EBP-C-0011``
 ("retry recommended").
 """
@@ -9,14 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 
+from refunds.contracts.money import CURRENCY_PATTERN
 from refunds.domain.deadline import Deadline
 from refunds.domain.redaction import redact
-from refunds.errors import ErrorCode, LookupFailed, OutcomeUnknown, ProviderError, Refused
+from refunds.errors import (
+    ConfigurationError,
+    ErrorCode,
+    LookupFailed,
+    OutcomeUnknown,
+    ProviderError,
+    Refused,
+)
 from refunds.providers.credentials import CredentialSource, EbpCredentials
 from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.ebp.models import CancelData, Envelope, OrderDetail
+from refunds.providers.ebp.refusals import SUCCESS, is_authentication, is_refusal, is_success, worst_code
 from refunds.providers.ebp.signature import signature
 from refunds.providers.http import wire
 from refunds.providers.http.fields import read_as
@@ -25,13 +35,13 @@ from refunds.providers.http.provider_http import Answer, ProviderHttp
 _CANCEL = "/api/v2/payment/cancel"
 _DETAIL = "/api/v2/payment/detail"
 
-_REFUSALS = frozenset({200, 400, 401, 403, 404, 422})
-_SUCCESS = "0"
-_AUTHENTICATION = "EBP-A-"
+_UNANSWERED = re.compile(r"EBP-(C-(0008|0009|0010|0011|0012)|Z-.*)")
+"""Codes of a question that EBP could not answer; under another status they say no more."""
 
-_SERVER_SIDE = re.compile(r"EBP-(C-(0008|0009|0010|0011|0012)|Z-.*)")
-"""Codes documented for HTTP 500: payment and cancellation errors that may leave money moved.
-Under another status they prove no more."""
+_NOT_SHOWN = frozenset({400, 403, 404, 422})
+
+_CURRENCY = re.compile(CURRENCY_PATTERN)
+_HEADER_VALUE = re.compile(r"[!-~]+(?: [!-~]+)*")
 
 
 class EbpClient:
@@ -54,6 +64,25 @@ class EbpClient:
         self._headers = headers
         self._credentials = credentials
 
+    @property
+    def currency(self) -> str:
+        """What the amounts are in: the deployment's, which every call names."""
+        return self._headers.currency_code
+
+    def check(self, body: Mapping[str, object]) -> None:
+        """Build a request as it would be sent, without sending it.
+
+        Raises:
+            InvalidRequest: it cannot be written.
+            ConfigurationError: a routing header cannot be, or the currency is none.
+        """
+        wire.encode(body)
+        for name, value in asdict(self._headers).items():
+            if not _HEADER_VALUE.fullmatch(value):
+                raise ConfigurationError(f"the EBP header {name} is not printable ASCII")
+        if not _CURRENCY.fullmatch(self.currency):
+            raise ConfigurationError("the EBP header currency_code is no ISO 4217 code")
+
     def warm_up(self, _deadline: Deadline) -> None:
         """Read the keys, for whoever calls next.
 
@@ -68,26 +97,30 @@ class EbpClient:
         """``POST /api/v2/payment/cancel`` (EBP_API_232): cancel an order, items of it, or an amount.
 
         Args:
-            body: the request of document 004; amounts are ``Decimal`` or ``int``.
+            body: the request as docs/providers.md has it; amounts are ``Decimal`` or ``int``.
             deadline: when the function is stopped.
             secrets: values masked in EBP's texts, besides ``refundAccount`` and the keys.
 
         Raises:
             NotSent: it did not reach EBP.
-            OutcomeUnknown: no complete answer, a 5xx, or an answer that is not EBP's.
-            Refused: EBP's own, well-formed "no"; ``PROVIDER_AUTH`` when it rejects our keys.
+            OutcomeUnknown: no complete answer, one that is not EBP's, or a code that does not prove that
+                nothing was done.
+            Refused: one of the codes that prove it; ``PROVIDER_AUTH`` when it rejects our keys.
+            InvalidRequest: the body cannot be written; nothing was sent.
             ConfigurationError: there are no keys.
         """
         credentials = self._credentials.ebp()
         answer = self._post(_CANCEL, body, credentials, deadline, self._provider_http.timeouts.read)
         envelope, _ = read_as(Envelope, answer.body)
         masked = (*secrets, *_personal(body), *credentials.values())
+        if answer.status == HTTPStatus.UNAUTHORIZED or _rejects_keys(envelope):
+            self._credentials.refresh()
         problem = "no readable result"
         if envelope is not None:
-            if _is_refusal(answer.status, envelope):
-                raise self._refused(answer, envelope, masked)
-            problem = f"resultCode {redact(envelope.result_code)}"
-            if answer.status == HTTPStatus.OK and envelope.result_code == _SUCCESS:
+            if is_refusal(answer.status, envelope):
+                raise _refused(answer, envelope, masked)
+            problem = f"resultCode {redact(worst_code(envelope), masked)}"
+            if is_success(answer.status, envelope):
                 data, faults = read_as(CancelData, envelope.data)
                 if data is not None:
                     return data
@@ -95,7 +128,8 @@ class EbpClient:
         raise OutcomeUnknown(
             f"POST {_CANCEL} got no proper answer (HTTP {answer.status}, {problem}): "
             "it may have been carried out",
-            provider_code=None if envelope is None else redact(envelope.result_code),
+            code=ErrorCode.PROVIDER_AUTH if answer.status == HTTPStatus.UNAUTHORIZED else None,
+            provider_code=None if envelope is None else redact(worst_code(envelope), masked),
             provider_message=None if envelope is None else _message(envelope, masked),
             status=answer.status,
             retry_after=answer.retry_after,
@@ -131,15 +165,15 @@ class EbpClient:
         envelope, _ = read_as(Envelope, answer.body)
         code, problem = ErrorCode.PROVIDER_UNAVAILABLE, f"HTTP {answer.status}"
         if envelope is not None:
-            if answer.status == HTTPStatus.OK and envelope.result_code == _SUCCESS:
+            if is_success(answer.status, envelope):
                 detail, faults = read_as(OrderDetail, envelope.data)
                 if detail is not None and detail.order_no in (None, order_no):
                     return detail
                 problem = f"unusable data: {faults or 'another order'}"
-            elif _is_authentication(answer.status, envelope):
+            elif answer.status == HTTPStatus.UNAUTHORIZED or _rejects_keys(envelope):
                 code = ErrorCode.PROVIDER_AUTH
                 self._credentials.refresh()
-            elif answer.status != HTTPStatus.OK and _is_refusal(answer.status, envelope):
+            elif _does_not_show(answer.status, envelope):
                 return None
         raise LookupFailed(
             f"POST {_DETAIL} got no usable answer ({problem})",
@@ -148,20 +182,6 @@ class EbpClient:
             provider_message=None if envelope is None else _message(envelope, credentials.values()),
             status=answer.status,
             retry_after=answer.retry_after,
-        )
-
-    def _refused(self, answer: Answer, envelope: Envelope, masked: Iterable[str]) -> Refused:
-        code = ErrorCode.PROVIDER_REFUSED
-        if _is_authentication(answer.status, envelope):
-            code = ErrorCode.PROVIDER_AUTH
-            self._credentials.refresh()
-        result_code = redact(envelope.result_code)
-        return Refused(
-            f"POST {_CANCEL} was refused with HTTP {answer.status} and resultCode {result_code}",
-            code=code,
-            provider_code=result_code,
-            provider_message=_message(envelope, masked),
-            status=answer.status,
         )
 
     def _post(
@@ -195,16 +215,25 @@ class EbpClient:
         )
 
 
-def _is_refusal(status: int, envelope: Envelope) -> bool:
-    return (
-        status in _REFUSALS
-        and envelope.result_code != _SUCCESS
-        and not _SERVER_SIDE.fullmatch(envelope.result_code)
+def _refused(answer: Answer, envelope: Envelope, masked: Iterable[str]) -> Refused:
+    result_code = envelope.result_code
+    return Refused(
+        f"POST {_CANCEL} was refused with HTTP {answer.status} and resultCode {result_code}",
+        code=ErrorCode.PROVIDER_AUTH if is_authentication(result_code) else ErrorCode.PROVIDER_REFUSED,
+        provider_code=result_code,
+        provider_message=_message(envelope, masked),
+        status=answer.status,
     )
 
 
-def _is_authentication(status: int, envelope: Envelope) -> bool:
-    return status == HTTPStatus.UNAUTHORIZED or envelope.result_code.startswith(_AUTHENTICATION)
+def _rejects_keys(envelope: Envelope | None) -> bool:
+    return envelope is not None and is_authentication(envelope.result_code)
+
+
+def _does_not_show(status: int, envelope: Envelope) -> bool:
+    """Which proves nothing, so that any well-formed "no" to the question will do."""
+    code = envelope.result_code
+    return status in _NOT_SHOWN and code != SUCCESS and not _UNANSWERED.fullmatch(code)
 
 
 def _message(envelope: Envelope, masked: Iterable[str]) -> str | None:

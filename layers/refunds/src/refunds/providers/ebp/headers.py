@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EbpHeaders:
-    """The store's routing headers, required on every EBP call (providers.md, "Headers").
+    """The store's routing headers, required on every EBP call (docs/providers.md).
 
     The access key and the hash key are credentials and live in the provider secret instead.
     """

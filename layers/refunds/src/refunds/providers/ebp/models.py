@@ -1,18 +1,20 @@
 """EBP's answers.
 
-The cancellation is typed after document 004, section 3.1. Of the order's detail
-(EBP_API_237) only a few field names are public (providers.md, "Query"); what cannot be read
+The cancellation is typed after EBP's page on it (EBP_API_232). Of the order's detail
+(EBP_API_237) only a few field names are public (docs/providers.md); what cannot be read
 with certainty is ``None`` there.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from refunds.contracts.money import CURRENCY_PATTERN
 from refunds.providers.http.fields import (
     Amount,
     Code,
@@ -36,7 +38,7 @@ class EbpModel(ProviderModel):
 
 
 class Envelope(EbpModel):
-    """The frame of every answer (document 004, section 3.2): ``resultCode`` ``"0"`` is success."""
+    """The frame of every answer (EBP_API_232): ``resultCode`` ``"0"`` is success."""
 
     result_code: Code
     message: OptionalText = None
@@ -45,6 +47,37 @@ class Envelope(EbpModel):
     data: object = None
     error: object = None
     errors: object = None
+
+
+CURRENCY_NAMES = ("currency", "currencyCode", "orderCurrency", "paymentCurrency")
+"""Where the currency of an answer is looked for: no name is documented, these can mean nothing else."""
+
+UNREADABLE_CURRENCY = "unreadable"
+
+_CURRENCY = re.compile(CURRENCY_PATTERN)
+
+
+class MoneyModel(EbpModel):
+    """An answer with amounts; ``currencies`` are all that it says they are in, mostly none.
+
+    What stands in a currency's place and is no ISO 4217 code is ``UNREADABLE_CURRENCY``: amounts of
+    ``MUSD`` are no dollars.
+    """
+
+    currencies: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _find_currencies(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        shown = (data.get(name) for name in CURRENCY_NAMES)
+        found = (_currency(value) for value in shown if value not in (None, ""))
+        return {**data, "currencies": tuple(dict.fromkeys(found))}
+
+    def foreign(self, own: str) -> str | None:
+        """A currency it is in that is not ``own``; ``None`` where it shows no other."""
+        return next((currency for currency in self.currencies if currency != own), None)
 
 
 class CancelledItem(EbpModel):
@@ -58,8 +91,8 @@ class CancelledItem(EbpModel):
     tax_amount: OptionalAmount = None
 
 
-class CancelData(EbpModel):
-    """An accepted cancellation (document 004, section 3.1); amounts in the store's currency.
+class CancelData(MoneyModel):
+    """An accepted cancellation (EBP_API_232).
 
     Strict: what tells which order and items it was and how much. The rest is documented as
     required too, but an answer without it would still prove the refund.
@@ -89,16 +122,16 @@ TOTAL_NAMES = ("totalAmount", "totalPaymentAmount", "paymentAmount")
 that can mean nothing else. If several are present and differ, no total is read."""
 
 
-class OrderDetail(EbpModel):
+class OrderDetail(MoneyModel):
     """What ``POST /api/v2/payment/detail`` shows of an order.
 
     ``payment_status`` is ``REQUESTED``, ``APPROVED``, ``C…`` and more: the list is not public.
-    ``items`` is empty where the answer has none in the shape of document 004.
+    ``items`` is empty where the answer has none in the shape of a cancellation's.
     """
 
     order_no: OptionalText = None
     payment_status: OptionalWord = None
-    pg_cancel_transaction_id: OptionalText = None
+    pg_cancel_transaction_id: OptionalReference = None
     total_amount: OptionalAmount = None
     items: Annotated[tuple[OrderItem, ...], ForgivingMany] = ()
 
@@ -118,3 +151,7 @@ class _Total(ProviderModel):
 def _amount_in(data: dict[str, object], name: str) -> Decimal | None:
     total, _ = read_as(_Total, {"value": data.get(name)})
     return None if total is None else total.value
+
+
+def _currency(value: object) -> str:
+    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else UNREADABLE_CURRENCY

@@ -1,4 +1,4 @@
-"""``order_cancel``: EBP_API_232 ``POST /api/v2/payment/cancel`` (document 004).
+"""``order_cancel``: EBP_API_232 ``POST /api/v2/payment/cancel`` (docs/providers.md, section EBP).
 
 EBP documents no idempotency key and no compare-and-set for this call. What may have been sent is
 therefore never sent again: it is proven by EBP_API_237, or it is parked for a person.
@@ -6,11 +6,11 @@ therefore never sent again: it is proven by EBP_API_237, or it is parked for a p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from refunds.contracts.inbound import Cancellation
+from refunds.contracts.inbound import Cancellation, misfit
 from refunds.contracts.order_cancel import OrderCancellation, OrderCancelRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
 from refunds.domain.deadline import Deadline
@@ -27,10 +27,12 @@ from refunds.domain.operation import (
     Unproven,
 )
 from refunds.domain.policy import Policy
-from refunds.errors import ErrorCode, LookupFailed, Refused, ResponseMismatch
+from refunds.errors import ErrorCode, InvalidRequest, LookupFailed, Refused, ResponseMismatch
 from refunds.providers.clients import ProviderClients
 from refunds.providers.ebp.client import EbpClient
-from refunds.providers.ebp.models import CancelData, OrderDetail
+from refunds.providers.ebp.models import UNREADABLE_CURRENCY, CancelData, OrderDetail
+from refunds.providers.ebp.refusals import is_authentication
+from refunds.providers.ebp.verification import difference, tax
 
 POLICY: Final = Policy(
     cancel_type="order_cancel",
@@ -41,14 +43,31 @@ POLICY: Final = Policy(
     resend_unproven=False,
 )
 
-#: The list of statuses is not public; only these spellings are certain (providers.md, "Query").
+#: The list of statuses is not public; only these spellings are certain (docs/providers.md).
 _CANCELLED: Final = frozenset({"CANCELLED", "CANCELED"})
+_REQUESTED: Final = "REQUESTED"
+_UNCHANGED: Final = frozenset({_REQUESTED, "APPROVED"})
 _NOT_FOUND: Final = 404
+
+#: What a cancellation of all of an order is held as: there is one of an order.
+_WHOLE: Final = "whole"
+
+#: Before the error code in ``Baseline.suspects``: EBP answered success, but not to this request.
+_MISMATCH: Final = "mismatch"
+
+#: Beside a refusal's code in ``Baseline.suspects``: the order did not look as the refusal says.
+_CONTRADICTED: Final = "contradicted"
 
 
 @dataclass(frozen=True)
 class OrderCancel:
-    """Cancellation by order, by item or by amount."""
+    """Cancellation by order, by item or by amount.
+
+    ``Baseline.cancellable`` is the order's total, while nothing of it is cancelled;
+    ``Baseline.cancellation_ids`` is EBP's last ``pgCancelTransactionId``, and ``None`` where EBP does not
+    show the order; ``Baseline.suspects`` is what the answer of our only attempt was, where a later
+    question could not know it: the code of a refusal, and whether the order contradicted it, or a mismatch.
+    """
 
     client: EbpClient
 
@@ -56,9 +75,9 @@ class OrderCancel:
         """The order."""
         return request.order_no
 
-    def amount(self, cancellation: Cancellation[OrderCancelRequest], _baseline: Baseline) -> Money:
+    def amount(self, cancellation: Cancellation[OrderCancelRequest], baseline: Baseline) -> Money:
         """The request always names it."""
-        return Money(cancellation.request.total_cancel_amount, "KRW")
+        return Money(cancellation.request.total_cancel_amount, self._currency(baseline))
 
     def warm_up(self, deadline: Deadline) -> None:
         """The keys."""
@@ -69,70 +88,134 @@ class OrderCancel:
         return True
 
     def precheck(self, attempt: Attempt[OrderCancelRequest], _chosen: str | None) -> Baseline | Failure:
-        """The order's status, where EBP shows it."""
-        order_no = attempt.request.order_no
+        """Currency, amounts and body, and then the order's status, where EBP shows it."""
+        request, currency = attempt.request, self.client.currency
+        baseline = Baseline(subject=request.order_no, currency=currency)
+        believed = attempt.cancellation.effective_currency(currency)
+        if believed != currency:
+            message = f"the event is in {believed}, this deployment's EBP in {currency}; nothing was sent"
+            return _failure(baseline, ErrorCode.CURRENCY_MISMATCH, message)
+        problem = misfit(request, currency)
+        if problem is not None:
+            raise InvalidRequest(problem)
+        self.client.check(_body(request))
         detail = self._detail(attempt)
-        if detail is None:
-            return Baseline(subject=order_no)
-        baseline = Baseline(subject=order_no, cancellable=detail.total_amount, status=detail.payment_status)
-        if detail.payment_status in _CANCELLED:
-            message = "EBP shows the order as cancelled already; nothing was sent"
-            return _failure(baseline, ErrorCode.ALREADY_CANCELLED, message)
-        return baseline
+        return baseline if detail is None else _seen(baseline, detail)
 
-    def send(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline) -> Effect:  # noqa: ARG002 - EBP compares nothing
-        """Cancel, and check order, items and totals of the answer."""
+    def sends_alone(self, _baseline: Baseline) -> bool:
+        """EBP keeps the balance itself."""
+        return False
+
+    def send(self, attempt: Attempt[OrderCancelRequest], baseline: Baseline) -> Effect:
+        """Cancel, and check order, items, amounts and taxes of the answer."""
         request = attempt.request
         data = self.client.cancel(
-            request.model_dump(exclude_none=True),
-            deadline=attempt.deadline,
-            secrets=request.personal_values(),
+            _body(request), deadline=attempt.deadline, secrets=request.personal_values()
         )
-        difference = _difference(request, data)
-        if difference is not None:
-            raise ResponseMismatch(
-                f"EBP answered success, but {difference} differs from the request: "
-                "compare both in EBP's console"
-            )
-        proof = "the answer repeats order, items and total"
-        return _effect(request, proof, data.return_request_id, _tax(data))
+        foreign = data.foreign(self._currency(baseline))
+        if foreign is not None:
+            raise _mismatch(f"it is in another currency ({foreign})", ErrorCode.CURRENCY_MISMATCH)
+        problem = difference(request, data)
+        if problem is not None:
+            raise _mismatch(problem, ErrorCode.RESPONSE_MISMATCH)
+        return self._answered(request, baseline, data)
 
     def resolve(
         self, attempt: Attempt[OrderCancelRequest], baseline: Baseline, context: ResolveContext
     ) -> Resolution:
-        """Proven for a full cancellation of an order that was not cancelled before."""
-        detail = self._detail(attempt)
-        cancelled = detail is not None and detail.payment_status in _CANCELLED
-        if (
-            context.only_attempt
-            and context.refusal is not None
-            and (not cancelled or baseline.status is None)
-        ):
-            return _refused(baseline, context.refusal, cancelled=cancelled)
-        if detail is None or not cancelled:
-            return self._unproven(attempt.request, baseline)
-        if not _is_full(attempt.request, baseline) or not detail.pg_cancel_transaction_id:
-            return self._unproven(attempt.request, baseline)
+        """Proven for a full cancellation of an order that was seen, and not cancelled, before.
+
+        A refusal of the only attempt is believed for as long as the order does not contradict it.
+        """
+        if baseline.suspects[:1] == (_MISMATCH,):
+            return Unproven(
+                "EBP answered success, but not to this request: only a person can tell what it did",
+                unresolvable=True,
+                code=ErrorCode(baseline.suspects[1]),
+            )
+        refusal = context.refusal if context.only_attempt else None
+        if refusal is not None:
+            baseline = replace(baseline, suspects=(refusal.provider_code or "",))
+        try:
+            detail = self._detail(attempt)
+        except LookupFailed as error:
+            if refusal is None:
+                raise
+            return Unproven(str(error), baseline=baseline)
+        foreign = None if detail is None else detail.foreign(self._currency(baseline))
+        if foreign is not None:
+            return Unproven(
+                f"EBP shows the order in another currency ({foreign}) than it was cancelled in",
+                unresolvable=True,
+                baseline=baseline,
+                code=ErrorCode.CURRENCY_MISMATCH,
+            )
+        if baseline.suspects:
+            return _judge_refusal(baseline, detail, refusal)
+        return self._judge_silence(attempt.request, baseline, detail, context)
+
+    def _judge_silence(
+        self,
+        request: OrderCancelRequest,
+        baseline: Baseline,
+        detail: OrderDetail | None,
+        context: ResolveContext,
+    ) -> Resolution:
+        """No answer, or one that says nothing: only the order itself can prove anything."""
+        if not _is_full(request, baseline):
+            return Unproven(
+                "EBP cannot be asked whether a part of an order was cancelled: look in its console, "
+                "then settle by hand",
+                unresolvable=True,
+            )
+        if detail is None or not _shows_all_cancelled(detail, request, baseline):
+            return Unproven("EBP does not show the whole order as cancelled; it may still become so")
         siblings = context.siblings()
         if (
-            context.only_attempt
-            or baseline.status is None
+            baseline.status in (None, _REQUESTED)
+            or detail.pg_cancel_transaction_id in (baseline.cancellation_ids or ())
             or siblings.open_amounts
+            or siblings.settled_by_hand
             or siblings.others_succeeded
         ):
             return Unproven(
                 "the order is cancelled, but another cancellation may have done it", unresolvable=True
             )
-        return Applied(_effect(attempt.request, "EBP shows the whole order cancelled", None, None))
+        return Applied(self._inferred(request, baseline))
 
-    def _unproven(self, request: OrderCancelRequest, baseline: Baseline) -> Unproven:
-        if _is_full(request, baseline):
-            return Unproven("EBP does not show the order as cancelled; it may still become so")
-        return Unproven(
-            "EBP cannot be asked whether a part of an order was cancelled: look in its console, "
-            "then settle by hand",
-            unresolvable=True,
+    def _answered(self, request: OrderCancelRequest, baseline: Baseline, data: CancelData) -> Effect:
+        """A number that answers two requests was one cancellation; so was all of an order."""
+        number = data.return_request_id
+        names = [*([number] if number else []), *([_WHOLE] if _is_full(request, baseline) else [])]
+        return Effect(
+            provider=ProviderRefs(name="ebp", return_request_id=number),
+            proof="the answer repeats order, items and amounts",
+            money=self._moved(request, baseline, tax(data)),
+            items=_items(request),
+            held_as=names[0] if names else None,
+            also_held_as=tuple(names[1:]),
         )
+
+    def _inferred(self, request: OrderCancelRequest, baseline: Baseline) -> Effect:
+        return Effect(
+            provider=ProviderRefs(name="ebp"),
+            proof="EBP shows the whole order cancelled",
+            money=self._moved(request, baseline, None),
+            items=_items(request),
+            held_as=_WHOLE,
+        )
+
+    def _moved(self, request: OrderCancelRequest, baseline: Baseline, vat: Decimal | None) -> MoneyMoved:
+        return MoneyMoved(
+            currency=self._currency(baseline),
+            cancelled=request.total_cancel_amount,
+            vat=vat,
+            settles=_settles(request),
+        )
+
+    def _currency(self, baseline: Baseline) -> str:
+        """What it was looked at in; an item of an earlier version does not say."""
+        return baseline.currency or self.client.currency
 
     def _detail(self, attempt: Attempt[OrderCancelRequest]) -> OrderDetail | None:
         """``None`` where EBP shows nothing of the order, or does not offer the query at all."""
@@ -145,83 +228,150 @@ class OrderCancel:
         return detail
 
 
+def _body(request: OrderCancelRequest) -> dict[str, object]:
+    return request.model_dump(exclude_none=True)
+
+
+def _seen(baseline: Baseline, detail: OrderDetail) -> Baseline | Failure:
+    """What EBP shows of the order before the first send."""
+    number = detail.pg_cancel_transaction_id
+    seen = replace(
+        baseline,
+        cancellable=None if number else detail.total_amount,
+        cancellation_ids=(number,) if number else (),
+        status=detail.payment_status,
+    )
+    foreign = detail.foreign(baseline.currency or "")
+    if foreign is not None:
+        message = f"EBP shows the order in another currency ({foreign}); nothing was sent"
+        shown = None if foreign == UNREADABLE_CURRENCY else foreign
+        return _failure(replace(seen, currency=shown), ErrorCode.CURRENCY_MISMATCH, message)
+    if detail.payment_status in _CANCELLED:
+        message = "EBP shows the order as cancelled already; nothing was sent"
+        return _failure(seen, ErrorCode.ALREADY_CANCELLED, message)
+    return seen
+
+
+def _judge_refusal(baseline: Baseline, detail: OrderDetail | None, refusal: Refused | None) -> Resolution:
+    """Of our only attempt, now or in an earlier delivery; nothing was ever sent again since."""
+    code = baseline.suspects[0]
+    if _has_vanished(baseline, detail):
+        message = f"EBP refused it ({code}), but no longer shows the order that it showed before"
+        return Unproven(message, baseline=baseline)
+    if _CONTRADICTED in baseline.suspects or _has_changed(baseline, detail):
+        return Unproven(
+            f"EBP refused it ({code}), but the order has changed since: it may have been carried out "
+            "all the same, or somebody else changed it",
+            unresolvable=True,
+            baseline=replace(baseline, suspects=(code, _CONTRADICTED)),
+        )
+    # Wrong keys are ours to mend: such a message waits instead of failing.
+    rejects_keys = is_authentication(code)
+    return Rejected(
+        _failure(
+            replace(baseline, suspects=()),
+            ErrorCode.PROVIDER_AUTH if rejects_keys else ErrorCode.PROVIDER_REFUSED,
+            "EBP refused the cancellation, and the order shows nothing else",
+            code,
+            refusal.provider_message if refusal else None,
+        ),
+        retry_later=rejects_keys,
+    )
+
+
+def _has_vanished(baseline: Baseline, detail: OrderDetail | None) -> bool:
+    """What was seen before and is not seen now contradicts a refusal: who knows less is not surer."""
+    if detail is None:
+        return _was_shown(baseline)
+    return baseline.status is not None and detail.payment_status is None
+
+
+def _was_shown(baseline: Baseline) -> bool:
+    """An item of an earlier version has no ``cancellation_ids``."""
+    return not (
+        baseline.cancellation_ids is None and baseline.status is None and baseline.cancellable is None
+    )
+
+
+def _has_changed(baseline: Baseline, detail: OrderDetail | None) -> bool:
+    """Whether the order is not what it was before the send, as far as both are known."""
+    if detail is None:
+        return False
+    status, number = detail.payment_status, detail.pg_cancel_transaction_id
+    if (
+        status is not None
+        and status != baseline.status
+        and not (baseline.status is None and status in _UNCHANGED)
+    ):
+        return True
+    known = baseline.cancellation_ids or ()
+    if (number,) != (known or (None,)):
+        return True
+    return None not in (baseline.cancellable, detail.total_amount) and (
+        baseline.cancellable != detail.total_amount
+    )
+
+
 def _is_full(request: OrderCancelRequest, baseline: Baseline) -> bool:
     return baseline.cancellable is not None and baseline.cancellable == request.total_cancel_amount
 
 
-def _difference(request: OrderCancelRequest, data: CancelData) -> str | None:
-    """Which part of a success answer contradicts the request; ``None`` if none does."""
-    if data.order_no != request.order_no:
-        return "the order number"
-    if data.total_product_amount + data.total_delivery_amount != request.total_cancel_amount:
-        return "the total"
-    asked = {item.seq: item for item in request.items}
-    if len(data.items) != len(asked) or data.processed_count not in (None, len(asked)):
-        return "the number of items"
-    for item in data.items:
-        own = asked.get(item.seq)
-        if own is None or (own.item_id, own.quantity) != (item.item_id, item.quantity):
-            return f"item {item.seq}"
-        if item.amount is not None and item.amount != own.amount:
-            return f"the amount of item {item.seq}"
-    return None
+def _shows_all_cancelled(detail: OrderDetail, request: OrderCancelRequest, baseline: Baseline) -> bool:
+    """In so many words, by the PG's own number, for this order and not for another amount."""
+    return (
+        detail.payment_status in _CANCELLED
+        and bool(detail.pg_cancel_transaction_id)
+        and detail.order_no == request.order_no
+        and detail.total_amount in (None, Decimal(0), baseline.cancellable)
+    )
 
 
-def _tax(data: CancelData) -> Decimal | None:
-    product, delivery = data.total_product_tax_amount, data.total_delivery_tax_amount
-    if product is None and delivery is None:
-        return None
-    return (product or Decimal(0)) + (delivery or Decimal(0))
+def _mismatch(problem: str, code: ErrorCode) -> ResponseMismatch:
+    return ResponseMismatch(
+        f"EBP answered success, but {problem}: compare the order in EBP's console with this request",
+        code=code,
+        suspects=(_MISMATCH, code.value),
+    )
 
 
-def _refused(baseline: Baseline, refusal: Refused, *, cancelled: bool) -> Resolution:
-    """Wrong keys are ours to mend: such a message waits instead of failing."""
-    if cancelled:
-        code, message = ErrorCode.ALREADY_CANCELLED, "refused; EBP shows the order as cancelled already"
-    else:
-        code, message = refusal.code, "EBP refused the cancellation; the order is unchanged"
-    failure = _failure(baseline, code, message, refusal)
-    return Rejected(failure, retry_later=code is ErrorCode.PROVIDER_AUTH)
-
-
-def _failure(baseline: Baseline, code: ErrorCode, message: str, refusal: Refused | None = None) -> Failure:
+def _failure(
+    baseline: Baseline,
+    code: ErrorCode,
+    message: str,
+    provider_code: str | None = None,
+    provider_message: str | None = None,
+) -> Failure:
+    currency = baseline.currency
     return Failure(
         code=code,
         message=message,
         provider=ProviderRefs(name="ebp"),
-        money=MoneyMoved(currency="KRW", cancelled=Decimal(0)),
-        provider_code=refusal.provider_code if refusal else None,
-        provider_message=refusal.provider_message if refusal else None,
+        money=None if currency is None else MoneyMoved(currency=currency, cancelled=Decimal(0)),
+        provider_code=provider_code,
+        provider_message=provider_message,
+        # There was one attempt, and it is the one that was refused.
+        excludes_late_attempts=provider_code is not None,
         baseline=baseline,
     )
 
 
-def _effect(
-    request: OrderCancelRequest, proof: str, return_request_id: str | None, tax: Decimal | None
-) -> Effect:
-    return Effect(
-        provider=ProviderRefs(name="ebp", return_request_id=return_request_id),
-        proof=proof,
-        money=MoneyMoved(
-            currency="KRW", cancelled=request.total_cancel_amount, vat=tax, settles=_settles(request)
-        ),
-        items=tuple(
-            CancelledItem(
-                seq=item.seq,
-                itemType=item.item_type,
-                itemId=item.item_id,
-                quantity=item.quantity,
-                amount=item.amount,
-                taxAmount=item.tax_amount,
-            )
-            for item in request.items
-        ),
+def _items(request: OrderCancelRequest) -> tuple[CancelledItem, ...]:
+    return tuple(
+        CancelledItem(
+            seq=item.seq,
+            itemType=item.item_type,
+            itemId=item.item_id,
+            quantity=item.quantity,
+            amount=item.amount,
+            taxAmount=item.tax_amount,
+        )
+        for item in request.items
     )
 
 
 def _settles(request: OrderCancelRequest) -> Settles:
-    """A refund to a bank account is a transfer; everything else is reversed at the PG."""
-    return "next_business_day" if request.refund_account is not None else "immediate"
+    """An accepted application: paid to the account on the next business day, else whenever the PG does."""
+    return "next_business_day" if request.refund_account is not None else "later"
 
 
 def operation(clients: ProviderClients) -> OrderCancel:

@@ -6,7 +6,7 @@ import hashlib
 
 
 def signature(body: bytes, hash_key: str) -> str:
-    """Hex SHA-256 of the body followed by the store's hash key (providers.md, "Signature").
+    """Hex SHA-256 of the body followed by the store's hash key (docs/providers.md).
 
     Not an HMAC. ``body`` must be the very bytes that are sent: the same object serialised a
     second time may differ.

@@ -13,19 +13,27 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import httpcore
 import httpx
 
 from refunds.domain.deadline import Deadline
 from refunds.domain.provider_call import Fault, ProviderCall
 from refunds.errors import NotSent, OutcomeUnknown, ProviderError
 from refunds.providers.http import wire
-from refunds.providers.http.plain_http import PlainClient
-from refunds.providers.http.transport import BoundedTransport, TimeLimit, time_limit, tls_context
+from refunds.providers.http.transport import (
+    LOGGERS,
+    BoundedTransport,
+    TimeLimit,
+    time_limit,
+    tls_context,
+)
 
-MAX_BODY = 8 * 1024 * 1024
-"""Bytes of an answer that are read; a page of 1,000 payments takes about 2 MiB."""
+MAX_BODY = 1024 * 1024
+"""Bytes of an answer that are read; a payment with a thousand cancellations takes half of it."""
+
+MAX_PAGE = 8 * MAX_BODY
+"""Bytes of a list that is asked for page by page; a page of 1,000 payments takes about 2 MiB."""
 
 RECORD_MARGIN = 2.0
 """Seconds left free after an answer: one ledger write and one ``PutEvents``."""
@@ -43,11 +51,10 @@ _NEVER_SENT = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
-    httpcore.ConnectError,
-    httpcore.ConnectTimeout,
-    httpcore.PoolTimeout,
-    httpcore.UnsupportedProtocol,
 )
+
+#: What a header's value may be: h11 finds anything else when the connection is made already.
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class ProviderHttp:
 
     def __init__(
         self,
-        http: PlainClient,
+        http: httpx.Client,
         timeouts: Timeouts,
         *,
         record_margin: float = RECORD_MARGIN,
@@ -106,6 +113,7 @@ class ProviderHttp:
         headers: Mapping[str, str],
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        max_body: int = MAX_BODY,
     ) -> Answer:
         """Send one request and read its answer to the end.
 
@@ -118,6 +126,7 @@ class ProviderHttp:
             headers: besides the client's own.
             params: the query, which no error text shows.
             content: the body as it is sent.
+            max_body: bytes of the answer that are read; a longer one is none.
 
         Raises:
             NotSent: the connection was not made, the URL or a header is unusable, or the call
@@ -129,6 +138,7 @@ class ProviderHttp:
         timeouts = self.timeouts
         failure: ProviderError
         try:
+            _check(headers)
             request = self._http.build_request(
                 method,
                 url,
@@ -143,7 +153,7 @@ class ProviderHttp:
             started = deadline.clock()
             try:
                 with time_limit(limit):
-                    answer = self._answer(request, limit.over)
+                    answer = self._answer(request, limit.over, max_body)
             except _NEVER_SENT as error:
                 failure = _not_sent(operation, error)
                 self._tell(ProviderCall(operation, deadline.clock() - started, None, "not_sent"))
@@ -182,10 +192,10 @@ class ProviderHttp:
             over=Deadline(now + to_connect + read_timeout, deadline.clock),
         )
 
-    def _answer(self, request: httpx.Request, over: Deadline) -> Answer:
-        response = self._http.send(request)
+    def _answer(self, request: httpx.Request, over: Deadline, max_body: int) -> Answer:
+        response = self._http.send(request, stream=True)
         try:
-            body = _read(response, over)
+            body = _read(response, over, max_body)
         finally:
             response.close()
         return Answer(response.status_code, wire.decode(body), _retry_after(response))
@@ -201,16 +211,33 @@ def _fault(answer: Answer) -> Fault | None:
 
 
 class _UnreadableError(Exception):
-    """The body is larger than an answer can be, or comes slower than it may."""
+    """The body is encoded, is larger than an answer can be, or comes slower than it may."""
 
 
-def _read(response: httpx.Response, over: Deadline) -> bytes:
+def _check(headers: Mapping[str, str]) -> None:
+    """Find what cannot be sent before there is a connection; a name is not repeated with its value.
+
+    Raises:
+        ValueError: a line break or another control character, a space at an end, or no ASCII.
+    """
+    if not all(_HEADER_VALUE.fullmatch(value) for value in headers.values()):
+        raise ValueError("a header cannot be sent")
+
+
+def _is_plain(response: httpx.Response) -> bool:
+    """Whether the bytes are the answer itself: an encoding nobody asked for could unfold to any size."""
+    return response.headers.get("content-encoding", "identity").strip().lower() in {"identity", ""}
+
+
+def _read(response: httpx.Response, over: Deadline, max_body: int) -> bytearray:
+    if not _is_plain(response):
+        raise _UnreadableError
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > MAX_BODY or over.remaining() <= 0:
+        if len(body) > max_body or over.remaining() <= 0:
             raise _UnreadableError
-    return bytes(body)
+    return body
 
 
 def _not_sent(operation: str, error: Exception) -> NotSent:
@@ -234,28 +261,31 @@ def open_http(
     *,
     tls: ssl.SSLContext | None = None,
     transport: httpx.BaseTransport | None = None,
-) -> PlainClient:
+) -> httpx.Client:
     """Make the HTTP client both providers share; call it once per process.
 
     The environment is not trusted: a proxy variable would reroute keys and money, and a
-    ``.netrc`` file would replace the ``Authorization`` header. Cookies are not kept: requests
-    of different records must not be tied to each other. Also stops httpx and httpcore from
-    logging below ``WARNING``, because they log URLs, and one of ours carries ``pg_api_key``.
+    ``.netrc`` file would replace the ``Authorization`` header. No redirect is followed. Cookies are not
+    kept: requests of different records must not be tied to each other. Also stops httpx and what it works
+    with from logging below ``WARNING``, because they log URLs, and one of ours carries ``pg_api_key``.
 
     Args:
         concurrency: records processed at once; no more connections are ever open.
         tls: whom to trust; the roots that certifi ships unless it is given.
         transport: replaces the network, for tests.
     """
-    for name in ("httpx", "httpcore"):
+    for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    return PlainClient(
-        transport
+    return httpx.Client(
+        transport=transport
         or BoundedTransport(
             ssl_context=tls or tls_context(),
             max_connections=concurrency,
             keepalive_expiry=KEEPALIVE_EXPIRY,
         ),
+        trust_env=False,
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         # No compression: an answer's size is known while it is read.
         headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "refund-handler"},
     )

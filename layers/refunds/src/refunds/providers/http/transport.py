@@ -26,6 +26,9 @@ from typing_extensions import override
 
 from refunds.domain.deadline import Deadline
 
+#: Of what this transport is made of: they log URLs and headers.
+LOGGERS: Final = ("httpx", "httpcore")
+
 _ROOTS: Final = Path(__file__).parents[2] / "roots"
 
 
@@ -66,8 +69,8 @@ def time_limit(limit: TimeLimit) -> Iterator[None]:
 class BoundedTransport(httpx.BaseTransport):
     """A keep-alive connection pool that honours ``time_limit``.
 
-    Raises httpcore's exceptions. Nothing is retried, and an idle connection is checked for
-    having been closed before it is used again.
+    It raises httpx's exceptions, as every transport of httpx does. Nothing is retried, and an idle
+    connection is checked for having been closed before it is used again.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext, max_connections: int, keepalive_expiry: float) -> None:
@@ -83,20 +86,21 @@ class BoundedTransport(httpx.BaseTransport):
     @override
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the body of the response is still to be read."""
-        response = self._pool.handle_request(
-            httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
+        with _as_httpx():
+            response = self._pool.handle_request(
+                httpcore.Request(
+                    method=request.method,
+                    url=httpcore.URL(
+                        scheme=request.url.raw_scheme,
+                        host=request.url.raw_host,
+                        port=request.url.port,
+                        target=request.url.raw_path,
+                    ),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
             )
-        )
         return httpx.Response(
             status_code=response.status,
             headers=response.headers,
@@ -116,11 +120,25 @@ class _Body(httpx.SyncByteStream):
 
     @override
     def __iter__(self) -> Iterator[bytes]:
-        return self._response.iter_stream()
+        with _as_httpx():
+            yield from self._response.iter_stream()
 
     @override
     def close(self) -> None:
-        self._response.close()
+        with _as_httpx():
+            self._response.close()
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Raise httpx's exception of the same name for each of httpcore's."""
+    try:
+        yield
+    except Exception as error:
+        for kind in type(error).__mro__:
+            if kind.__module__.startswith("httpcore") and hasattr(httpx, kind.__name__):
+                raise getattr(httpx, kind.__name__)(str(error)) from error
+        raise
 
 
 class _BoundedBackend(httpcore.NetworkBackend):

@@ -27,7 +27,7 @@ from refunds.errors import (
 )
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.http import wire
-from refunds.providers.http.provider_http import Answer, ProviderHttp
+from refunds.providers.http.provider_http import MAX_BODY, MAX_PAGE, Answer, ProviderHttp
 from refunds.providers.portone.answers import read_lookup, read_result
 from refunds.providers.portone.models import Payment, PaymentPage, Receipt
 from refunds.providers.portone.token import AccessToken, AccessTokens
@@ -52,6 +52,7 @@ class _Request:
     tier: str | None = None
     params: Mapping[str, str] | None = None
     content: bytes | None = None
+    max_body: int = MAX_BODY
     repeatable: bool = True
 
     @property
@@ -253,6 +254,7 @@ class PortOneClient:
             "/payments/status/cancelled",
             tier=tier,
             params={name: str(value) for name, value in params.items()},
+            max_body=MAX_PAGE,
         )
         found = self._look_up(call, PaymentPage, deadline)
         if found is None:
@@ -304,6 +306,7 @@ class PortOneClient:
                 headers=call.headers(token.value),
                 params=call.params,
                 content=call.content,
+                max_body=call.max_body,
             )
             if answer.status != HTTPStatus.UNAUTHORIZED:
                 return answer, token

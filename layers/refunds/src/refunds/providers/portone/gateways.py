@@ -111,3 +111,9 @@ def gateway(pg_provider: str | None) -> Gateway:
     if not pg_provider:
         return _UNNAMED
     return _GATEWAYS.get(pg_provider, _UNKNOWN)
+
+
+def books_late(pg_provider: str | None, pay_method: str | None) -> bool:
+    """Whether what such a payment shows proves nothing about what was accepted, or may not."""
+    pg = gateway(pg_provider)
+    return pg.is_late(pay_method) or not pg.books_at_once

@@ -72,6 +72,10 @@ class NumberRevoke:
         self.client.check(tier=attempt.request.tier, subject=attempt.request.imp_uid)
         return Baseline(subject=attempt.request.imp_uid)
 
+    def sends_alone(self, _baseline: Baseline) -> bool:
+        """No: voiding twice is harmless."""
+        return False
+
     def send(self, attempt: Attempt[NumberRevokeRequest], baseline: Baseline) -> Effect:
         """Void it, and check that the answer shows our payment neither waiting nor paid."""
         payment = self.revoke(baseline.subject, tier=attempt.request.tier, deadline=attempt.deadline)

@@ -103,6 +103,10 @@ class PaymentCancel:
         self.client.check(tier=request.tier, subject=baseline.subject, body=_body(attempt, baseline))
         return baseline
 
+    def sends_alone(self, baseline: Baseline) -> bool:
+        """At a PG that books later the balance still shows what an earlier cancellation is about to take."""
+        return gateway(baseline.pg_provider).is_late(baseline.pay_method)
+
     def send(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Effect | Accepted:
         """Cancel, and check that the balance moved by exactly ours."""
         pg = gateway(baseline.pg_provider)

@@ -68,6 +68,10 @@ class ReceiptRevoke:
         self.client.check(tier=attempt.request.tier, subject=uid)
         return Baseline(subject=uid, merchant_uid=uid)
 
+    def sends_alone(self, _baseline: Baseline) -> bool:
+        """No: revoking twice is harmless."""
+        return False
+
     def send(self, attempt: Attempt[ReceiptRevokeRequest], baseline: Baseline) -> Effect:
         """Revoke it; an answer that does not say so itself is checked by asking."""
         request = attempt.request
@@ -93,7 +97,8 @@ class ReceiptRevoke:
             return _no_receipt(baseline, context)
         if receipt.merchant_uid != baseline.subject:
             return Unproven("PortOne shows another receipt than the one asked for")
-        if _is_another(receipt, baseline) or (baseline.receipt_id is None and _is_newer(receipt, context)):
+        issued_anew = not receipt.cancelled_at and _is_newer(receipt, context)
+        if _is_another(receipt, baseline) or (baseline.receipt_id is None and issued_anew):
             return Unproven(
                 "a receipt was issued anew under this merchant_uid: whether the one meant was revoked by "
                 "this request cannot be seen",
