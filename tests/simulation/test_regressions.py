@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.simulation import faults
+from tests.simulation import faults, randomised
 from tests.simulation.gate import Fault, Script
 from tests.simulation.scenarios import BY_NAME
 from tests.simulation.trace import report
@@ -120,3 +120,12 @@ def test_every_write_moves_updated_at() -> None:
     (item,) = simulation.table.items.values()
     began, ended = (item["timeline"]["L"][at]["S"].partition(" ")[0] for at in (0, -1))
     assert item["updated_at"]["S"] == ended > began
+
+
+@pytest.mark.parametrize(("seed", "lag"), [(1002, 1.0), (7796, 1.0), (298, 1_800.0), (2269, 1_800.0)])
+def test_an_index_that_lags_proves_nothing_twice(
+    seed: int, lag: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal cancellations at a PG without reasons never claim one entry, however late the index is."""
+    monkeypatch.setattr(randomised, "_INDEX_LAG", lag)
+    assert randomised.History(seed).play().broken == []
