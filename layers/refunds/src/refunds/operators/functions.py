@@ -23,7 +23,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.redaction import redact
 from refunds.errors import ConfigurationError
 from refunds.ledger.audit import Actor
-from refunds.operators.cancel_queues import chosen, lanes_of_json
+from refunds.operators.cancel_queues import chosen, queues_of_url
 from refunds.operators.dead_letters import Selection
 from refunds.operators.operations import Operations
 from refunds.operators.rate_limiter import RateLimiter
@@ -46,7 +46,8 @@ class OperatorFunction:
     """What the three functions have in common: a desk, a log and metrics, made on the first event.
 
     Args:
-        environment: as the other functions', and ``OPERATOR_QUEUES`` (see ``lanes_of_json``).
+        environment: as the other functions', and for the replay ``OPERATOR_QUEUE_URL``
+            (see ``queues_of_url``).
     """
 
     service: ClassVar[str]
@@ -60,7 +61,8 @@ class OperatorFunction:
         if self._desk is None:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
-            all_queues = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
+            url = self._environment.get("OPERATOR_QUEUE_URL")
+            all_queues = queues_of_url(url) if url else ()
             self._desk = Operations(AwsClients(connections=_CONNECTIONS).client, settings, all_queues)
         return self._desk
 
