@@ -58,6 +58,7 @@ def secret_of(imp_secret: str, hash_key: str) -> str:
 
 
 SECRET: Final = secret_of("simulator-imp-secret", "simulator-hash-key")
+_HEADERS: Final = EbpHeaders("division", "store", "channel", "KIC", "KR", "KRW")
 CANCEL_TYPES: Final = {
     name: cancel_type(name)
     for name in ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")

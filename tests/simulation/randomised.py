@@ -220,9 +220,9 @@ class History:
             elif redrives:
                 redrives -= 1
                 simulation.clock.advance(600)
-                for name, queue in simulation.queues.items():
-                    if self._random.random() < 0.5:
-                        simulation.sweep(name)
+                if self._random.random() < 0.8:
+                    simulation.sweep()
+                for queue in simulation.queues.values():
                     queue.redrive()
             else:
                 return

@@ -188,6 +188,8 @@ class Simulation:
         self.let_pass: set[str] = set()
         self.resolved_by_hand: set[str] = set()
         self.planted: set[str] = set()
+        self.statements: dict[str, str] = {}
+        self.sent_before_limits: set[str] = set()
         self.stopped_runs: list[Exception] = []
         self.aliases: dict[str, str] = {}
         self.crashes: list[BaseException] = []
