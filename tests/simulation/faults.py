@@ -91,6 +91,8 @@ def somebody_cancels_silently(amount: int) -> Fault:
     return _meanwhile(f"somebody else cancels {amount}, no reason given", "somebody cancel silently", amount)
 
 
+WORLD: Final = (PAID_AGAIN, PAID_TWICE, REISSUED, BOOKED, REFUSED_IN_THE_END, ROTATED, ROLLED_BACK)
+
 # --- the way to the provider and back
 
 NOT_SENT: Final = _provider("connection refused", "refuse_connection")

@@ -291,7 +291,8 @@ def a_message_is_acknowledged_only_after_its_outcome(s: Simulation, message: Mes
 def what_a_function_buries_is_told(s: Simulation, letter: DeadLetter) -> str | None:
     """A message that leaves with a reason: accounting was told of its request, or the ledger has it open."""
     wanted = s.wanted.get(letter.key)
-    if "error_code" not in letter.attributes or wanted is None:
+    code = letter.attributes.get("error_code")
+    if wanted is None or code in (None, "DUPLICATE_KEY_DIFFERENT_PAYLOAD"):
         return None
     return _untold(s, letter.key)
 
@@ -449,11 +450,13 @@ class Watch(Observer):
 
     @override
     def wrote(self, old: Seen | None, new: Seen) -> None:
-        self._ask(ON_WRITE, old, new)
+        if new.key not in self.simulation.planted:
+            self._ask(ON_WRITE, old, new)
 
     @override
     def published(self, event: Event) -> None:
-        self._ask(ON_PUBLISH, event)
+        if event.key not in self.simulation.planted:
+            self._ask(ON_PUBLISH, event)
 
     @override
     def sending(self, sent: Sent) -> None:

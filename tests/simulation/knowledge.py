@@ -73,9 +73,9 @@ def may_stay_open(s: Simulation, wanted: Wanted) -> bool:
 
 
 def _is_kept_back(entry: Entry) -> bool:
-    """By the guard rails: until a person lets it pass, or publishes it anew."""
+    """By the guard rails, or because the event is in another currency: a person has to look."""
     error = entry.outcome.error if entry.outcome else None
-    return error is not None and error.code == ErrorCode.LIMIT_EXCEEDED
+    return error is not None and error.code in (ErrorCode.LIMIT_EXCEEDED, ErrorCode.CURRENCY_MISMATCH)
 
 
 def _was_reissued(s: Simulation) -> bool:

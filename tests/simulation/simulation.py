@@ -19,6 +19,7 @@ from refunds.providers.http.provider_http import open_http
 from tests.simulation.answers import AWS_ERRORS
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, AllQueues, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
+from tests.simulation.operating import mend
 from tests.simulation.oracle import Books, Sent
 from tests.simulation.previous import roll_back
 from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Environments, Process, Wiring, secret_of
@@ -279,6 +280,7 @@ class Simulation:
         self.gate.note("--- late calls arrive")
         self.world.settle()
         self._drain(2)
+        self._mend()
         self._sweep_up()
 
     def _drain(self, rounds: int) -> None:
@@ -287,6 +289,13 @@ class Simulation:
             self.clock.advance(3600)
             if not sum(queue.redrive() for queue in self.queues.values()):
                 return
+            self.run()
+
+    def _mend(self) -> None:
+        """Operators correct what was malformed."""
+        letters = [letter for queue in self.queues.values() for letter in queue.dlq]
+        if any(letter.attributes.get("error_code") == "INVALID_REQUEST" for letter in letters):
+            self.run_scheduled("mend", mend)
             self.run()
 
     def _sweep_up(self) -> None:

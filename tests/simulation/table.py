@@ -76,6 +76,7 @@ class Table:
         stored: everything, as it is in DynamoDB.
         requests: the requests' items as they are read, by key; what nobody can read is not among them.
         rebuilt: by key, every outcome that was ever rebuilt from the stored item.
+        unwritable: keys of items that DynamoDB refuses to write.
     """
 
     exceptions = Exceptions
@@ -91,6 +92,7 @@ class Table:
         self.stored: dict[str, Item] = {}
         self.requests: dict[str, Seen] = {}
         self.rebuilt: dict[str, set[str]] = {}
+        self.unwritable: set[str] = set()
         self._gate = gate
         self._on_write = on_write
         self._clock = clock
@@ -111,6 +113,14 @@ class Table:
             self.requests[key] = Seen(item, decode(item))
         except UnreadableItem:
             self.requests.pop(key, None)
+
+    def forget(self, now: float) -> None:
+        """Delete what has expired, as DynamoDB does when it finds the time."""
+        for key, item in list(self.stored.items()):
+            if float(item.get("expires_at", {"N": "inf"})["N"]) <= now:
+                del self.stored[key]
+                self.requests.pop(key, None)
+                self._indexed = [one for one in self._indexed if one[1]["pk"]["S"] != key]
 
     def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
         """A strongly consistent read."""
@@ -170,6 +180,8 @@ class Table:
         return {}
 
     def _put_if(self, key: str, request: Mapping[str, Any], make: Callable[[Item], Item]) -> None:
+        if key in self.unwritable:
+            raise refusal("Write", "ValidationException")
         old = self.stored.get(key)
         if not _holds(old, request):
             self._gate.note("  condition refused")
