@@ -242,10 +242,11 @@ class Queue:
             letter.hidden_until = self._clock() + seconds
         return shown
 
-    def keeps(self, body: str, *, but: str) -> bool:
-        """Whether a copy of a message, other than the message ``but`` itself, is in the queue or the DLQ."""
-        waiting = any(m.body == body and m.message_id != but for m in self.messages.values())
-        return waiting or any(letter.body == body for letter in self.dlq)
+    def keeps(self, message: Message, *, quietly: bool) -> bool:
+        """Whether a copy of a message, or something that speaks for a quiet one, is in the queue or the DLQ."""
+        others = (one for one in self.messages.values() if one.message_id != message.message_id)
+        waiting = any(one.body == message.body or (quietly and one.key == message.key) for one in others)
+        return waiting or any(letter.body == message.body for letter in self.dlq)
 
 
 class AllQueues:

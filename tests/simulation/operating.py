@@ -6,6 +6,7 @@ An operator knows what the providers' books say and never lies; everything else 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.cancel_types import cancel_type
@@ -77,17 +78,19 @@ def resolve(process: Process) -> None:
         finding = _finding(simulation, entry)
         if finding is None or entry.state.terminal:
             continue
+        simulation.resolved_by_hand.add(key)
         with suppress(ResolutionRefused):
             by_hand.by_hand(entry, finding, _OPERATOR)
-            simulation.resolved_by_hand.add(key)
 
 
 def _finding(simulation: Simulation, entry: Entry) -> Finding | None:
     """What the books say, if nothing is under way that could still change it."""
     key, books = str(entry.key), simulation.books
-    policy = cancel_type(entry.key.cancel_type).policy
     under_way = bool(simulation.world.late) or books.waits(key)
-    if key not in simulation.wanted or under_way or not policy.moves_money:
+    if key not in simulation.wanted or under_way:
+        return None
+    policy = cancel_type(entry.key.cancel_type).policy
+    if not policy.moves_money:
         return None
     moved = books.of_request(key)
     if len(moved) > 1:
@@ -96,9 +99,13 @@ def _finding(simulation: Simulation, entry: Entry) -> Finding | None:
         (movement,) = moved
         reference = movement.cancellation_id if policy.provider == "portone" else None
         return Finding(
-            True, "seen in the console", movement.amount, movement.currency, reference or None
+            succeeded=True,
+            evidence="seen in the console",
+            amount=movement.amount,
+            currency=movement.currency,
+            reference=reference or None,
         )
-    return Finding(False, "not in the console", code=ErrorCode.PROVIDER_REFUSED, never_booked=True)
+    return Finding(succeeded=False, evidence="not in the console", code=ErrorCode.PROVIDER_REFUSED, never_booked=True)
 
 
 def resolve_loosely(process: Process) -> None:
@@ -109,11 +116,9 @@ def resolve_loosely(process: Process) -> None:
         finding = _finding(simulation, entry)
         if finding is None or entry.state.terminal or not finding.succeeded:
             continue
+        simulation.resolved_by_hand.add(key)
         with suppress(ResolutionRefused):
-            by_hand.by_hand(
-                entry, Finding(True, finding.evidence, finding.amount, finding.currency), _OPERATOR
-            )
-            simulation.resolved_by_hand.add(key)
+            by_hand.by_hand(entry, replace(finding, reference=None), _OPERATOR)
 
 
 def admit(process: Process) -> None:

@@ -340,7 +340,7 @@ class History:
         simulation = self.simulation
         weeks, forgotten, quiet = (self._random.random() < share for share in (1.0, 0.1, 0.3))
         simulation.clock.advance((500 if forgotten else 14 * weeks) * 86_400)
-        simulation.table.forget(simulation.clock.now)
+        simulation.forgotten |= simulation.table.forget(simulation.clock.now)
         for wanted in simulation.wanted.values():
             simulation.queues[wanted.cancel_type].send(wanted.quiet_body if quiet else wanted.body)
         simulation.run()

@@ -189,6 +189,7 @@ class Simulation:
         self.let_pass: set[str] = set()
         self.resolved_by_hand: set[str] = set()
         self.planted: set[str] = set()
+        self.forgotten: set[str] = set()
         self.statements: dict[str, str] = {}
         self.sent_before_limits: set[str] = set()
         self.stopped_runs: list[Exception] = []
@@ -303,10 +304,16 @@ class Simulation:
         if not self.anything_open:
             return
         self.clock.advance(2 * _DAY)
+        before = self._number_open()
         self.sweep(daily=True)
+        if 0 < self._number_open() < before:  # what ended was perhaps the rival of what is left
+            self.sweep()
         if any(seen.entry.state is State.PENDING for seen in self.table.requests.values()):
             self.clock.advance(self.setting.pending_for)
             self.sweep()
+
+    def _number_open(self) -> int:
+        return sum(not seen.entry.state.terminal for seen in self.table.requests.values())
 
     @property
     def anything_open(self) -> bool:

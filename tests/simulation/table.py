@@ -114,13 +114,16 @@ class Table:
         except UnreadableItem:
             self.requests.pop(key, None)
 
-    def forget(self, now: float) -> None:
-        """Delete what has expired, as DynamoDB does when it finds the time."""
+    def forget(self, now: float) -> set[str]:
+        """Delete what has expired, as DynamoDB does when it finds the time; returns the keys."""
+        forgotten = set()
         for key, item in list(self.stored.items()):
             if float(item.get("expires_at", {"N": "inf"})["N"]) <= now:
                 del self.stored[key]
                 self.requests.pop(key, None)
+                forgotten.add(key)
                 self._indexed = [one for one in self._indexed if one[1]["pk"]["S"] != key]
+        return forgotten
 
     def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
         """A strongly consistent read."""

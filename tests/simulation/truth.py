@@ -26,7 +26,7 @@ def _not_refunded(s: Simulation, wanted: Wanted, outcome: Outcome) -> str | None
     money, cancellation_id = outcome.money, outcome.provider.cancellation_id
     if money is None:
         return f"{wanted.key} is SUCCEEDED without an amount"
-    if cancellation_id is None and wanted.key in s.resolved_by_hand:
+    if cancellation_id is None and wanted.key in s.resolved_by_hand:  # nobody said which it was
         moved = [movement.amount for movement in s.books.of_request(wanted.key)]
         return None if moved == [money.cancelled] else f"{wanted.key} was resolved by hand as another amount"
     movement, owner = _claimed(s, wanted, cancellation_id or "")
