@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.simulation import faults
+from refunds.ledger import timeline
+from refunds.ledger.item import decode
+from refunds.ledger.queries import recorded_at
+from refunds.ledger.shards import day_of
+from tests.simulation import faults, randomised
 from tests.simulation.gate import Fault, Script
 from tests.simulation.scenarios import BY_NAME
 from tests.simulation.trace import report
@@ -114,9 +118,20 @@ def test_what_can_never_be_voided_fails_even_after_an_attempt_of_unknown_fate(sc
     assert state(play(scenario, token_1=faults.DEATH)) == "FAILED"
 
 
-def test_every_write_moves_updated_at() -> None:
+def test_an_item_says_when_its_outcome_was_recorded() -> None:
     """Reconciliation picks finished items by when they ended, not by when they were claimed."""
     simulation = play("part", cancel_1=faults.ZOMBIE)
-    (item,) = simulation.table.items.values()
-    began, ended = (item["timeline"]["L"][at]["S"].partition(" ")[0] for at in (0, -1))
-    assert item["updated_at"]["S"] == ended > began
+    (item,) = simulation.table.stored.values()
+    entry = decode(item)
+    began, ended = (timeline.seconds(entry.timeline[at]) for at in (0, -1))
+    assert recorded_at(entry) == ended > began
+    assert item["day"]["S"].startswith(str(day_of(ended)))
+
+
+@pytest.mark.parametrize(("seed", "lag"), [(1002, 1.0), (7796, 1.0), (298, 1_800.0), (2269, 1_800.0)])
+def test_an_index_that_lags_proves_nothing_twice(
+    seed: int, lag: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal cancellations at a PG without reasons never claim one entry, however late the index is."""
+    monkeypatch.setattr(randomised, "_INDEX_LAG", lag)
+    assert randomised.History(seed).play().broken == []

@@ -91,7 +91,7 @@ class Desk:
         self.ledger = Ledger(client, "ledger", clock=lambda: self.now, ttl_days=400)
         self.queries = LedgerQueries(client, "ledger", MODULES)
         self.publisher = Publisher(Direct(self.bus), "accounting")  # type: ignore[arg-type]
-        operations = dict.fromkeys(MODULES, self.provider)
+        operations: Any = dict.fromkeys(MODULES, self.provider)
         self.inquiry = StatusInquiry(operations, self.ledger, 1.0)
         self.resolver = Resolver(self.ledger, self.publisher, self.inquiry, clock=lambda: self.now)
 

@@ -19,6 +19,7 @@ class Stored:
     hidden_until: float = 0.0
     receipt: str = ""
     receives: int = 0
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Queue:
         stuck: message ids whose next deletion fails.
         sent: bodies that were sent anywhere.
         tick: seconds that pass with every receive.
+        most_in_flight: above it a receive shows nothing, without an error.
     """
 
     now: float = 1_000_000.0
@@ -38,6 +40,7 @@ class Queue:
     sent: list[str] = field(default_factory=list)
     tick: float = 0.0
     receipts: int = 0
+    most_in_flight: int = 120_000
 
     def client(self) -> Any:
         """A botocore client of it."""
@@ -60,6 +63,10 @@ class Queue:
                 return self._each(request, self._show)
             case "DeleteMessageBatch":
                 return self._each(request, self._delete)
+            case "GetQueueAttributes":
+                return {"Attributes": self._counts(request["AttributeNames"])}
+            case "SendMessage":
+                return self._send(request)
         assert operation == "SendMessageBatch"
         self.sent += [entry["MessageBody"] for entry in request["Entries"]]
         results = [
@@ -67,9 +74,28 @@ class Queue:
         ]
         return {"Successful": results, "Failed": []}
 
+    def _counts(self, names: list[str]) -> dict[str, str]:
+        hidden = len(self.hidden())
+        known = {
+            "ApproximateNumberOfMessages": str(len(self.messages) - hidden),
+            "ApproximateNumberOfMessagesNotVisible": str(hidden),
+            "QueueArn": "arn:aws:sqs:ap-northeast-2:000000000000:queue",
+        }
+        return {name: known[name] for name in names}
+
+    def _send(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.sent.append(request["MessageBody"])
+        message_id = f"sent-{len(self.sent)}"
+        self.put(message_id, request["MessageBody"], age=0.0)
+        self.messages[message_id].attributes = request.get("MessageAttributes", {})
+        return {"MessageId": message_id, "MD5OfMessageBody": "x"}
+
     def _receive(self, request: dict[str, Any]) -> dict[str, Any]:
         self.now += self.tick
+        in_flight = len(self.hidden())
         visible = [one for one in self.messages.values() if one.hidden_until <= self.now]
+        if in_flight >= self.most_in_flight:
+            visible = []
         found = visible[: request["MaxNumberOfMessages"]]
         for one in found:
             self.receipts += 1
@@ -83,6 +109,7 @@ class Queue:
                     "ReceiptHandle": one.receipt,
                     "Body": one.body,
                     "Attributes": {"SentTimestamp": str(int(one.sent_at * 1000))},
+                    "MessageAttributes": one.attributes,
                 }
                 for one in found
             ]

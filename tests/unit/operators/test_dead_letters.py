@@ -122,3 +122,22 @@ def test_a_message_is_meant_or_not_however_long_the_look_takes(queue: Queue) -> 
         young = Selection(younger_than=70.0)
         found = [one.message_id for receive in letters for one in letters.meant(receive, young)]
     assert sorted(found) == sorted(f"m{number}" for number in range(11))
+
+
+def test_a_look_that_sqs_cuts_short_says_so() -> None:
+    """With too many messages in flight a receive shows nothing, without an error."""
+    queue = Queue(most_in_flight=20)
+    for number in range(30):
+        queue.put(f"m-{number}")
+    dead_letters = DeadLetters(queue.client(), clock=lambda: queue.now, hold=60)
+    seen = [letter for letters in dead_letters.letters([LANE], Selection()) for letter in letters]
+    assert (len(seen), dead_letters.unseen["payment_cancel"]) == (20, 10)
+
+
+def test_a_look_that_sees_everything_leaves_nothing_unseen() -> None:
+    """Messages that wait for somebody else are not counted as unseen."""
+    queue = Queue()
+    queue.put("m-1")
+    dead_letters = DeadLetters(queue.client(), clock=lambda: queue.now, hold=60)
+    assert len(list(dead_letters.letters([LANE], Selection()))) == 1
+    assert not +dead_letters.unseen

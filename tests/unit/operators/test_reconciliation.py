@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, date, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_a_recorded_refund_that_never_was_is_found(rig: Rig, operations: Operati
     if not known:
         rig.world.reset()
     (difference,) = differences(operations)
-    assert (difference.kind, difference.ledger_amount) == (Kind.NOT_AT_PROVIDER, 1_000)
+    assert (difference.kind, difference.ledger_amount) == (Kind.NOT_AT_PROVIDER, Decimal(1_000))
 
 
 def test_two_amounts_for_one_refund_are_found(rig: Rig, operations: Operations) -> None:
@@ -87,11 +88,11 @@ def test_two_amounts_for_one_refund_are_found(rig: Rig, operations: Operations) 
     park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT)
     (entry,) = operations.ledger_queries.open_entries()
     (really,) = rig.world.money.movements
-    typo = Finding(succeeded=True, evidence="typo", amount=999, reference=really.cancellation_id)
+    typo = Finding(succeeded=True, evidence="typo", amount=Decimal(999), reference=really.cancellation_id)
     operations.resolver.by_hand(entry, typo, KIM)
     (difference,) = differences(operations)
     assert difference.kind is Kind.AMOUNT_DIFFERS
-    assert (difference.provider_amount, difference.ledger_amount) == (1_000, 999)
+    assert (difference.provider_amount, difference.ledger_amount) == (Decimal(1_000), Decimal(999))
 
 
 def test_a_settlement_without_a_reference_is_matched_by_its_amount(rig: Rig, operations: Operations) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -209,7 +210,9 @@ def test_an_amount_nobody_knows_must_be_given(rig: Rig, operations: Operations) 
     open_ = entry(operations)
     with pytest.raises(ResolutionRefused, match="--amount"):
         operations.resolver.by_hand(open_, CONSOLE, KIM)
-    told = outcome(operations.resolver.by_hand(open_, replace(CONSOLE, amount=PAID), KIM).entry)
+    told = outcome(
+        operations.resolver.by_hand(open_, replace(CONSOLE, amount=Decimal(PAID), currency="KRW"), KIM).entry
+    )
     assert told.money is not None
     assert told.money.cancelled == PAID
 

@@ -124,3 +124,16 @@ def test_naverpay_gets_the_customers_reason_alone() -> None:
     assert world.told() == [("succeeded", None, None)]
     assert world.item().state is State.SUCCEEDED
     assert list(world.ledger.held) == [("portone", "imp_1", "c-1")]
+
+
+def test_a_yes_that_contradicts_the_request_is_never_repeated() -> None:
+    """PortOne said yes for another payment: whatever ours shows, a replay sends nothing."""
+    world = World((Gateway(extra={"imp_uid": "imp_9"}, late=True),))
+    with pytest.MonkeyPatch.context() as patch:
+        shown = world.gateway.payment().model_copy(update={"imp_uid": "imp_1"})
+        patch.setattr(world.portone, "payment", lambda *_, **__: shown)
+        for _ in range(3):
+            world.deliver(wanted(**PARTIAL), final=True)
+    assert world.told()[0] == ("parked", "RESPONSE_MISMATCH", True)
+    assert {told[2] for told in world.told()} == {True}
+    assert len(world.gateway.sent) == 1

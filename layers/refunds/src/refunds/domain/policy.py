@@ -1,4 +1,4 @@
-"""What the protocol may do for a cancel type, as data (DESIGN section 6, the policy table)."""
+"""What the protocol may do for a cancel type, as data (docs/protocol.md)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Final
 
 _ANY_TAG: Final = re.compile(r"\[rf:[a-z2-7]{10}\]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
-_MAX_REASON: Final = 256  # characters; document 001, reason String(256)
+_MAX_REASON: Final = 256  # characters, at PortOne
 
 
 @lru_cache(maxsize=1024)

@@ -73,18 +73,17 @@ _PROVIDER_TEXTS: Final = ("provider_code", "provider_message")
 
 def shortened(entry: Entry, outcome: Outcome) -> str:
     """What to store of the outcome of ``entry``, as JSON."""
-    whole = outcome.to_json()
-    written: Any = strict_json.loads(whole)
-    written.setdefault("revision", outcome.revision)  # version 1.0 of the contract does not tell it
-    differences = _without_names(_differences(_expected(entry, written["outcome"]), written))
+    said = outcome.model_dump()
+    said["items"] = list(said["items"])
+    differences = _without_names(_differences(_expected(entry, outcome.outcome), said))
     differences = _with_short_time(entry, differences)
-    if written["outcome_id"] == _expected_id(entry, outcome):
+    if outcome.outcome_id == _expected_id(entry, outcome):
         differences.pop("id", None)
     short = strict_json.dumps(differences)
     try:
-        return short if restored(entry, short).to_json() == whole else whole
-    except (ValueError, KeyError, TypeError):
-        return whole
+        return short if restored(entry, short) == outcome else outcome.to_json()
+    except (LookupError, ValueError, TypeError):
+        return outcome.to_json()
 
 
 def restored(entry: Entry, text: str) -> Outcome:
@@ -101,7 +100,7 @@ def restored(entry: Entry, text: str) -> Outcome:
     whole = _merged(_expected(entry, kind), differences)
     if isinstance(offset := whole["occurred_at"], int):
         whole["occurred_at"] = _moment(entry, offset)
-    outcome = Outcome.from_json(strict_json.dumps(whole))
+    outcome = Outcome.model_validate(whole)
     if "outcome_id" not in differences:
         outcome = outcome.model_copy(update={"outcome_id": _expected_id(entry, outcome)})
     return outcome

@@ -62,6 +62,8 @@ class DeadLetterMessage:
     body: str
     sent_at: float
     attributes: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+    """The data types of the attributes, as SQS names them."""
 
     @classmethod
     def of(cls, queues: CancelQueues, message: MessageTypeDef) -> DeadLetterMessage:
@@ -74,6 +76,7 @@ class DeadLetterMessage:
             body=message.get("Body", ""),
             sent_at=int(message.get("Attributes", {}).get("SentTimestamp", "0")) / 1000,
             attributes={name: str(value.get("StringValue", "")) for name, value in attributes.items()},
+            types={name: str(value.get("DataType", "String")) for name, value in attributes.items()},
         )
 
     @cached_property
@@ -156,7 +159,7 @@ class Peek:
         url: of the queue that is looked at; the lane's DLQ if it is not said.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is looked at, and how, each once
         self,
         client: SQSClient,
         queues: CancelQueues,

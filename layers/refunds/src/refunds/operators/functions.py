@@ -5,14 +5,15 @@ Nothing happens at import: the environment is read when the first event arrives.
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import os
 import time
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Annotated, Any, ClassVar, Final
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Annotated, Any, ClassVar, Final, Protocol, TypeVar
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -20,17 +21,21 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from refunds.aws import AwsClients
 from refunds.contracts.trigger import LambdaContext
 from refunds.domain.deadline import Deadline
+from refunds.domain.entry import Entry, Key
 from refunds.domain.redaction import redact
-from refunds.errors import ConfigurationError
+from refunds.errors import ConfigurationError, LookupFailed, NotSent, RefundsError
 from refunds.ledger.audit import Actor
-from refunds.operators.cancel_queues import chosen, lanes_of_json
+from refunds.operators.asking_schedule import AskingSchedule
+from refunds.operators.cancel_queues import chosen, queues_of_url
 from refunds.operators.dead_letters import Selection
 from refunds.operators.operations import Operations
 from refunds.operators.rate_limiter import RateLimiter
-from refunds.operators.reconciliation import Kind, Window
+from refunds.operators.reconciliation import DUE_AFTER, Kind, Reconciliation, Stop, Window
 from refunds.operators.replay import USUAL, Judged, Plan
-from refunds.operators.replay_verdicts import ReplayVerdict
-from refunds.operators.sweeper import Sweeper
+from refunds.operators.replay_verdicts import ReplayVerdict, in_words
+from refunds.operators.resolution import ResolutionReport, Resolver
+from refunds.operators.sweeper import Sweep, SweepRules
+from refunds.operators.walk import Place
 from refunds.settings import Settings
 from refunds.telemetry.logs import quiet_libraries
 from refunds.telemetry.metrics import Metrics
@@ -38,15 +43,29 @@ from refunds.telemetry.metrics import Metrics
 _CONNECTIONS: Final = 20
 _FINISH: Final = 10.0  # seconds kept back for showing messages again and for answering
 _SHOWN: Final = 100  # messages named in an answer; Lambda's answer is limited to 6 MB
+_TELLING: Final = 0.25  # of a run's time, kept for the dead letters
+_MOST_ASKED: Final = 100  # requests asked about in one invocation
+_MOST_PIECES: Final = 100  # runs of one pass, so that a mistake never runs for ever
+_DAY: Final = 86_400.0
+
+_LedgerKey = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}#[A-Za-z0-9._:-]{1,64}$")]
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
+class OperatorContext(LambdaContext, Protocol):
+    """What these functions use of Lambda's context besides."""
+
+    invoked_function_arn: str
+
+
 class OperatorFunction:
-    """What the three functions have in common: a desk, a log and metrics, made on the first event.
+    """What the three functions have in common: operations, a log and metrics, made on the first event.
 
     Args:
-        environment: as the other functions', and ``OPERATOR_QUEUES`` (see ``lanes_of_json``).
+        environment: as the other functions', and for the replay ``OPERATOR_QUEUE_URL``
+            (see ``queues_of_url``).
     """
 
     service: ClassVar[str]
@@ -60,9 +79,26 @@ class OperatorFunction:
         if self._desk is None:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
-            all_queues = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
+            url = self._environment.get("OPERATOR_QUEUE_URL")
+            all_queues = queues_of_url(url) if url else ()
             self._desk = Operations(AwsClients(connections=_CONNECTIONS).client, settings, all_queues)
         return self._desk
+
+    def metrics(self) -> Metrics:
+        """Metrics of one run."""
+        return Metrics(self.operations().settings.metrics_namespace)
+
+    def _go_on(self, context: OperatorContext, event: Mapping[str, object], piece: int) -> bool:
+        """Invoke this function again for the rest; false if it was in too many pieces already."""
+        if piece >= _MOST_PIECES:
+            self.logger().error("too many pieces", extra={"piece": piece})
+            return False
+        self.operations().aws("lambda").invoke(
+            FunctionName=context.invoked_function_arn,
+            InvocationType="Event",
+            Payload=json.dumps({**event, "piece": piece + 1}).encode(),
+        )
+        return True
 
     def logger(self) -> Logger:
         """Structured log lines."""
@@ -121,10 +157,12 @@ class ReplayFunction(OperatorFunction):
     def __call__(self, event: object, context: LambdaContext) -> dict[str, Any]:
         """Judge, and with ``execute`` replay, as many messages as the time allows; ``complete`` says if all.
 
+        ``unseen`` is about how many messages of a DLQ are there and were not shown by SQS.
+
         Raises:
             ValueError: the event is no ``ReplayRequest``; the text names the fields.
         """
-        request = _parse(event)
+        request = _parse(ReplayRequest, event, "replay")
         deadline = _deadline(context)
         judged = self._work(request, deadline, context)
         verdicts: Counter[str] = Counter()
@@ -137,9 +175,11 @@ class ReplayFunction(OperatorFunction):
                 failed += one.failure is not None
                 if len(shown) < _SHOWN:
                     shown.append(_shown(one))
+        unseen = {kind: count for kind, count in self.operations().dead_letters.unseen.items() if count}
         summary = {
             "executed": request.execute,
-            "complete": deadline.remaining() > _FINISH,
+            "complete": deadline.remaining() > _FINISH and not unseen,
+            "unseen": unseen,
             "verdicts": dict(verdicts),
             "replayed": replayed,
             "failed": failed,
@@ -168,31 +208,173 @@ class ReplayFunction(OperatorFunction):
         yield from replay.run(all_queues, Plan(selection, actor, request.verdicts), RateLimiter(request.rate))
 
 
+class SweepRequest(BaseModel):
+    """The event that invokes ``sweeper``; a schedule's own event is an ordinary run.
+
+    Attributes:
+        daily: look for claims of the last two days that never got further, too.
+        tell: tell of dead letters that nobody has told of.
+        ask: ledger keys (``payment_cancel#cr-1``) to ask the provider about now; nothing else is done.
+        record: with ``ask``, record what is proven; without it, only tell what the provider shows.
+        place: where this run goes on; made by the run before it.
+        piece: number of this run of the same pass.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    daily: bool = False
+    tell: bool = True
+    ask: tuple[_LedgerKey, ...] = Field(default=(), max_length=_MOST_ASKED)
+    record: bool = True
+    place: dict[str, Any] | None = None
+    piece: int = Field(default=1, ge=1)
+
+
 class SweeperFunction(OperatorFunction):
-    """``sweeper``: on a schedule, settles what the provider can be asked about."""
+    """``sweeper``: on a schedule, brings open requests to their end; asks about single ones for operators."""
 
     service = "sweeper"
 
-    def __call__(self, _event: object, context: LambdaContext) -> dict[str, object]:
-        """One run; returns what it found and did."""
-        operations = self.operations()
-        sweeper = Sweeper(
-            operations.ledger_queries,
-            operations.resolver,
-            min_age=self.number("SWEEP_MIN_AGE_SECONDS", 900),
-            most=int(self.number("SWEEP_MOST", 500)),
-            clock=time.time,
-        )
-        sweep = sweeper.run(_deadline(context, keep=_FINISH))
-        metrics = Metrics(operations.settings.metrics_namespace)
+    def __call__(self, event: object, context: OperatorContext) -> dict[str, object]:
+        """One run; returns what it found and did.
+
+        Raises:
+            ValueError: the event asks for something that is none of this; the text names the fields.
+        """
+        request = _parse(SweepRequest, event if isinstance(event, dict) else {}, "sweep")
+        if request.ask:
+            return {"findings": self._ask(request, _deadline(context, keep=_FINISH))}
+        left = _deadline(context, keep=_FINISH).remaining()
+        sweep = self._sweep(request, _deadline(context, keep=_FINISH + left * _TELLING))
+        summary = sweep.summary()
+        if sweep.place is not None:
+            following = {"daily": request.daily, "tell": False, "place": sweep.place.to_json()}
+            summary["goes_on"] = self._go_on(context, following, request.piece)
+        try:
+            if request.tell:
+                summary |= self._tell(_deadline(context, keep=_FINISH))
+        finally:
+            self.logger().info("swept", extra=summary)
+        return summary
+
+    def _sweep(self, request: SweepRequest, deadline: Deadline) -> Sweep:
+        logger = self.logger()
+
+        def passed_over(key: Key, why: str) -> None:
+            logger.warning("passed over", extra={"ledger_key": str(key), "why": why})
+
+        sweeper = self.operations().sweeper(self._rules(), passed_over)
+        sweep = sweeper.run(deadline, daily=request.daily, place=Place.of_json(request.place))
+        metrics = self.metrics()
         for kind, age in sweep.oldest.items():
             dimensions = {"cancel_type": kind}
             metrics.add("UnresolvedAge", age, "Seconds", dimensions)
             metrics.add("Unresolved", sweep.unresolved[kind], "Count", dimensions)
+            metrics.add("PendingOpen", sweep.pending[kind], "Count", dimensions)
             metrics.add("Swept", sweep.resolved[kind], "Count", dimensions)
+        metrics.add("PassedOver", len(sweep.passed_over), "Count", {"service": self.service})
         metrics.flush()
-        self.logger().info("swept", extra=sweep.summary())
-        return sweep.summary()
+        return sweep
+
+    def _tell(self, deadline: Deadline) -> dict[str, object]:
+        logger = self.logger()
+
+        def passed_over(message_id: str, why: str) -> None:
+            logger.warning("dead letter passed over", extra={"message_id": message_id, "why": why})
+
+        operations = self.operations()
+        telling = operations.telling(passed_over).run(operations.all_queues, deadline)
+        metrics = self.metrics()
+        metrics.add("PassedOver", len(telling.passed_over), "Count", {"service": self.service})
+        for queues in operations.all_queues:
+            kind = queues.cancel_type
+            metrics.add("ToldFromDlq", telling.told[kind], "Count", {"cancel_type": kind})
+        metrics.flush()
+        return telling.summary()
+
+    def _rules(self) -> SweepRules:
+        return SweepRules(
+            min_age=self.number("SWEEP_MIN_AGE_SECONDS", 900),
+            most=int(self.number("SWEEP_MOST", 500)),
+            pending_for=self.number("PENDING_DAYS", 14) * _DAY,
+            abandoned_after=self.number("SWEEP_ABANDONED_SECONDS", 5 * _DAY),
+            asking=AskingSchedule(
+                base=self.number("SWEEP_FIRST_INTERVAL_SECONDS", 900),
+                longest=self.number("SWEEP_LONGEST_INTERVAL_SECONDS", _DAY),
+                every=self.number("SWEEP_EVERY_SECONDS", 600),
+            ),
+        )
+
+    def _ask(self, request: SweepRequest, deadline: Deadline) -> list[dict[str, object]]:
+        readings = self.operations().ledger_queries.readable(map(Key.of, request.ask))
+        findings = []
+        for text in request.ask:
+            key = Key.of(text)
+            entry = readings.entries.get(key)
+            if entry is None:
+                known = "cannot be read by this version" if key in readings.unreadable else "is not there"
+                findings.append(_finding(text, f"its ledger item {known}"))
+            elif deadline.remaining() <= 0:
+                findings.append(_finding(text, "no time was left to ask: ask again", entry))
+            else:
+                findings.append(self._ask_one(text, entry, record=request.record))
+        return findings
+
+    def _ask_one(self, text: str, entry: Entry, *, record: bool) -> dict[str, object]:
+        resolver = self.operations().resolver
+        try:
+            if record or entry.state.terminal or resolver.unaskable(entry) is not None:
+                report = resolver.ask(entry) if record else unasked(resolver, entry)
+                return _finding(
+                    text, report.finding, report.entry, settled=report.settled, published=report.published
+                )
+            return _finding(text, in_words(resolver.answer(entry)), entry)
+        except (LookupFailed, NotSent, ConfigurationError) as error:
+            return _finding(text, f"the provider could not be asked now: {error}", entry, answered=False)
+        except RefundsError as error:
+            return _finding(text, str(error), entry)
+
+
+def unasked(resolver: Resolver, entry: Entry) -> ResolutionReport:
+    """What is known of an entry that the provider need not or cannot be asked about."""
+    known = f"{entry.state}: {entry.proof}" if entry.state.terminal else resolver.unaskable(entry)
+    return ResolutionReport(entry, known or "", settled=entry.state.terminal)
+
+
+def _finding(
+    key: str,
+    finding: str,
+    entry: Entry | None = None,
+    *,
+    settled: bool = False,
+    published: bool = False,
+    answered: bool = True,
+) -> dict[str, object]:
+    return {
+        "key": key,
+        "state": entry.state.value if entry else None,
+        "revision": entry.revision if entry else None,
+        "finding": finding,
+        "settled": settled,
+        "published": published,
+        "answered": answered,
+    }
+
+
+class ReconcileRequest(BaseModel):
+    """The event that invokes ``reconcile``; a schedule's own event compares the day that ended last.
+
+    Attributes:
+        date: the day, in ``RECONCILE_UTC_OFFSET``.
+        start: where this run goes on; made by the run before it.
+        piece: number of this run of the same day.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    date: dt.date | None = None
+    start: dict[str, Any] | None = None
+    piece: int = Field(default=1, ge=1)
 
 
 class ReconcileFunction(OperatorFunction):
@@ -200,28 +382,55 @@ class ReconcileFunction(OperatorFunction):
 
     service = "reconcile"
 
-    def __call__(self, event: object, _context: LambdaContext) -> dict[str, Any]:
-        """Compare the day ``{"date": "2026-11-20"}`` names, or the one that ended last.
+    def __call__(self, event: object, context: OperatorContext) -> dict[str, Any]:
+        """Compare the day ``{"date": "2026-11-20"}`` names, or the one that ended last, and what is due.
 
         Raises:
+            ValueError: the event names something that is no day.
             LookupFailed: PortOne could not be asked to the end; the schedule tries again.
         """
-        operations = self.operations()
+        request = _parse(ReconcileRequest, event if isinstance(event, dict) else {}, "reconcile")
         zone = offset(self._environment.get("RECONCILE_UTC_OFFSET", "+09:00"))
-        day = _day(event, zone)
-        tiers = [tier for tier in self._environment.get("RECONCILE_TIERS", "").split(",") if tier]
-        logger, found = self.logger(), Counter(dict.fromkeys(Kind, 0))
+        day = request.date or (datetime.now(UTC).astimezone(zone) - timedelta(days=1)).date()
+        found: Counter[Kind] = Counter(dict.fromkeys(Kind, 0))
         shown: list[dict[str, Any]] = []
-        for difference in operations.reconciliation(tiers).run(Window.of_days(day, 1, zone)):
-            found[difference.kind] += 1
-            logger.warning("difference", extra=asdict(difference))
-            if len(shown) < _SHOWN:
-                shown.append(asdict(difference))
-        metrics = Metrics(operations.settings.metrics_namespace)
-        for kind, count in found.items():
-            metrics.add("ReconcileDifferences", count, "Count", {"kind": kind})
-        metrics.flush()
-        return {"date": day.isoformat(), "differences": dict(found), "shown": shown}
+        comparison = self._reconciliation()
+        differences = comparison.run(
+            Window.of_days(day, 1, zone),
+            deadline=_deadline(context, keep=_FINISH),
+            start=Stop.of_json(request.start),
+        )
+        logger = self.logger()
+        try:
+            for difference in differences:
+                found[difference.kind] += 1
+                logger.warning("difference", extra=difference.to_json())
+                if len(shown) < _SHOWN:
+                    shown.append(difference.to_json())
+        finally:
+            metrics = self.metrics()
+            for kind, count in found.items():
+                metrics.add("ReconcileDifferences", count, "Count", {"kind": kind})
+            metrics.flush()
+        answer = {
+            "date": day.isoformat(),
+            "complete": comparison.stopped is None,
+            "differences": dict(found),
+            "shown": shown,
+        }
+        if comparison.stopped is not None:
+            following = {"date": day.isoformat(), "start": comparison.stopped.to_json()}
+            answer["goes_on"] = self._go_on(context, following, request.piece)
+        return answer
+
+    def _reconciliation(self) -> Reconciliation:
+        tiers = [tier for tier in self._environment.get("RECONCILE_TIERS", "").split(",") if tier]
+        due = self._environment.get("RECONCILE_DUE_DAYS", ",".join(map(str, DUE_AFTER)))
+        try:
+            days = tuple(int(day) for day in due.split(",") if day.strip())
+        except ValueError:
+            raise ConfigurationError("RECONCILE_DUE_DAYS is not a list of days such as 4,14") from None
+        return self.operations().reconciliation(tiers, days)
 
 
 def offset(text: str) -> tzinfo:
@@ -239,19 +448,13 @@ def offset(text: str) -> tzinfo:
     return zone
 
 
-def _parse(event: object) -> ReplayRequest:
+def _parse(model: type[RequestT], event: object, name: str) -> RequestT:
     try:
-        return ReplayRequest.model_validate(event)
+        return model.model_validate(event)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
         text = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems)
-    raise ValueError(f"not a replay request: {text}")
-
-
-def _day(event: object, zone: tzinfo) -> date:
-    if isinstance(event, dict) and isinstance(event.get("date"), str):
-        return date.fromisoformat(event["date"])
-    return (datetime.now(UTC).astimezone(zone) - timedelta(days=1)).date()
+    raise ValueError(f"not a {name} request: {text}")
 
 
 def _deadline(context: LambdaContext, keep: float = 0.0) -> Deadline:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
-from refunds.cancel_types import MODULES, all_cancel_types
+from refunds.cancel_types import MODULES, all_cancel_types, cancel_type
+from refunds.domain.entry import Key
 from refunds.domain.provider_call import ProviderCall
 from refunds.ledger.audit import AuditTrail
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import LedgerQueries
 from refunds.messaging.publisher import Publisher
 from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.carry_over import CarryOver
 from refunds.operators.dead_letters import DeadLetters
-from refunds.operators.reconciliation import Reconciliation
+from refunds.operators.pause import SendingSwitch
+from refunds.operators.reconciliation import DUE_AFTER, Reconciliation
 from refunds.operators.replay import Replay
 from refunds.operators.replay_verdicts import Judge
 from refunds.operators.republication import Republication
 from refunds.operators.resolution import Resolver
 from refunds.operators.status_inquiry import StatusInquiry
+from refunds.operators.sweeper import Sweeper, SweepRules
+from refunds.operators.telling import DeadLetterTelling
 from refunds.providers.clients import ProviderClients, provider_clients
+from refunds.service.parts import Timing
+from refunds.service.refund_service import RefundService
 from refunds.settings import Settings
 
 
@@ -51,6 +59,8 @@ class Operations:
     hold: int = 120
     clock: Callable[[], float] = time.time
     observe: Callable[[ProviderCall], None] = _unobserved
+    unreadable: dict[Key, None] = field(default_factory=dict)
+    """Ledger items that could not be read and were passed over, in the order in which they were found."""
     _closing: ExitStack = field(default_factory=ExitStack, repr=False)
 
     def __enter__(self) -> Self:
@@ -66,7 +76,12 @@ class Operations:
     @cached_property
     def ledger_queries(self) -> LedgerQueries:
         """What the ledger knows."""
-        return LedgerQueries(self._dynamodb, self.settings.ledger_table, MODULES)
+        return LedgerQueries(
+            self._dynamodb,
+            self.settings.ledger_table,
+            MODULES,
+            unreadable=self._note_unreadable,
+        )
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
@@ -111,11 +126,63 @@ class Operations:
         """Replays dead letters."""
         return Replay(self.dead_letters, self.judge(asks=asks), self.audit, stopped=stopped)
 
-    def reconciliation(self, tiers: Iterable[str] = ()) -> Reconciliation:
+    def reconciliation(
+        self, tiers: Iterable[str] = (), due_after: Sequence[int] = DUE_AFTER
+    ) -> Reconciliation:
         """Compares PortOne with the ledger."""
         return Reconciliation(
-            self.ledger_queries, self._providers.portone(), patience=self._patience, tiers=tiers
+            self.ledger_queries,
+            self._providers.portone(),
+            patience=self._patience,
+            tiers=tiers,
+            status_inquiry=self._status_inquiry,
+            due_after=due_after,
         )
+
+    def sweeper(self, rules: SweepRules, passed_over: Callable[[Key, str], None]) -> Sweeper:
+        """Brings open requests to their end, without sending."""
+        return Sweeper(
+            self.ledger,
+            self.ledger_queries,
+            self.resolver,
+            rules,
+            clock=self.clock,
+            passed_over=passed_over,
+        )
+
+    def telling(self, passed_over: Callable[[str, str], None]) -> DeadLetterTelling:
+        """Tells of dead letters that nobody has told of."""
+        return DeadLetterTelling(
+            self.dead_letters,
+            {name: self._service(name) for name in MODULES},
+            self._publisher,
+            self.aws("sqs"),
+            clock=self.clock,
+            passed_over=passed_over,
+        )
+
+    @cached_property
+    def sending(self) -> SendingSwitch:
+        """Pauses and resumes."""
+        return SendingSwitch(self.aws("lambda"), self.aws("sqs"))
+
+    @cached_property
+    def carry_over(self) -> CarryOver:
+        """Renews the waiting messages of paused queues."""
+        return CarryOver(self.aws("sqs"), self.sending, clock=self.clock, hold=self.hold)
+
+    def _service(self, name: str) -> RefundService[Any]:
+        """What tells of a message without working on it; it never sends."""
+        return RefundService(
+            cancel_type(name).policy,
+            self._status_inquiry.operations[name],
+            self.ledger,
+            timing=Timing(self.clock, send_budget=0.0, lease_margin=0.0),
+            new_owner=lambda: uuid.uuid4().hex,
+        )
+
+    def _note_unreadable(self, key: Key) -> None:
+        self.unreadable.setdefault(key)
 
     @cached_property
     def _dynamodb(self) -> Any:

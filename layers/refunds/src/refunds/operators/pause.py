@@ -1,4 +1,8 @@
-"""The pause switch: no message is received, so none uses up a receive, until sending is resumed."""
+"""The pause switch: no message is received, so none uses up a receive, until sending is resumed.
+
+A queue keeps a message for a few days, paused or not, and what expires there goes to no DLQ: it is gone.
+Whoever pauses for longer carries the waiting messages over to fresh copies (``CarryOver``).
+"""
 
 from __future__ import annotations
 
@@ -43,8 +47,9 @@ class SendingSwitch:
     """Turns the event source mappings of cancel types off and on.
 
     Messages that were received before go on to their end, which comes within one function timeout.
-    Events that invoke a function directly are stopped by ``single_events``: Lambda keeps them for up
-    to six hours (the template's ``MaximumEventAgeInSeconds``), then puts them into the DLQ.
+    Events that invoke a function directly are stopped by ``single_events``: a function with a reserved
+    concurrency of 0 throttles them, and Lambda puts an asynchronous event of such a function into the DLQ
+    at once. So ``resume`` is followed by a replay of the DLQ.
 
     Args:
         clock: seconds, monotonic.
@@ -87,12 +92,23 @@ class SendingSwitch:
     def resume(self, all_queues: Sequence[CancelQueues], *, seconds: float = 180.0) -> list[Switched]:
         """Open what was closed, then receive again.
 
+        Events that came while ``single_events`` were stopped wait in the DLQ: replay them.
+
         Raises:
             SwitchStuck: a mapping does not receive after ``seconds``.
         """
         for name in self._function_names(all_queues):
             self._functions.delete_function_concurrency(FunctionName=name)
         return self._turn(all_queues, Sending.ENABLED, seconds)
+
+    def single_events_stopped(self, all_queues: Sequence[CancelQueues]) -> list[str]:
+        """The functions whose direct invocations are stopped now: what came meanwhile is in their DLQs."""
+        return [
+            name
+            for name in self._function_names(all_queues)
+            if self._functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+            == 0
+        ]
 
     def _turn(self, all_queues: Sequence[CancelQueues], wanted: Sending, seconds: float) -> list[Switched]:
         for queues in all_queues:

@@ -91,6 +91,7 @@ class Replay:
                 yield from self._replay(peek, meant, plan, rate_limiter)
                 if self._stopped():
                     return
+            self._dead_letters.note_unseen(queues, peek)
 
     def replace(
         self, dead_letter: DeadLetterMessage, body: str, actor: Actor, changed: Sequence[str]
@@ -130,12 +131,23 @@ class Replay:
             dataclasses.replace(one, replayed=failure is None, failure=failure)
             for one, failure in zip(wanted, failures, strict=True)
         ]
-        sent = [one for one in moved if one.replayed]
-        for one in sent:
-            verdict = f"{one.judgement.verdict}, {one.dead_letter.error_code}"
+        noted = [self._note(one, actor, what) for one in moved]
+        peek.remove([one.dead_letter for one in noted if one.replayed and one.failure is None])
+        return noted
+
+    def _note(self, one: Judged, actor: Actor, what: str) -> Judged:
+        """Note a replay; one that cannot be noted stays in the DLQ, and does not end the others."""
+        if not one.replayed:
+            return one
+        verdict = f"{one.judgement.verdict}, {one.dead_letter.error_code}"
+        try:
             self._audit.append(audit_subject(one.dead_letter), actor, f"{what} ({verdict})")
-        peek.remove([one.dead_letter for one in sent])
-        return moved
+        except Exception as error:  # noqa: BLE001 - whatever AWS answered about this one
+            return dataclasses.replace(
+                one,
+                failure=f"sent, but not noted ({type(error).__name__}), so it stays in the DLQ as well",
+            )
+        return one
 
 
 def audit_subject(dead_letter: DeadLetterMessage) -> str:

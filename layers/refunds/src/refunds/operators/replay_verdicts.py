@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Cancellation
-from refunds.domain.entry import Entry, Key
+from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import (
     Accepted,
     Applied,
@@ -31,8 +31,9 @@ from refunds.domain.operation import (
 from refunds.domain.operation import Resolution as Answer
 from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
-from refunds.ledger.queries import LedgerQueries
+from refunds.ledger.queries import LedgerQueries, Readings
 from refunds.operators.dead_letters import DeadLetterMessage
+from refunds.operators.late_booking import may_be_booked_later
 from refunds.operators.status_inquiry import StatusInquiry
 
 
@@ -47,8 +48,12 @@ class ReplayVerdict(StrEnum):
     """Ask the provider what became of an earlier attempt, before anything else."""
     STALE = "stale"
     """End as ``CancelFailed``: what it asks for cannot be carried out any more."""
+    WAIT = "wait"
+    """Publish again that a provider accepted it and books it later; nothing is sent, the sweeper asks."""
     INVALID = "invalid"
     """Come back at once: it breaks the contract, or its id belongs to another payload."""
+    UNREADABLE = "unreadable"
+    """Nobody can say: the message, its ledger item or an answer about it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +88,25 @@ class Judge:
         self._clock = clock
 
     def judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
-        """A judgement for each letter; the ledger is read once for all of them."""
-        entries = self._ledger_queries.entries(key for key in map(_key, letters) if key is not None)
-        if self._status_inquiry is None:
-            return [self._one(dead_letter, entries) for dead_letter in letters]
-        with ThreadPoolExecutor(max(len(letters), 1), thread_name_prefix="question") as questions:
-            return list(questions.map(lambda dead_letter: self._one(dead_letter, entries), letters))
+        """A judgement for each letter; the ledger is read once for all of them.
 
-    def _one(self, dead_letter: DeadLetterMessage, entries: Mapping[Key, Entry]) -> Judgement:
+        A letter that cannot be judged is ``UNREADABLE`` and does not keep the others from being judged.
+        """
+        readings = self._ledger_queries.readable(key for key in map(_key, letters) if key is not None)
+        if self._status_inquiry is None:
+            return [self._guarded(dead_letter, readings) for dead_letter in letters]
+        with ThreadPoolExecutor(max(len(letters), 1), thread_name_prefix="question") as questions:
+            return list(questions.map(lambda dead_letter: self._guarded(dead_letter, readings), letters))
+
+    def _guarded(self, dead_letter: DeadLetterMessage, readings: Readings) -> Judgement:
+        if _key(dead_letter) in readings.unreadable:
+            return Judgement(ReplayVerdict.UNREADABLE, "its ledger item cannot be read by this version")
+        try:
+            return self._one(dead_letter, readings.entries)
+        except Exception as error:  # noqa: BLE001 - one message never ends the judging of the others
+            return Judgement(ReplayVerdict.UNREADABLE, f"it cannot be judged ({type(error).__name__})")
+
+    def _one(self, dead_letter: DeadLetterMessage, entries: Mapping[Key, Entry]) -> Judgement:  # noqa: PLR0911 - one return per verdict
         key, cancellation = _key(dead_letter), dead_letter.reading.cancellation
         if cancellation is None or key is None:
             return Judgement(ReplayVerdict.INVALID, str(dead_letter.reading.error))
@@ -103,8 +119,12 @@ class Judge:
             return Judgement(
                 ReplayVerdict.INVALID, f"its id was used for another payload, which is {entry.state}"
             )
+        if entry.state is State.UNKNOWN:
+            return Judgement(ReplayVerdict.UNREADABLE, "a newer version wrote its ledger item")
         if entry.state.terminal:
             return Judgement(ReplayVerdict.DONE, f"{entry.state}: {entry.proof}")
+        if entry.state is State.PENDING:
+            return Judgement(ReplayVerdict.WAIT, f"PENDING: {entry.proof}. {_NEVER_AGAIN}")
         if entry.in_doubt:
             return self._in_doubt(cancellation, entry)
         return self._unsent(dead_letter.queues.policy, cancellation, _known(entry))
@@ -126,6 +146,8 @@ class Judge:
 
     def _in_doubt(self, cancellation: Cancellation[Any], entry: Entry) -> Judgement:
         known = f"{entry.state}: may have been carried out"
+        if may_be_booked_later(entry):
+            known = f"{known}. {_NEVER_AGAIN}"
         if entry.leased(self._clock()):
             wait = int(entry.lease_until - self._clock()) + 1
             return Judgement(ReplayVerdict.UNKNOWN, f"{known}. A worker has it for another {wait} s")
@@ -135,19 +157,29 @@ class Judge:
             answer = self._status_inquiry.resolve(entry, cancellation)
         except _NO_ANSWER as error:
             return Judgement(ReplayVerdict.UNKNOWN, f"{known}. {_unanswered(error)}", unanswered=True)
+        except InvalidRequest as error:
+            return Judgement(ReplayVerdict.UNKNOWN, f"{known}. The provider cannot be asked: {error}")
         if isinstance(answer, Rejected) and answer.failure.excludes_late_attempts:
             return Judgement(ReplayVerdict.STALE, f"{known}. {_would_fail(answer.failure)}")
         return Judgement(ReplayVerdict.UNKNOWN, f"{known}. {in_words(answer)}")
 
 
+_NEVER_AGAIN: Final = (
+    "Its gateway may book it later than it accepted it, so nothing is sent again: a replay only asks"
+)
 _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
 
 
 def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) -> str | None:
     """Why sending makes no sense now; asks, whether or not the function would look first."""
+    checksum = getattr(attempt.request, "checksum", None)
+    if checksum is not None:
+        attempt = _looking(attempt)
     baseline_or_failure = operation.precheck(attempt, None)
     if isinstance(baseline_or_failure, Failure):
         return _would_fail(baseline_or_failure)
+    if checksum is not None and baseline_or_failure.cancellable != checksum:
+        return f"It would fail as {ErrorCode.CHECKSUM_MISMATCH}: the balance is not what the event says"
     if operation.needs_precheck(attempt.request):
         return None
     never = ResolveContext(None, only_attempt=True, siblings=_no_siblings, sent_at=math.inf)
@@ -157,6 +189,12 @@ def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) 
         case Applied() if policy.moves_money:
             return "The provider shows it carried out under this very id: find out why the ledger lost it"
     return None
+
+
+def _looking(attempt: Attempt[Any]) -> Attempt[Any]:
+    """Without the event's own checksum, because of which nobody would look."""
+    request = attempt.request.model_copy(update={"checksum": None})
+    return replace(attempt, cancellation=attempt.cancellation.model_copy(update={"request": request}))
 
 
 def _known(entry: Entry) -> str:

@@ -1,6 +1,7 @@
 """Publishes stored outcomes again, for an accounting system that lost them.
 
-Same ``outcome_id`` as the first time: consumers recognise what they have already. A request that was
+A period is read from the index of its days: it costs what these have, however large the ledger is. Same
+``outcome_id`` as the first time: consumers recognise what they have already. A request that was
 parked for breaking the contract has no ledger item; replaying its message publishes its outcome.
 """
 
@@ -17,7 +18,7 @@ from refunds.messaging.publisher import Publisher
 from refunds.operators.rate_limiter import RateLimiter
 
 _BATCH: Final = 10  # entries in one PutEvents (AWS limit)
-_STATES: Final = (State.SUCCEEDED, State.FAILED, State.PARKED)
+_STATES: Final = (State.SUCCEEDED, State.FAILED, State.PENDING, State.PARKED)
 
 
 @dataclass(frozen=True)

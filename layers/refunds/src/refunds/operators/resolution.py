@@ -20,7 +20,7 @@ from refunds.contracts.inbound import Identity, RequestedBy, format_timestamp
 from refunds.contracts.money import MAX_AMOUNT, decimals, fits
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
-from refunds.domain.operation import Applied, Effect, Failure, Money, Rejected
+from refunds.domain.operation import Applied, Effect, Failure, Money, Rejected, Resolution
 from refunds.domain.outcomes import OutcomeFactory, Trouble, as_recorded
 from refunds.domain.policy import Policy
 from refunds.domain.redaction import redact
@@ -60,10 +60,10 @@ class Finding:
         succeeded: whether it was carried out.
         evidence: how one knows; for the ledger only.
         amount: what moved, where the ledger does not know what the request moves.
-        currency: ISO 4217, where the ledger does not know what the payment is in.
         reference: the provider's id of the cancellation (PortOne's ``cancellation_id``, EBP's
             ``returnRequestId``), if known.
         code: why it failed.
+        currency: ISO 4217, where the ledger does not know what the payment is in.
         never_booked: the gateway itself says that it will not be carried out any more. "Failed" needs that
             where a gateway books later than it accepts.
     """
@@ -71,9 +71,9 @@ class Finding:
     succeeded: bool
     evidence: str
     amount: Decimal | None = None
-    currency: str | None = None
     reference: str | None = None
     code: ErrorCode = ErrorCode.PROVIDER_REFUSED
+    currency: str | None = None
     never_booked: bool = False
 
 
@@ -110,7 +110,7 @@ class Resolver:
         reason = self.unaskable(entry)
         if reason is not None:
             return ResolutionReport(entry, reason)
-        answer = self._status_inquiry.resolve(entry, recall(entry))
+        answer = self.answer(entry)
         match answer:
             case Applied(effect) if not self._may_have(entry, effect):
                 return ResolutionReport(entry, "What the provider shows proves another request already")
@@ -121,6 +121,15 @@ class Resolver:
                 outcome = self._outcomes(entry).failed(failure, entry.attempt)
                 return self._record(entry, State.FAILED, outcome, failure.message)
         return ResolutionReport(entry, in_words(answer))
+
+    def answer(self, entry: Entry) -> Resolution:
+        """What the provider shows of an entry that can be asked about; nothing is recorded.
+
+        Raises:
+            LookupFailed, NotSent, ConfigurationError: the provider gave no usable answer.
+            InvalidRequest: the item was written under another contract.
+        """
+        return self._status_inquiry.resolve(entry, recall(entry))
 
     def unaskable(self, entry: Entry) -> str | None:
         """Why the provider cannot be asked about an open entry, or not now; ``None`` if it can."""
@@ -232,12 +241,12 @@ class Resolver:
 
     def _money(self, entry: Entry, finding: Finding) -> MoneyMoved:
         asked = self._asked(entry)
-        amount = asked.amount if finding.amount is None else finding.amount
+        amount = asked.amount if finding.amount is None else Decimal(finding.amount)
         currency = self._currency(entry, finding)
-        if currency is None:
-            raise ResolutionRefused(f"the ledger does not know what {entry.key} is in: add --currency")
         if not amount:
             raise ResolutionRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
+        if currency is None:
+            raise ResolutionRefused(f"the ledger does not know what {entry.key} is in: add --currency")
         if not 0 < amount <= MAX_AMOUNT or not fits(amount, currency):
             raise ResolutionRefused(f"an amount in {currency} has at most {decimals(currency)} decimals")
         baseline = entry.baseline.cancellable if entry.baseline else None

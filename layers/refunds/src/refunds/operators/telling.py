@@ -1,9 +1,9 @@
 """Tells accounting of dead letters that no function has told of.
 
-A message that the queue moved itself, that a rule could not deliver or that an asynchronous invocation failed
-on has no ``error_code`` attribute: no function of ours put it there, so perhaps nobody was told. It is told from
-the ledger alone, as on a final receive. Then the message is replaced by a copy that carries the reason,
-so that it is told once: the copy is sent first, and a crash in between tells it twice with one
+A message that the queue moved itself, that a rule could not deliver or that an asynchronous invocation
+failed on has no ``error_code`` attribute: no function of ours put it there, so perhaps nobody was told. It is
+told from the ledger alone, as on a final receive. Then the message is replaced by a copy that carries the
+reason, so that it is told once: the copy is sent first, and a crash in between tells it twice with one
 ``outcome_id``.
 """
 
@@ -34,7 +34,7 @@ class Telling:
     """What one pass over the DLQs came to.
 
     Attributes:
-        told: messages by cancel type whose request accounting was told of, or that the ledger knows to be open.
+        told: messages by cancel type whose request accounting was told of, or the ledger knows to be open.
         unpublished: EventBridge did not take the outcome: the next run tells it.
         passed_over: ids of messages that something was wrong with, and the kind of the error.
         unseen: about how many messages of which cancel type the pass did not get to.
@@ -65,7 +65,7 @@ class DeadLetterTelling:
         passed_over: told of each message that was passed over, and of the kind of the error.
     """
 
-    def __init__(  # noqa: PLR0913 - what it works with, each once
+    def __init__(
         self,
         dead_letters: DeadLetters,
         services: Mapping[str, RefundService[Any]],

@@ -38,7 +38,7 @@ class Walk:
 
     Attributes:
         place: where the next walk goes on: behind the last chunk that was worked off.
-        index: which index the current chunk is from.
+        number: of the partition that the current chunk is from; ``index`` is that one's.
     """
 
     def __init__(
@@ -47,12 +47,13 @@ class Walk:
         self._ledger_queries = ledger_queries
         self._partitions = partitions
         self.place = place or Place()
+        self.number = self.place.partition
         self.index = ""
 
     def __iter__(self) -> Iterator[list[Key]]:
         for number in range(self.place.partition, len(self._partitions)):
             after = self.place.after if number == self.place.partition else None
-            self.index = self._partitions[number].index
+            self.number, self.index = number, self._partitions[number].index
             keys = self._ledger_queries.keys_in(self._partitions[number], after)
             while chunk := list(islice(keys, CHUNK)):
                 yield chunk

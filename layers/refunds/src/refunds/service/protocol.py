@@ -240,9 +240,7 @@ class Execution(Generic[RequestT]):
         except (Refused, OutcomeUnknown) as error:
             return self._resolve(entry, replace(sending, answer=error))
         except ResponseMismatch as error:
-            learnt = _baseline_of(entry)
-            learnt = replace(learnt, suspects=(*learnt.suspects, *error.suspects))
-            return self._recorder.park(entry, error, may_have_been_applied=True, baseline=learnt)
+            return self._recorder.contradicted(entry, error)
         if isinstance(answer, Accepted):
             return self._recorder.pend(entry, answer)
         return self._recorder.succeed(entry, answer)

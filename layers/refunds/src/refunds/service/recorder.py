@@ -47,7 +47,7 @@ class Recorder(Generic[RequestT]):
         if not hold(self._parts, entry, effect):
             taken = "what proves this cancellation at the provider is held by another request"
             if source is Source.ANSWER:
-                return self.park(entry, ResponseMismatch(taken), may_have_been_applied=True)
+                return self.contradicted(entry, ResponseMismatch(taken))
             return self.leave_open(entry, OutcomeUnknown(taken))
         outcome = self._outcomes.succeeded(effect, entry.attempt)
         return self._record(entry, State.SUCCEEDED, outcome, effect.proof, source=source)
@@ -137,6 +137,14 @@ class Recorder(Generic[RequestT]):
             in_doubt=may_have_been_applied,
             baseline=baseline,
         )
+
+    def contradicted(self, entry: Entry, error: ResponseMismatch) -> Disposition:
+        """A yes that contradicts what was asked: parked, and never sent again, for it was a yes."""
+        said_yes = entry.baseline
+        if said_yes is not None:
+            suspects = (*said_yes.suspects, *error.suspects)
+            said_yes = replace(said_yes, accepted=True, suspects=suspects)
+        return self.park(entry, error, may_have_been_applied=True, baseline=said_yes)
 
     def claim_parked(self, error: ProviderError, baseline: Baseline | None = None) -> Disposition:
         """The same for a request that has no item yet; nothing was sent.

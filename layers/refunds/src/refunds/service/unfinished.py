@@ -59,11 +59,11 @@ class Unfinished(Generic[RequestT]):
         return self._tell_again(entry, reason)
 
     def _park_started(self, entry: Entry, reason: Reason) -> Disposition:
-        now = self._parts.timing.clock()
-        if entry.leased(now):
+        if entry.leased(self._parts.timing.clock()):
             self._ledger.note_open(entry)
             return DeadLetter(reason)
-        taken = self._ledger.take_over(entry, owner=self._parts.new_owner(), lease_until=now)
+        # Without a lease: nothing is begun here that somebody would have to wait for.
+        taken = self._ledger.take_over(entry, owner=self._parts.new_owner(), lease_until=0.0)
         error = OutcomeUnknown(reason.message) if taken.in_doubt else NotSent(reason.message)
         return self._recorder.park(taken, error, may_have_been_applied=taken.in_doubt)
 

@@ -1,7 +1,7 @@
 """What an answer of PortOne means: carried out, refused, or not known.
 
 PortOne answers ``{code, message, response}``. HTTP 200 with ``code`` other than 0 is a failure
-with the reason in ``message`` (API documents 000–003), so the HTTP status alone says nothing.
+with the reason in ``message`` (docs/providers.md, "Answers"), so the HTTP status alone says nothing.
 """
 
 from __future__ import annotations

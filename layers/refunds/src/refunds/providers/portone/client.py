@@ -1,8 +1,8 @@
 """The PortOne V1 operations the refund handler uses.
 
-Sources: API documents 000–003 and PortOne's V1 specification. A call that moves money or
-revokes something is sent once; the only repetition is after a 401, which is documented as
-"token missing or not valid" and so as not processed.
+Source: docs/providers.md, "PortOne V1". A call that moves money or revokes something is sent once. The only
+repetition is after a 401, documented as "token missing or not valid", and only where the provider prevents a
+double.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class PortOneClient:
         repeatable: bool = True,
         secrets: Iterable[str] = (),
     ) -> Payment:
-        """``POST /payments/cancel`` (document 001): cancel a payment in full or in part.
+        """``POST /payments/cancel``: cancel a payment in full or in part.
 
         Args:
             body: the request's fields as PortOne names them; amounts are ``Decimal`` or ``int``.
@@ -152,7 +152,7 @@ class PortOneClient:
         return self._carry_out(call, Payment, deadline, secrets=(*secrets, *personal))
 
     def revoke_vbank(self, imp_uid: str, *, tier: str | None, deadline: Deadline) -> Payment:
-        """``DELETE /vbanks/{imp_uid}`` (document 003): void a virtual account nobody has paid into.
+        """``DELETE /vbanks/{imp_uid}``: void a virtual account nobody has paid into.
 
         KG Inicis requires its own API key as a query parameter; it is sent when the secret has one.
         """
@@ -162,12 +162,12 @@ class PortOneClient:
         return self._carry_out(call, Payment, deadline)
 
     def revoke_cvs(self, imp_uid: str, *, tier: str | None, deadline: Deadline) -> Payment:
-        """``DELETE /cvs/{imp_uid}`` (document 000): void a convenience-store number not paid yet."""
+        """``DELETE /cvs/{imp_uid}``: void a convenience-store number not paid yet."""
         call = _Request("DELETE", "/cvs/{imp_uid}", imp_uid, tier)
         return self._carry_out(call, Payment, deadline)
 
     def revoke_receipt(self, merchant_uid: str, *, tier: str | None, deadline: Deadline) -> Receipt:
-        """``DELETE /receipts/external/{merchant_uid}`` (document 002): revoke a cash receipt.
+        """``DELETE /receipts/external/{merchant_uid}``: revoke a cash receipt.
 
         501 ("the PG is not supported", in the specification) is ``Refused`` with
         ``UNSUPPORTED_BY_PG``; 500 ("the revocation failed") is ``OutcomeUnknown``: ask first.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from refunds.contracts.number_revoke import CvsRevocation
+from refunds.contracts.number_revoke import CvsRevocation, NumberRevokeRequest
+from refunds.domain.operation import Operation
 from refunds.domain.policy import Policy
 from refunds.providers.clients import ProviderClients
-from refunds.providers.portone.number_revoke import NumberRevoke, cvs_revoke
+from refunds.providers.portone.number_revoke import cvs_revoke
 
 POLICY: Final = Policy(
     cancel_type="cvs_revoke",
@@ -19,6 +20,6 @@ POLICY: Final = Policy(
 )
 
 
-def operation(clients: ProviderClients) -> NumberRevoke:
+def operation(clients: ProviderClients) -> Operation[NumberRevokeRequest]:
     """Idempotent by nature."""
     return cvs_revoke(clients.portone())

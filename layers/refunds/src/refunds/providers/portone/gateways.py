@@ -1,5 +1,6 @@
-"""What is peculiar to each payment gateway (PG) behind PortOne V1, as data (docs/providers.md, "PGs").
+"""What is peculiar to each payment gateway (PG) behind PortOne V1, as data.
 
+Source: docs/providers.md, "What PGs do with a cancellation".
 Everything that depends on a PG is decided by a row of this table, by its name in ``pg_provider``.
 """
 

@@ -1,8 +1,8 @@
 """PortOne V1's answers, every field of them.
 
-Sources: the API documents 000 (cvs), 001 (cancel), 002 (receipts), 003 (vbanks) and the
-specification's ``PaymentAnnotation``, ``PaymentCancelAnnotation``, ``VbankDepositAnnotation``,
-``ExternalReceiptAnnotation``, ``PagedPaymentAnnotation`` and ``AuthAnnotation``.
+Sources: docs/providers.md and, of PortOne's V1 specification, ``PaymentAnnotation``,
+``PaymentCancelAnnotation``, ``VbankDepositAnnotation``, ``ExternalReceiptAnnotation``,
+``PagedPaymentAnnotation`` and ``AuthAnnotation``.
 
 Strict: what identifies a payment and what its money is computed from. Every other field is
 ``None`` when it is absent, null or of another type than documented. Times are UNIX seconds,

@@ -1,4 +1,4 @@
-"""``vbank_revoke`` and ``cvs_revoke``: void a number nobody has paid to yet (documents 003 and 000).
+"""``vbank_revoke`` and ``cvs_revoke``: void a number nobody has paid to yet.
 
 Naturally idempotent: a voided number can be voided again without harm. A number that was paid
 meanwhile is ``ALREADY_PAID``; it is never turned into a refund.
@@ -123,12 +123,12 @@ class NumberRevoke:
 
 
 def vbank_revoke(client: PortOneClient) -> NumberRevoke:
-    """``DELETE /vbanks/{imp_uid}`` (document 003)."""
+    """``DELETE /vbanks/{imp_uid}``."""
     return NumberRevoke(client, client.revoke_vbank, "vbank")
 
 
 def cvs_revoke(client: PortOneClient) -> NumberRevoke:
-    """``DELETE /cvs/{imp_uid}`` (document 000)."""
+    """``DELETE /cvs/{imp_uid}``."""
     return NumberRevoke(client, client.revoke_cvs, "cvs")
 
 

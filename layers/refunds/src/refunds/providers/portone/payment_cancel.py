@@ -26,6 +26,7 @@ from refunds.domain.operation import (
     Effect,
     Failure,
     Money,
+    Operation,
     Rejected,
     Resolution,
     ResolveContext,
@@ -474,6 +475,6 @@ def _new(payment: Payment, baseline: Baseline, own: Own) -> list[CancelHistoryEn
     return [own.entry] if baseline.cancellation_ids is None else unseen(payment, baseline)
 
 
-def operation(clients: ProviderClients) -> PaymentCancel:
+def operation(clients: ProviderClients) -> Operation[PaymentCancelRequest]:
     """Made safe to repeat by ``checksum``."""
     return PaymentCancel(clients.portone())

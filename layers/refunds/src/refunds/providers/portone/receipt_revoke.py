@@ -1,4 +1,4 @@
-"""``receipt_revoke``: PortOne V1 ``DELETE /receipts/external/{merchant_uid}`` (document 002)."""
+"""``receipt_revoke``: PortOne V1 ``DELETE /receipts/external/{merchant_uid}``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from refunds.domain.operation import (
     Effect,
     Failure,
     Money,
+    Operation,
     Rejected,
     Resolution,
     ResolveContext,
@@ -164,6 +165,6 @@ def _effect(receipt: Receipt, proof: str) -> Effect:
     )
 
 
-def operation(clients: ProviderClients) -> ReceiptRevoke:
+def operation(clients: ProviderClients) -> Operation[ReceiptRevokeRequest]:
     """Idempotent by nature."""
     return ReceiptRevoke(clients.portone())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from refunds.contracts.number_revoke import VbankRevocation
+from refunds.contracts.number_revoke import NumberRevokeRequest, VbankRevocation
+from refunds.domain.operation import Operation
 from refunds.domain.policy import Policy
 from refunds.providers.clients import ProviderClients
-from refunds.providers.portone.number_revoke import NumberRevoke, vbank_revoke
+from refunds.providers.portone.number_revoke import vbank_revoke
 
 POLICY: Final = Policy(
     cancel_type="vbank_revoke",
@@ -19,6 +20,6 @@ POLICY: Final = Policy(
 )
 
 
-def operation(clients: ProviderClients) -> NumberRevoke:
+def operation(clients: ProviderClients) -> Operation[NumberRevokeRequest]:
     """Idempotent by nature."""
     return vbank_revoke(clients.portone())
