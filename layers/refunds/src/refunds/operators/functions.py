@@ -291,14 +291,15 @@ class SweeperFunction(OperatorFunction):
         return telling.summary()
 
     def _rules(self) -> SweepRules:
+        sweeping = self.operations().settings.sweeping
         return SweepRules(
-            min_age=self.number("SWEEP_MIN_AGE_SECONDS", 900),
-            most=int(self.number("SWEEP_MOST", 500)),
-            pending_for=self.number("PENDING_DAYS", 14) * _DAY,
+            min_age=sweeping.min_age,
+            most=sweeping.most,
+            pending_for=sweeping.pending_days * _DAY,
             abandoned_after=self.number("SWEEP_ABANDONED_SECONDS", 5 * _DAY),
             asking=AskingSchedule(
-                base=self.number("SWEEP_FIRST_INTERVAL_SECONDS", 900),
-                longest=self.number("SWEEP_LONGEST_INTERVAL_SECONDS", _DAY),
+                base=sweeping.first_interval,
+                longest=sweeping.longest_interval,
                 every=self.number("SWEEP_EVERY_SECONDS", 600),
             ),
         )

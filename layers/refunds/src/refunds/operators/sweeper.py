@@ -143,8 +143,8 @@ class Sweeper:
         sample = _Sample(self._rules.most, self._jitter)
         reading_ends = deadline.remaining() * (1 - _READING)
         walk = self._walk(place, daily=daily)
-        for keys in walk:
-            if deadline.remaining() <= reading_ends:
+        for number, keys in enumerate(walk):
+            if number and deadline.remaining() <= reading_ends:  # every run gets at least one step on
                 sweep.place = walk.place
                 break
             of_day = walk.index == _DAY_INDEX
