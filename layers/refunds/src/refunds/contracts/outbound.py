@@ -226,10 +226,6 @@ def outcome_id(
     first again is a new statement too: ``number`` counts the statements about a request, up to the one
     meant. A final outcome is said once.
 
-    Args:
-        number: how many different statements were made of the request, this one included. What is said
-            again after something else was said in between is a new statement. A final one is said once.
-
     Raises:
         ValueError: parked without an error.
     """

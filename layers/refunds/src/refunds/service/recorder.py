@@ -140,7 +140,10 @@ class Recorder(Generic[RequestT]):
 
     def contradicted(self, entry: Entry, error: ResponseMismatch) -> Disposition:
         """A yes that contradicts what was asked: parked, and never sent again, for it was a yes."""
-        said_yes = None if entry.baseline is None else replace(entry.baseline, accepted=True)
+        said_yes = entry.baseline
+        if said_yes is not None:
+            suspects = (*said_yes.suspects, *error.suspects)
+            said_yes = replace(said_yes, accepted=True, suspects=suspects)
         return self.park(entry, error, may_have_been_applied=True, baseline=said_yes)
 
     def claim_parked(self, error: ProviderError, baseline: Baseline | None = None) -> Disposition:
