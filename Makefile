@@ -154,11 +154,12 @@ check-python: $(ENVIRONMENTS)
 # The house rules of the template and the imports are tests, so that each is shown to fail too.
 check-template: $(ENVIRONMENTS) .venvs/checkov/.ready .venvs/security/.ready
 	$(SAM) validate --lint --region $(REGION)
-	.venv/bin/cfn-lint --include-checks I --template template.yaml archive.yaml
+	.venv/bin/cfn-lint --include-checks I --template template.yaml archive.yaml schemas.yaml examples/consumer/template.yaml
+	$(RUN) -m tests.template.expansion template.yaml .local/unrolled/template.json
 	.venvs/checkov/bin/checkov --config-file .checkov.yaml
 	$(RUN) -m pytest --quiet -p no:cacheprovider $(HOUSE_RULES)
 
-HOUSE_RULES = $(addprefix tests/template/test_,template.py house_rules.py versions.py deployments.py configuration.py) \
+HOUSE_RULES = $(addprefix tests/template/test_,template.py loop.py house_rules.py versions.py deployments.py configuration.py) \
   tests/unit/test_architecture.py
 
 # What git knows, or would be told of next.
@@ -201,7 +202,7 @@ SOURCE = .aws-sam/source
 PACKAGE = .aws-sam/package
 package: $(ENVIRONMENTS) ## build for AWS (PYTHON_VERSION, ARCHITECTURE)
 	@rm -rf $(SOURCE) && mkdir -p $(SOURCE)
-	@tar -cf - --exclude __pycache__ template.yaml functions layers | tar -xf - -C $(SOURCE)
+	@tar -cf - --exclude __pycache__ template.yaml samconfig.toml functions layers | tar -xf - -C $(SOURCE)
 	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) $(SAM) build --template $(SOURCE)/template.yaml --build-dir $(PACKAGE) \
 	  --parameter-overrides PythonRuntime=python$(PYTHON_VERSION) Architecture=$(ARCHITECTURE)
 

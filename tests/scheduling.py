@@ -9,6 +9,7 @@ from xdist.scheduler import LoadFileScheduling
 _OPERATORS: Final = "tests/integration/ops"
 _ONE_STACK: Final = frozenset(
     {
+        "tests/integration/test_examples.py",
         "tests/integration/test_samples.py",
         "tests/integration/test_scenarios.py",
         "tests/integration/test_triggers.py",

@@ -26,10 +26,10 @@ const body = renderToStaticMarkup(React.createElement(AsyncApiComponentWP, { sch
 const style = fs.readFileSync(require.resolve("@asyncapi/react-component/styles/default.min.css"), "utf8");
 // Patterns mean what they say; buttons do nothing here.
 const own = ".lowercase{text-transform:none}button{pointer-events:none}button.text-gray-500{display:none}";
-const digest = crypto.createHash("sha256").update(text).digest("hex");
+const digest = crypto.createHash("sha256").update(text).digest().readBigUInt64BE(0);
 const head = [
   '<meta charset="utf-8">',
-  `<meta name="source-sha256" content="${digest}">`,
+  `<meta name="source-digest" content="${digest}">`,
   `<title>${document.info().title()}: its events</title>`,
   `<style>${style}${own}</style>`,
 ];

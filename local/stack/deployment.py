@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tomllib
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ def deploy(template: Path, environment: Mapping[str, str], parameters: Mapping[s
             *(tool("sam", "sam"), "deploy"),
             *("--config-file", str(PROJECT / "samconfig.toml"), "--config-env", "local"),
             *("--template-file", str(template), "--stack-name", STACK_NAME),
-            *("--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())),
+            *("--parameter-overrides", *(f"{name}={_quoted(value)}" for name, value in overrides.items())),
         ],
         cwd=PROJECT,
         env=clean_environment(SAM_CLI_TELEMETRY="0", SAM_CLI_POLL_DELAY="0.2", **environment),
@@ -50,3 +51,8 @@ def deploy(template: Path, environment: Mapping[str, str], parameters: Mapping[s
     )
     if finished.returncode != 0:
         raise StackError(f"sam deploy failed:\n{finished.stdout}")
+
+
+def _quoted(value: str) -> str:
+    """As SAM reads a value with quotes in it, JSON for instance."""
+    return json.dumps(value) if '"' in value else value

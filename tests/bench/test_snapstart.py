@@ -6,11 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 PROJECT = Path(__file__).parents[2]
 
-# What Lambda's runtime does before it takes a snapshot, with the module it does it with.
+# What Lambda's runtime does before it takes a snapshot.
 _SNAPSHOT = """
 import sys, threading
 
@@ -20,25 +18,19 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 import app
-from snapshot_restore_py import get_before_snapshot
-print("botocore.session" in sys.modules)
-for prepare, positional, named in get_before_snapshot():
-    prepare(*positional, **named)
 print("botocore.session" in sys.modules)
 print(threading.active_count())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Lambda's runtime client is installed on Linux only")
 def test_before_the_snapshot() -> None:
-    """The snapshot holds botocore, and no connection, thread or setting that restored copies would share."""
-    (packages,) = (PROJECT / ".venvs" / "bench" / "lib").glob("python*/site-packages")
+    """The snapshot holds boto3, and no connection, thread or setting that restored copies would share."""
     done = subprocess.run(
         [sys.executable, "-c", _SNAPSHOT],
         cwd=PROJECT / "functions" / "payment_cancel",
-        env={"PYTHONPATH": str(packages)},
+        env={},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.stdout.split(), done.stderr) == (["False", "True", "1"], "")
+    assert (done.stdout.split(), done.stderr) == (["True", "1"], "")

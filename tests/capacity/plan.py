@@ -28,7 +28,7 @@ SECRETS: Final = 10_000  # GetSecretValue a second
 IN_FLIGHT: Final = 120_000  # messages of a queue received and not deleted
 
 # The deployment's own.
-LARGEST_PARAMETER: Final = 100  # the most <Type>MaximumConcurrency can be
+LARGEST_PARAMETER: Final = 100  # the most MaximumConcurrency can be
 TTL_DAYS: Final = 400
 
 
@@ -50,7 +50,7 @@ class Need:
 def needs(weight: Weight) -> Iterator[Need]:
     """Everything that grows with the rate, for cancellations of one type that weigh as told."""
     yield Need(
-        "environments, `<Type>MaximumConcurrency`", LARGEST_PARAMETER, lambda rate: rate * ANSWER / BATCH, ""
+        "environments, `MaximumConcurrency`", LARGEST_PARAMETER, lambda rate: rate * ANSWER / BATCH, ""
     )
     yield Need("environments, account", CONCURRENCY, lambda rate: rate * ANSWER / BATCH, "")
     yield Need("`PutEvents`, the order service event by event", PUT_EVENTS, lambda rate: rate + rate / BATCH)

@@ -24,9 +24,11 @@ def test_the_tables_are_computed(text: str) -> None:
 
 def test_the_plan_is_of_this_template() -> None:
     """Parameters the plan counts on are the template's."""
-    parameters = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
-    assert max(parameters["PaymentCancelMaximumConcurrency"]["AllowedValues"]) == plan.LARGEST_PARAMETER
-    assert parameters["BatchConcurrency"]["Default"] == plan.BATCH
+    template = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))
+    parameters = template["Parameters"]
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert max(map(int, parameters["MaximumConcurrency"]["AllowedValues"])) == plan.LARGEST_PARAMETER
+    assert variables["BATCH_CONCURRENCY"] == str(plan.BATCH)
     assert parameters["LedgerTtlDays"]["Default"] == plan.TTL_DAYS
 
 

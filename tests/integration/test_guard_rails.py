@@ -26,12 +26,13 @@ _PARAMETERS = {
     "MaxReceiveCount": str(_RECEIVES),
     "FunctionTimeout": str(_VISIBILITY_SECONDS),
     "PaymentCancelVisibilityTimeout": str(_VISIBILITY_SECONDS),
-    "PaymentCancelLimitLargestWon": "5000",
-    "OrderCancelLimitPerHour": "3",
+    "Limits": json.dumps(
+        {"payment_cancel": {"KRW": {"largest": 5000}}, "order_cancel": {"KRW": {"per_hour": 3}}}
+    ),
     "CircuitFailures": "3",
     # Longer than the longest wait between two receives: nobody is the probe on every receive.
     "CircuitCoolDownSeconds": "10",
-    "CvsRevokeMaximumConcurrency": "2",
+    "MaximumConcurrency": "2",
 }
 
 

@@ -26,8 +26,12 @@ _PATIENCE_SECONDS = 90.0
 _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
 _PARAMETERS = {
     # Limits nobody reaches: the hour is counted, with what a function may do.
-    "PaymentCancelLimitPerHour": "1000",
-    "OrderCancelLimitWonPerHour": "1000000000",
+    "Limits": json.dumps(
+        {
+            "payment_cancel": {"KRW": {"per_hour": 1000}},
+            "order_cancel": {"KRW": {"amount_per_hour": 1_000_000_000}},
+        }
+    ),
     # TLS and the evaluation of policies take their time on a busy machine.
     "FunctionTimeout": "20",
     "ReadTimeoutSeconds": "5",
@@ -42,6 +46,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A local stack that enforces roles and policies."""
     options = Options(tmp_path_factory.mktemp("guarded"), parameters=_PARAMETERS, authorize=True)
     with start(options) as running:
+        _adapt_policies(running)
         yield running
 
 
@@ -72,8 +77,6 @@ def test_operators_functions_may_do_their_work(
     guarded: Stack, function: str, event: dict[str, object]
 ) -> None:
     """Replay, sweeper and reconciliation need nothing that their roles do not allow."""
-    if function == "DlqReplay":
-        _name_batches(guarded, "DlqReplayRole")
     answer = guarded.aws.functions.invoke(
         FunctionName=guarded.outputs[f"{function}FunctionName"], Payload=json.dumps(event).encode()
     )
@@ -82,8 +85,12 @@ def test_operators_functions_may_do_their_work(
     assert "AccessDenied" not in payload
 
 
-def _name_batches(stack: Stack, logical_id: str) -> None:
-    """AWS allows an operation on a batch with the one on a message, the local AWS by its own name."""
+def _adapt_policies(stack: Stack) -> None:
+    """What the local AWS does not know as AWS does.
+
+    AWS allows an operation on a batch with the one on a message, the local AWS by its own name. And it has
+    neither `events:source` nor `dynamodb:LeadingKeys`: a condition that asks for them never holds.
+    """
     service: Any = "iam"
     iam = boto3.client(
         service,
@@ -93,16 +100,22 @@ def _name_batches(stack: Stack, logical_id: str) -> None:
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
     )
-    (described,) = stack.aws.cloudformation.describe_stack_resources(
-        StackName="refunds-local", LogicalResourceId=logical_id
-    )["StackResources"]
-    policy = {"RoleName": described["PhysicalResourceId"], "PolicyName": "refunds"}
-    document = iam.get_role_policy(**policy)["PolicyDocument"]
-    for statement in document["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        batches = [f"{action}Batch" for action in actions if action.startswith("sqs:")]
-        statement["Action"] = [*actions, *batches]
-    iam.put_role_policy(**policy, PolicyDocument=json.dumps(document))
+    resources = stack.aws.cloudformation.describe_stack_resources(StackName="refunds-local")["StackResources"]
+    roles = [one for one in resources if one["ResourceType"] == "AWS::IAM::Role"]
+    for role in roles:
+        name = role["PhysicalResourceId"]
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for statement in document["Statement"]:
+                _adapt(statement, batches=role["LogicalResourceId"] in {"DlqReplayRole", "SweeperRole"})
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+
+def _adapt(statement: dict[str, Any], *, batches: bool) -> None:
+    statement.get("Condition", {}).pop("Null", None)
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    if batches:
+        statement["Action"] = [*actions, *(f"{one}Batch" for one in actions if one.startswith("sqs:"))]
 
 
 def test_queues_refuse_plain_http(guarded: Stack) -> None:

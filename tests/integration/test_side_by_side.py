@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from collections import Counter
@@ -84,11 +85,12 @@ def test_old_and_new_lose_and_double_nothing(two_versions: Stack) -> None:
 
 def test_a_changed_parameter_reaches_the_alias(two_versions: Stack, options: Options) -> None:
     """A deployment that changes only a parameter publishes a version with it, and the alias moves on."""
-    update(two_versions, replace(options, parameters={"PaymentCancelLimitPerHour": "77"}))
+    limits = json.dumps({"payment_cancel": {"KRW": {"per_hour": 77}}})
+    update(two_versions, replace(options, parameters={"Limits": limits}))
     configuration = two_versions.aws.functions.get_function_configuration(
         FunctionName=two_versions.outputs["PaymentCancelFunctionName"], Qualifier="live"
     )
-    assert configuration["Environment"]["Variables"]["LIMIT_PER_HOUR"] == "77"
+    assert configuration["Environment"]["Variables"]["LIMITS"] == limits
     assert configuration["Version"] not in {"1", "$LATEST"}
 
 

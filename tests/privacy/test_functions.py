@@ -33,7 +33,7 @@ from tests.unit.aws.endpoint import AwsError
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, envelope, record
 
 PROJECT = Path(__file__).parents[2]
-VERBOSE = {"LOG_LEVEL": "DEBUG", "STAGE": "dev"}
+VERBOSE = {"LOG_LEVEL": "DEBUG", "STAGE": "local"}
 IMP = "imp_p"
 
 
@@ -239,6 +239,6 @@ def test_the_search_finds_what_it_looks_for() -> None:
 def test_what_an_operator_says_is_logged_without_numbers(rig: Rig, tmp_path: Path) -> None:
     """Why somebody replays is logged; the customer's phone number in it is not."""
     said = {"by": CUSTOMER["buyer_email"], "reason": f"called {PERSONAL['refund_tel']}, wants it today"}
-    output = run(rig, tmp_path, "dlq_replay", [said], OPERATOR_QUEUES="{}")
+    output = run(rig, tmp_path, "dlq_replay", [said])
     assert "wants it today" in output.log
     assert output.searched(rig) == []

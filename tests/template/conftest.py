@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.template.expanded import Expanded
+from tests.template.expansion import unrolled
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -41,9 +41,8 @@ def expand(source: Mapping[str, Any], **parameters: str) -> Expanded:
 
     ``parameters`` take the place of defaults.
     """
-    packaged = copy.deepcopy(dict(source))
-    for name, value in parameters.items():
-        packaged["Parameters"][name]["Default"] = value
+    given = {name: source["Parameters"][name] | {"Default": value} for name, value in parameters.items()}
+    packaged = unrolled({**source, "Parameters": source["Parameters"] | given})
     for resource in packaged["Resources"].values():
         for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
             path = resource["Properties"][code]

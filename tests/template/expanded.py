@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+NO_VALUE = "<AWS::NoValue>"
+
 
 class Expanded:
     """The expanded template. Parameters have their defaults, conditions follow from these."""
@@ -32,7 +34,7 @@ class Expanded:
     def resolve(self, value: Any) -> Any:
         """Resolve what the template alone decides; a resource becomes ``<Id>``, an attribute ``<Id.Arn>``."""
         if isinstance(value, list):
-            return [self.resolve(item) for item in value]
+            return [item for item in map(self.resolve, value) if item != NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -43,25 +45,63 @@ class Expanded:
                 "Fn::If": self._if,
                 "Fn::FindInMap": self._find,
                 "Fn::Sub": self._substitute,
+                "Fn::Select": self._select,
+                "Fn::Split": self._split,
+                "Fn::Join": self._join,
             }
             if function in resolvers:
                 return resolvers[function](argument)
-        return {key: self.resolve(item) for key, item in value.items()}
+        resolved = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item != NO_VALUE}
 
     def _ref(self, name: str) -> Any:
-        return self.parameters[name]["Default"] if name in self.parameters else f"<{name}>"
+        if name not in self.parameters:
+            return f"<{name}>"
+        default = self.parameters[name]["Default"]
+        return default.split(",") if self.parameters[name]["Type"] == "CommaDelimitedList" else default
 
     def _attribute(self, argument: list[str] | str) -> str:
         return f"<{argument if isinstance(argument, str) else '.'.join(argument)}>"
 
     def _if(self, argument: list[Any]) -> Any:
         condition, when_true, when_false = argument
-        left, right = self.resolve(self.template["Conditions"][condition]["Fn::Equals"])
-        return self.resolve(when_true if left == right else when_false)
+        return self.resolve(when_true if self.holds(condition) else when_false)
+
+    def holds(self, condition: str) -> bool:
+        """Whether a condition of the template does."""
+        return self._is_true(self.template["Conditions"][condition])
+
+    def _is_true(self, condition: Any) -> bool:
+        ((function, argument),) = condition.items()
+        match function:
+            case "Condition":
+                return self.holds(argument)
+            case "Fn::Equals":
+                left, right = self.resolve(argument)
+                return bool(left == right)
+            case "Fn::Not":
+                return not self._is_true(argument[0])
+            case "Fn::Or":
+                return any(map(self._is_true, argument))
+        raise AssertionError(function)
 
     def _find(self, argument: list[Any]) -> Any:
         name, key, attribute = (self.resolve(part) for part in argument)
         return self.template["Mappings"][name][str(key)][attribute]
 
-    def _substitute(self, text: str) -> str:
-        return re.sub(r"\$\{([^}]+)\}", lambda found: str(self._ref(found[1])), text)
+    def _substitute(self, argument: str | list[Any]) -> str:
+        text, given = argument if isinstance(argument, list) else (argument, {})
+        known = {name: self.resolve(value) for name, value in given.items()}
+        return re.sub(r"\$\{([^}]+)\}", lambda found: str(known.get(found[1]) or self._ref(found[1])), text)
+
+    def _select(self, argument: list[Any]) -> Any:
+        index, values = argument
+        return self.resolve(values)[int(index)]
+
+    def _split(self, argument: list[Any]) -> list[str]:
+        delimiter, text = argument
+        return str(self.resolve(text)).split(delimiter)
+
+    def _join(self, argument: list[Any]) -> str:
+        delimiter, values = argument
+        return str(delimiter).join(map(str, self.resolve(values)))

@@ -6,6 +6,7 @@ A rule tells what breaks it, one line each, beginning with the resource's logica
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,8 @@ DELETING = {
     "dynamodb:BatchWriteItem",
     "dynamodb:PartiQLDelete",
 }
+#: A resource of this template, or one whose name begins with the stack's.
+OF_THIS_STACK = re.compile(r"^<\w+(\.\w+)?>|^<AWS::StackId>$|:<AWS::StackName>-\*(-dlq)?$")
 KEPT = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"}
 LONGEST_RETENTION = 1_209_600  # seconds: 14 days, SQS's limit
 DLQ_ROOM = 64 * 1024  # bytes for the reason, which travels in attributes
@@ -139,7 +142,7 @@ def policies_name_what_they_allow(template: Expanded) -> Iterator[str]:
         for policy in role.get("ManagedPolicyArns", []):
             if not policy.endswith(MANAGED_POLICY):
                 yield f"{name}: has the managed policy {policy}"
-        for statement in _granted(role):
+        for statement in granted(template, name):
             actions = set(_list(statement.get("Action", "*")))
             resources = "" if actions <= WITHOUT_RESOURCES else json.dumps(statement.get("Resource", "*"))
             if "*" in json.dumps(sorted(actions)) + resources:
@@ -147,41 +150,82 @@ def policies_name_what_they_allow(template: Expanded) -> Iterator[str]:
 
 
 def policies_stand_alone(template: Expanded) -> Iterator[str]:
-    """What a function may do stands in its own role: no policy of another kind adds to it."""
-    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
-        for name in template.of_type(kind):
-            yield f"{name}: is a policy beside the functions' roles"
+    """What adds to a role stands in this template and names that role alone: `granted` sees it."""
+    for name, policy in template.of_type("AWS::IAM::Policy").items():
+        roles = [template.resources.get(role.strip("<>"), {}).get("Type") for role in policy.get("Roles", [])]
+        if roles != ["AWS::IAM::Role"] or policy.get("Users") or policy.get("Groups"):
+            yield f"{name}: is a policy of something else than one role of this template"
+    for name in template.of_type("AWS::IAM::RolePolicy"):
+        yield f"{name}: is a policy that nothing here looks at"
+
+
+def people_are_given_little(template: Expanded) -> Iterator[str]:
+    """A policy for people names actions and resources of this stack, no secret, and nobody."""
+    for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items():
+        if policy.keys() & {"Roles", "Users", "Groups"}:
+            yield f"{name}: is attached to somebody"
+        for statement in _statements(policy):
+            actions, resources = _list(statement["Action"]), _list(statement["Resource"])
+            if any("*" in action or action.startswith("secretsmanager:") for action in actions):
+                yield f"{name}: lets people do more than operating in {statement['Sid']}"
+            if not all(OF_THIS_STACK.search(resource) for resource in resources):
+                yield f"{name}: reaches beyond this stack in {statement['Sid']}"
+
+
+def set_operators_ask_for_their_key(template: Expanded) -> Iterator[str]:
+    """A condition on all values of a key holds for a request without the key, unless `Null` forbids that."""
+    for name, statement in _all_granted(template):
+        condition = statement.get("Condition", {})
+        for operator, keys in condition.items():
+            if operator.startswith("ForAllValues:") and not all(
+                condition.get("Null", {}).get(key) == "false" for key in keys
+            ):
+                yield f"{name}: {statement.get('Sid')} holds for a request without its key"
 
 
 def outcomes_come_from_the_handler_only(template: Expanded) -> Iterator[str]:
-    """Whoever may put events may do so on the accounting bus and under the handler's name only.
-
-    The set operator is AWS's for a call of several entries; that it holds for none is harmless, for an entry
-    without a source is refused.
-    """
-    for name, role in template.of_type("AWS::IAM::Role").items():
-        for statement in _granted(role):
-            if "events:PutEvents" not in _list(statement["Action"]):
-                continue
-            condition = {"ForAllValues:StringEquals": {"events:source": "refund-handler"}}
-            if (statement["Resource"], statement.get("Condition")) != ("<AccountingBus.Arn>", condition):
-                yield f"{name}: may put events that are not outcomes"
+    """Whoever may put events may do so on the accounting bus and under the handler's name only."""
+    for name, statement in _all_granted(template):
+        if "events:PutEvents" not in _list(statement["Action"]):
+            continue
+        sources = statement.get("Condition", {}).get("ForAllValues:StringEquals")
+        if (statement["Resource"], sources) != ("<AccountingBus.Arn>", {"events:source": "refund-handler"}):
+            yield f"{name}: may put events that are not outcomes"
 
 
 def ledger_writes_are_confined(template: Expanded) -> Iterator[str]:
-    """Whoever may write to the ledger may do so under keys that are named, and nobody may delete."""
-    for name, role in template.of_type("AWS::IAM::Role").items():
-        for statement in _granted(role):
-            actions = set(_list(statement["Action"]))
-            if {one for one in actions if one.startswith("dynamodb:")} & DELETING:
-                yield f"{name}: takes items out of the ledger"
-            keys = (
-                statement.get("Condition", {})
-                .get("ForAllValues:StringLike", {})
-                .get("dynamodb:LeadingKeys", [])
-            )
-            if actions & WRITING and not (keys and all("#" in key for key in keys)):
-                yield f"{name}: may write anything to the ledger in {statement.get('Sid')}"
+    """Whoever may write to the ledger may do so under keys that are named, and nobody may delete.
+
+    People are kept from the counts of the hour.
+    """
+    for name, statement in _all_granted(template):
+        actions = set(_list(statement["Action"]))
+        if {one for one in actions if one.startswith("dynamodb:")} & DELETING:
+            yield f"{name}: takes items out of the ledger"
+        condition = statement.get("Condition", {})
+        keys = condition.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+        person = template.resources[name]["Type"] == "AWS::IAM::ManagedPolicy"
+        spared = condition.get("ForAllValues:StringNotLike", {}).get("dynamodb:LeadingKeys", [])
+        named = bool(keys) and all("#" in key for key in keys)
+        confined = named or (person and "guard#*" in spared)
+        if actions & WRITING and not confined:
+            yield f"{name}: may write anything to the ledger in {statement.get('Sid')}"
+
+
+def requeueing_is_no_loop(template: Expanded) -> Iterator[str]:
+    """Who puts messages back into the queue that feeds it is not stopped as a loop; who does not, is."""
+    fed = {
+        mapping["FunctionName"].removeprefix("<").removesuffix("Aliaslive>"): mapping["EventSourceArn"]
+        for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values()
+    }
+    for name, function in template.of_type("AWS::Lambda::Function").items():
+        role = function["Role"].removeprefix("<").removesuffix(".Arn>")
+        requeues = any(
+            "sqs:SendMessage" in _list(one["Action"]) and fed.get(name) in _list(one["Resource"])
+            for one in granted(template, role)
+        )
+        if (function.get("RecursiveLoop") == "Allow") != requeues:
+            yield f"{name}: is {'' if requeues else 'not '}stopped by Lambda's recursion detection"
 
 
 def state_outlives_the_stack(template: Expanded) -> Iterator[str]:
@@ -278,8 +322,11 @@ RULES: list[Rule] = [
     messages_stay_hidden_while_worked_on,
     policies_name_what_they_allow,
     policies_stand_alone,
+    people_are_given_little,
+    set_operators_ask_for_their_key,
     outcomes_come_from_the_handler_only,
     ledger_writes_are_confined,
+    requeueing_is_no_loop,
     state_outlives_the_stack,
     tables_can_be_restored,
     functions_log_where_the_template_says,
@@ -305,9 +352,20 @@ def _statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
     return statements
 
 
-def _granted(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for policy in role.get("Policies", []):
+def granted(template: Expanded, role: str) -> Iterator[dict[str, Any]]:
+    """What a role allows: its own statements, and those of policies beside it."""
+    inline = template.properties(role).get("Policies", [])
+    beside = template.of_type("AWS::IAM::Policy").values()
+    for policy in [*inline, *(one for one in beside if f"<{role}>" in one.get("Roles", []))]:
         yield from (one for one in _statements(policy) if one["Effect"] == "Allow")
+
+
+def _all_granted(template: Expanded) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement that allows something, with the role or the policy for people that it belongs to."""
+    for name in template.of_type("AWS::IAM::Role"):
+        yield from ((name, statement) for statement in granted(template, name))
+    for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items():
+        yield from ((name, statement) for statement in _statements(policy))
 
 
 def _list(value: Any) -> list[Any]:

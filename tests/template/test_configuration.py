@@ -17,6 +17,8 @@ import yaml
 PROJECT = Path(__file__).resolve().parents[2]
 LOCKS = [PROJECT / "layers/refunds/requirements.txt", *sorted((PROJECT / "requirements").glob("*.txt"))]
 WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
+#: Where `make check` puts the template without its loops.
+UNROLLED = ".local/unrolled/template.json"
 STAGES = ("dev", "stage", "prod")
 
 each_lock = pytest.mark.parametrize("lock", LOCKS, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -105,7 +107,9 @@ def test_templates_are_all_looked_at() -> None:
     templates = {
         path.name for path in PROJECT.glob("*.yaml") if "AWSTemplateFormatVersion" in path.read_text("utf-8")
     }
-    assert templates == set(yaml.safe_load((PROJECT / ".checkov.yaml").read_text("utf-8"))["file"])
+    scanned = yaml.safe_load((PROJECT / ".checkov.yaml").read_text("utf-8"))["file"]
+    assert templates == {name.replace(UNROLLED, "template.yaml") for name in scanned}
+    assert f"template.yaml {UNROLLED}" in _make("--dry-run", "check-template")
     (linted,) = (line for line in _make("--dry-run", "check-template").splitlines() if "cfn-lint" in line)
     assert templates <= set(linted.split())
 

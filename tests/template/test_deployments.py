@@ -20,6 +20,7 @@ PRODUCTION = {
     "EbpDivisionCode": "D",
     "EbpStoreId": "S",
     "EbpChannelCode": "C",
+    "Limits": "none",
 }
 
 

@@ -28,7 +28,9 @@ def of(resources: Resources, name: str) -> Any:
 
 
 def statement(resources: Resources, role: str, sid: str) -> Any:
-    statements = of(resources, role)["Policies"][0]["PolicyDocument"]["Statement"]
+    policy = of(resources, role)
+    document = policy["Policies"][0]["PolicyDocument"] if "Policies" in policy else policy["PolicyDocument"]
+    statements = document["Statement"]
     return next(one for one in statements if one.get("Sid") == sid)
 
 
@@ -47,6 +49,7 @@ def add(resources: Resources, name: str, type_name: str, **properties: object) -
 
 QUEUE, DLQ, MAPPING = "PaymentCancelQueue", "PaymentCancelDlq", "PaymentCancelFunctionQueue"
 POLICY, ROLE, FUNCTION = "PaymentCancelQueuePolicy", "PaymentCancelRole", "SweeperFunction"
+SWEEPS = "PaymentCancelSweeperPolicy"
 
 BREACHES: dict[str, list[tuple[str, Breach]]] = {
     "queues_end_in_a_dead_letter_queue": [
@@ -100,7 +103,42 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
             lambda all_: of(all_, ROLE).update(ManagedPolicyArns=["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
         ),
     ],
-    "policies_stand_alone": [("NewPolicy", lambda all_: add(all_, "NewPolicy", "AWS::IAM::Policy"))],
+    "policies_stand_alone": [
+        ("NewPolicy", lambda all_: add(all_, "NewPolicy", "AWS::IAM::Policy")),
+        ("NewPolicy", lambda all_: add(all_, "NewPolicy", "AWS::IAM::RolePolicy")),
+        (SWEEPS, lambda all_: of(all_, SWEEPS)["Roles"].append({"Ref": ROLE})),
+        (SWEEPS, lambda all_: of(all_, SWEEPS).update(Users=["somebody"])),
+    ],
+    "people_are_given_little": [
+        ("OperatorReadPolicy", lambda all_: of(all_, "OperatorReadPolicy").update(Users=["somebody"])),
+        (
+            "OperatorReadPolicy",
+            lambda all_: statement(all_, "OperatorReadPolicy", "ReadLedger").update(Action="dynamodb:*"),
+        ),
+        (
+            "OperatorReadPolicy",
+            lambda all_: statement(all_, "OperatorReadPolicy", "ReadLedger").update(
+                Action="secretsmanager:GetSecretValue"
+            ),
+        ),
+        (
+            "OperatorReadPolicy",
+            lambda all_: statement(all_, "OperatorReadPolicy", "MeasureQueues").update(Resource="*"),
+        ),
+    ],
+    "set_operators_ask_for_their_key": [
+        (ROLE, lambda all_: statement(all_, ROLE, "KeepLedger")["Condition"].pop("Null")),
+        (ROLE, lambda all_: statement(all_, ROLE, "PublishOutcomes")["Condition"].pop("Null")),
+        ("SweeperRole", lambda all_: statement(all_, SWEEPS, "KeepLedger")["Condition"].pop("Null")),
+        (
+            "OperatorResolvePolicy",
+            lambda all_: statement(all_, "OperatorResolvePolicy", "KeepLedger")["Condition"]["Null"].clear(),
+        ),
+    ],
+    "requeueing_is_no_loop": [
+        ("PaymentCancelFunction", lambda all_: of(all_, "PaymentCancelFunction").pop("RecursiveLoop")),
+        (FUNCTION, lambda all_: of(all_, FUNCTION).update(RecursiveLoop="Allow")),
+    ],
     "outcomes_come_from_the_handler_only": [
         (ROLE, lambda all_: statement(all_, ROLE, "PublishOutcomes").pop("Condition")),
         (ROLE, lambda all_: publishing(all_).update({"events:source": "*"})),
@@ -115,7 +153,11 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
         (ROLE, lambda all_: statement(all_, ROLE, "KeepLedger").pop("Condition")),
         (ROLE, lambda all_: statement(all_, ROLE, "ReadLedger").update(Action="dynamodb:UpdateItem")),
         (ROLE, lambda all_: statement(all_, ROLE, "ReadLedger").update(Action="dynamodb:DeleteItem")),
-        ("SweeperRole", lambda all_: keys_of(all_, "SweeperRole").append("*")),
+        ("SweeperRole", lambda all_: keys_of(all_, SWEEPS).append("*")),
+        (
+            "OperatorResolvePolicy",
+            lambda all_: statement(all_, "OperatorResolvePolicy", "KeepLedger").pop("Condition"),
+        ),
     ],
     "state_outlives_the_stack": [
         ("LedgerTable", lambda all_: all_["LedgerTable"].pop("DeletionPolicy")),

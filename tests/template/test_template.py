@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from refunds.ledger.hourly_count import KEY_PREFIX
 from tests.template.cancel_types import CANCEL_TYPES, OPERATORS, CancelType
+from tests.template.conftest import PROJECT, expand
 from tests.template.expanded import Expanded
+from tests.template.expansion import unrolled
+from tests.template.house_rules import granted
 
 DAY = 86400
 each_cancel_type = pytest.mark.parametrize("cancel_type", CANCEL_TYPES, ids=lambda found: found.name)
@@ -23,6 +27,7 @@ def test_rule_selects_its_events(expanded: Expanded, cancel_type: CancelType) ->
     assert rule["EventBusName"] == "<OrderBus>"
     assert rule["EventPattern"] == {
         "source": ["order-service"],
+        "account": ["<AWS::AccountId>"],
         "detail-type": [f"{cancel_type.pascal}Requested"],
     }
 
@@ -113,11 +118,13 @@ def test_function_runs_its_own_folder_on_the_layer(
 ) -> None:
     """A function is its folder's app.handler on the shared layer, python3.13 on arm64 by default."""
     function = expanded.properties(f"{cancel_type.pascal}Function")
-    assert source["Resources"][f"{cancel_type.pascal}Function"]["Properties"]["CodeUri"] == (
-        f"functions/{cancel_type.name}/"
+    assert (
+        unrolled(source)["Resources"][f"{cancel_type.pascal}Function"]["Properties"]["CodeUri"]
+        == "functions/"
     )
+    assert (PROJECT / "functions" / cancel_type.name / "app.py").exists()
     assert (function["Handler"], function["Runtime"], function["Architectures"]) == (
-        "app.handler",
+        f"{cancel_type.name}.app.handler",
         "python3.13",
         ["arm64"],
     )
@@ -135,11 +142,12 @@ def test_function_knows_its_queues(expanded: Expanded, cancel_type: CancelType) 
 
 def test_time_limits_nest(expanded: Expanded) -> None:
     """A lookup, a full send and the record of its outcome fit into one invocation."""
-    default = {name: parameter.get("Default") for name, parameter in expanded.parameters.items()}
-    provider_calls = (
-        2 * default["ConnectTimeoutSeconds"] + default["LookupTimeoutSeconds"] + default["ReadTimeoutSeconds"]
-    )
-    assert provider_calls + 5 <= default["FunctionTimeout"]
+    function = expanded.properties("PaymentCancelFunction")
+    seconds = {
+        name: float(function["Environment"]["Variables"][f"{name}_TIMEOUT_SECONDS"])
+        for name in ("CONNECT", "LOOKUP", "READ")
+    }
+    assert 2 * seconds["CONNECT"] + seconds["LOOKUP"] + seconds["READ"] + 5 <= function["Timeout"]
 
 
 @each_cancel_type
@@ -175,7 +183,7 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
         "sqs:SendMessage": dlq + queue,
         "dynamodb:GetItem": ledger,
         "dynamodb:BatchGetItem": ledger,
-        "dynamodb:PutItem": ledger,
+        "dynamodb:PutItem": ledger * 2,
         "dynamodb:UpdateItem": ledger,
         "dynamodb:Query": ["<LedgerTable.Arn>/index/by_payment", "<LedgerTable.Arn>/index/by_order"],
         "secretsmanager:GetSecretValue": ["<ProviderSecret.Id>"],
@@ -188,8 +196,18 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
     conditions = {one["Sid"]: one["Condition"] for one in statements if "Condition" in one}
     own_items = [f"{cancel_type.name}#*", f"{KEY_PREFIX}{cancel_type.name}#*"]
     assert conditions == {
-        "PublishOutcomes": {"ForAllValues:StringEquals": {"events:source": "refund-handler"}},
-        "KeepLedger": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": own_items}},
+        "PublishOutcomes": {
+            "ForAllValues:StringEquals": {"events:source": "refund-handler"},
+            "Null": {"events:source": "false"},
+        },
+        "KeepLedger": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": own_items},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        },
+        "HoldEntries": {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["entry#*"]},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        },
     }
     (keep,) = (one for one in statements if one["Sid"] == "KeepLedger")
     assert keep["Action"] == ["dynamodb:PutItem", "dynamodb:UpdateItem"]
@@ -197,11 +215,10 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operators_functions_have_what_they_need_and_no_more(expanded: Expanded, name: str) -> None:
-    """Only the replay function touches queues, only the sweeper publishes, and each has its own role."""
+    """Reconciliation touches no queue, only the sweeper publishes, and each has its own role."""
     assert expanded.properties(f"{name}Function")["Role"] == f"<{name}Role.Arn>"
-    (policy,) = expanded.properties(f"{name}Role")["Policies"]
-    actions = {action for one in policy["PolicyDocument"]["Statement"] for action in as_list(one["Action"])}
-    assert any(action.startswith("sqs:") for action in actions) == (name == "DlqReplay")
+    actions = {action for one in granted(expanded, f"{name}Role") for action in as_list(one["Action"])}
+    assert any(action.startswith("sqs:") for action in actions) == (name != "Reconcile")
     assert ("events:PutEvents" in actions) == (name == "Sweeper")
 
 
@@ -251,17 +268,91 @@ def test_ledger_is_one_durable_table(expanded: Expanded) -> None:
     assert indexes == {
         "by_payment": ["payment_ref", "pk"],
         "by_order": ["order_id", "pk"],
-        "by_state": ["open_state", "updated_at"],
+        "by_day": ["day", "pk"],
+        "by_open": ["open", "pk"],
     }
-    assert {i["IndexName"]: i["Projection"]["ProjectionType"] for i in table["GlobalSecondaryIndexes"]} == {
-        "by_payment": "KEYS_ONLY",
-        "by_order": "KEYS_ONLY",
-        "by_state": "ALL",
-    }
+    assert {one["Projection"]["ProjectionType"] for one in table["GlobalSecondaryIndexes"]} == {"KEYS_ONLY"}
+    assert defined(table) == used(table)
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_indexes_change_one_at_a_time(source: dict[str, Any]) -> None:
+    """From the previous indexes to the current ones each step adds or takes one: DynamoDB's rule."""
+    steps = source["Parameters"]["LedgerIndexes"]["AllowedValues"]
+    tables = [expand(source, LedgerIndexes=step).properties("LedgerTable") for step in steps]
+    indexes = [{one["IndexName"] for one in table["GlobalSecondaryIndexes"]} for table in tables]
+    assert steps[-1] == source["Parameters"]["LedgerIndexes"]["Default"]
+    assert indexes[0] == {"by_payment", "by_order", "by_state"}
+    assert [len(before ^ after) for before, after in pairwise(indexes)] == [1, 1, 1]
+    assert [defined(table) for table in tables] == [used(table) for table in tables]
+
+
+@pytest.mark.parametrize(
+    ("stage", "protected"), [("local", False), ("dev", False), ("stage", True), ("prod", True)]
+)
+def test_the_ledger_is_protected_where_money_is(source: dict[str, Any], stage: str, protected: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """Outside development nobody deletes the table by mistake."""
+    assert expand(source, Stage=stage).properties("LedgerTable")["DeletionProtectionEnabled"] is protected
+
+
+ORDER_SERVICE = "arn:aws:iam::210987654321:role/order-service"
+
+
+def test_only_the_order_service_publishes_orders(source: dict[str, Any]) -> None:
+    """Where its role is known the bus lets it in and nobody else, and the rules ask for its account."""
+    known = expand(source, OrderServiceRoleArn=ORDER_SERVICE)
+    assert known.holds(known.resources["OrderBusPolicy"]["Condition"])
+    allow = known.properties("OrderBusPolicy")["Statement"]
+    deny = known.properties("OrderBusGuard")["Statement"]
+    bus = "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/<OrderBus>"
+    assert (allow["Effect"], allow["Principal"]) == ("Allow", {"AWS": ORDER_SERVICE})
+    assert (deny["Effect"], deny["Principal"]) == ("Deny", "*")
+    assert deny["Condition"] == {
+        "ForAnyValue:StringEquals": {"events:source": "order-service"},
+        "ArnNotEquals": {"aws:PrincipalArn": ORDER_SERVICE},
+    }
+    assert {allow["Resource"], deny["Resource"]} == {bus}
+    for cancel_type in CANCEL_TYPES:
+        assert known.properties(f"{cancel_type.pascal}Rule")["EventPattern"]["account"] == ["210987654321"]
+        variables = known.properties(f"{cancel_type.pascal}Function")["Environment"]["Variables"]
+        assert variables["ORDER_EVENT_ACCOUNT"] == "210987654321"
+
+
+def test_without_the_role_the_bus_has_no_policy(expanded: Expanded) -> None:
+    """The bus of one account is for the roles of that account."""
+    for name in ("OrderBusPolicy", "OrderBusGuard"):
+        assert not expanded.holds(expanded.resources[name]["Condition"])
+
+
+def test_the_sweeper_runs_often_and_once_a_day(expanded: Expanded) -> None:
+    """Every ten minutes over what is open, daily over the day's claims too; reconciliation daily."""
+    schedules = {
+        name: (rule["ScheduleExpression"], rule["Targets"][0].get("Input"))
+        for name, rule in expanded.of_type("AWS::Events::Rule").items()
+        if "ScheduleExpression" in rule
+    }
+    assert schedules == {
+        "SweeperFunctionSchedule": ("rate(10 minutes)", None),
+        "SweeperFunctionDaily": ("cron(30 18 * * ? *)", '{"daily": true}'),
+        "ReconcileFunctionSchedule": ("cron(0 19 * * ? *)", None),
+    }
+
+
+def test_a_pause_is_noticed_before_messages_are_dropped(expanded: Expanded) -> None:
+    """The alarm on the oldest message comes days before the queue's retention ends, whatever it is set to."""
+    latest = expanded.parameters["OldestMessageAlarmSeconds"]["MaxValue"]
+    for cancel_type in CANCEL_TYPES:
+        kept = expanded.properties(f"{cancel_type.pascal}Queue")["MessageRetentionPeriod"]
+        assert latest <= kept - 3 * DAY
+
+
+def test_parameters_are_few_and_described(source: dict[str, Any]) -> None:
+    """No more than somebody who deploys reads."""
+    assert len(source["Parameters"]) <= 45
+    assert [name for name, one in source["Parameters"].items() if len(one.get("Description", "")) < 4] == []
 
 
 def test_nothing_in_flight_goes_with_the_stack(expanded: Expanded) -> None:
@@ -273,8 +364,9 @@ def test_nothing_in_flight_goes_with_the_stack(expanded: Expanded) -> None:
             assert resource["UpdateReplacePolicy"] == "Retain", name
 
 
-def test_logs_are_kept_as_long_as_the_ledger(expanded: Expanded) -> None:
+def test_logs_are_kept_as_long_as_the_ledger(source: dict[str, Any]) -> None:
     """Every function writes to a log group of the template, with a retention."""
+    expanded = expand(source, Stage="prod")
     groups = expanded.of_type("AWS::Logs::LogGroup")
     functions = expanded.of_type("AWS::Lambda::Function")
     assert {function["LoggingConfig"]["LogGroup"] for function in functions.values()} == {
@@ -284,19 +376,17 @@ def test_logs_are_kept_as_long_as_the_ledger(expanded: Expanded) -> None:
     assert all(group["RetentionInDays"] >= ttl_days for group in groups.values())
 
 
-def test_five_blocks_are_parallel(source: dict[str, Any]) -> None:
-    """The cancel types' resources, parameters and outputs differ in their names only."""
-    blocks = [json.dumps(block_of(source, cancel_type), sort_keys=True) for cancel_type in CANCEL_TYPES]
-    assert blocks[0].count("<Type>") > 20
-    assert set(blocks) == {blocks[0]}
-
-
 def test_every_resource_belongs_to_a_block_or_to_all(source: dict[str, Any]) -> None:
     """Beside the blocks there are buses, table, secret, layer, the providers' alarms and deployment."""
     prefixes = (*(cancel_type.pascal for cancel_type in CANCEL_TYPES), *OPERATORS)
-    shared = {name for name in source["Resources"] if not name.startswith(prefixes)}
+    shared = {name for name in unrolled(source)["Resources"] if not name.startswith(prefixes)}
     assert shared == {
         "OrderBus",
+        "OrderBusPolicy",
+        "OrderBusGuard",
+        "OperatorReadPolicy",
+        "OperatorReplayPolicy",
+        "OperatorResolvePolicy",
         "AccountingBus",
         "LedgerTable",
         "ProviderSecret",
@@ -323,6 +413,7 @@ def test_outputs_are_the_ones_others_depend_on(expanded: Expanded) -> None:
         expected[f"{cancel_type.pascal}DlqUrl"] = f"<{cancel_type.pascal}Dlq>"
         expected[f"{cancel_type.pascal}FunctionName"] = f"<{cancel_type.pascal}Function>"
     expected |= {f"{name}FunctionName": f"<{name}Function>" for name in OPERATORS}
+    expected |= {f"Operator{may}PolicyArn": f"<Operator{may}Policy>" for may in ("Read", "Replay", "Resolve")}
     assert names == expected
 
 
@@ -357,6 +448,17 @@ def test_provider_secret_starts_with_placeholders(expanded: Expanded) -> None:
     }
 
 
+def defined(table: dict[str, Any]) -> set[str]:
+    """The attributes a table declares."""
+    return {one["AttributeName"] for one in table["AttributeDefinitions"]}
+
+
+def used(table: dict[str, Any]) -> set[str]:
+    """The attributes that are keys of the table or an index: DynamoDB refuses any other declaration."""
+    schemas = [table["KeySchema"], *(one["KeySchema"] for one in table["GlobalSecondaryIndexes"])]
+    return {key["AttributeName"] for schema in schemas for key in schema}
+
+
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -368,20 +470,3 @@ def statements(expanded: Expanded) -> Iterator[dict[str, Any]]:
             yield from policy["PolicyDocument"]["Statement"]
     for policy in expanded.of_type("AWS::SQS::QueuePolicy").values():
         yield from policy["PolicyDocument"]["Statement"]
-
-
-def block_of(source: dict[str, Any], cancel_type: CancelType) -> dict[str, Any]:
-    """What the template has for one cancel type, its names replaced by placeholders."""
-    block = {
-        section: {name: item for name, item in source[section].items() if name.startswith(cancel_type.pascal)}
-        for section in ("Parameters", "Resources", "Outputs")
-    }
-    text = json.dumps(block)
-    for name, placeholder in (
-        (cancel_type.pascal, "<Type>"),
-        (cancel_type.name, "<type>"),
-        (cancel_type.name.replace("_", "-"), "<type>"),
-    ):
-        text = text.replace(name, placeholder)
-    parallel: dict[str, Any] = json.loads(text)
-    return parallel

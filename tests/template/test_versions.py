@@ -14,7 +14,8 @@ from tests.template.cancel_types import CANCEL_TYPES
 from tests.template.conftest import expand
 from tests.template.expanded import Expanded
 
-FUNCTIONS = [f"{one.pascal}Function" for one in CANCEL_TYPES] + [
+TYPES = [one.pascal for one in CANCEL_TYPES]
+FUNCTIONS = [f"{name}Function" for name in TYPES] + [
     "DlqReplayFunction",
     "SweeperFunction",
     "ReconcileFunction",
@@ -23,7 +24,8 @@ each_function = pytest.mark.parametrize("function", FUNCTIONS)
 
 #: Too long for a description: `Release` makes a version of them.
 BY_RELEASE = {
-    "OrderBusName",
+    "OrderEventSource",
+    "OrderServiceRoleArn",
     "AccountingBusName",
     "ProviderSecretArn",
     "PortOneBaseUrl",
@@ -44,8 +46,8 @@ def parameters_of(expanded: Expanded, value: Any) -> set[str]:
     """Every parameter that a part of the template depends on, conditions included."""
     text = json.dumps(value)
     names = set(re.findall(r'"Ref": "(\w+)"', text)) | set(_NAME.findall(text))
-    for condition in re.findall(r'"Fn::If": \["(\w+)"', text):
-        names |= parameters_of(expanded, expanded.template["Conditions"][condition])
+    for condition in re.findall(r'"Fn::If": \["(\w+)"|"Condition": "(\w+)"', text):
+        names |= parameters_of(expanded, expanded.template["Conditions"]["".join(condition)])
     return names & expanded.parameters.keys()
 
 
@@ -74,15 +76,22 @@ def test_a_parameter_makes_a_new_version(expanded: Expanded, function: str) -> N
     described = parameters_of(expanded, expanded.resources[version_of(expanded, function)]["Properties"])
     used = parameters_of(expanded, expanded.resources[function]["Properties"])
     assert described <= used, "CloudFormation refuses a new version of a function that did not change"
-    assert used - described <= BY_RELEASE
+    literal = {"Limits"} if function.removesuffix("Function") in TYPES else set()
+    assert used - described <= BY_RELEASE | literal
     assert "Release" in described
 
 
 @each_function
 def test_a_description_fits(expanded: Expanded, function: str) -> None:
     """With long values in every parameter a version's description stays within Lambda's 256 characters."""
-    text = expanded.resources[version_of(expanded, function)]["Properties"]["Description"]["Fn::Sub"]
-    long = {"Release": "r" * 40, "ReconcileTiers": "AAA,BBB,CCC"}
+    text, _ = expanded.resources[version_of(expanded, function)]["Properties"]["Description"]["Fn::Sub"]
+    long = {
+        "Release": "r" * 40,
+        "ReconcileTiers": "AAA,BBB,CCC",
+        "Retry": "9999-9999-99999",
+        "Sweep": "999999-999999",
+        "PythonRuntime": "python3.13",
+    }
     filled = _NAME.sub(lambda found: long.get(found[1], "99999999"), text)
     assert len(filled) <= 256
 
@@ -104,6 +113,16 @@ def test_code_makes_a_new_version(source: dict[str, Any], change: Callable[[dict
 
 def _set(template: dict[str, Any], resource: str, name: str, value: object) -> None:
     template["Resources"][resource]["Properties"][name] = value
+
+
+@pytest.mark.parametrize("function", [f"{name}Function" for name in TYPES])
+def test_other_limits_make_a_new_version(source: dict[str, Any], function: str) -> None:
+    """They are in the environment as text that SAM compares: a lowered limit takes effect by itself."""
+    limits = '{"payment_cancel": {"KRW": {"largest": 5000}}}'
+    before, after = expand(source), expand(source, Limits=limits)
+    assert version_of(before, function) != version_of(after, function)
+    variables = after.properties(function)["Environment"]["Variables"]
+    assert variables["LIMITS"] == json.loads(variables["LIMITS_OF_VERSION"])[0] == limits
 
 
 @pytest.mark.parametrize("function", [f"{one.pascal}Function" for one in CANCEL_TYPES])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, HTTPClientError
 
-from refunds.aws import AwsClients
+from refunds.aws import AwsClients, _roots
 from tests.unit.aws import dynamodb
 from tests.unit.aws.endpoint import REGION, Aws
 
@@ -328,7 +329,7 @@ def test_a_late_answer_is_not_the_next_calls() -> None:
 _FROZEN = """
 import sys
 from botocore.config import Config
-from refunds.aws import AwsClients
+from refunds.aws import AwsClients, _roots
 config = Config(retries={"total_max_attempts": 1})
 keys = dict(aws_access_key_id="test", aws_secret_access_key="test", region_name="ap-northeast-2")
 client = AwsClients(connections=2, endpoint_url=sys.argv[1], config=config, session=keys).client("dynamodb")
@@ -375,6 +376,35 @@ def test_a_frozen_and_thawed_process() -> None:
         child.stdin.close()
         assert child.wait(30) == 0
     assert len(heard) == 2
+
+
+@pytest.mark.parametrize(
+    ("region", "environment", "own"),
+    [
+        ("ap-northeast-2", {}, True),
+        ("us-east-1", {}, True),
+        ("eu-central-1", {}, True),
+        ("ap-southeast-4", {}, True),
+        ("cn-north-1", {}, False),
+        ("us-gov-west-1", {}, False),
+        ("us-iso-east-1", {}, False),
+        (None, {}, False),
+        ("ap-northeast-2", {"AWS_CA_BUNDLE": "bundle.pem"}, False),
+        ("ap-northeast-2", {"AWS_ENDPOINT_URL": "https://aws.invalid"}, False),
+        ("ap-northeast-2", {"AWS_ENDPOINT_URL_SQS": "https://aws.invalid"}, False),
+    ],
+)
+def test_whom_aws_is_trusted_by(
+    tmp_path: Path,
+    region: str | None,
+    environment: dict[str, str],
+    own: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Amazon's roots suffice in its commercial regions; elsewhere nothing is assumed."""
+    roots = tmp_path / "roots.pem"
+    assert _roots(environment, region, roots) is None
+    roots.touch()
+    assert (_roots(environment, region, roots) == str(roots)) is own
 
 
 def test_lambdas_lineage_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

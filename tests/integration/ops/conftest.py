@@ -20,7 +20,7 @@ from tests.integration.ops.parked import Parked, lose_answers, wait_until_parked
 PARAMETERS: Final = {
     "SweepMinAgeSeconds": "1",
     "MaxReceiveCount": "2",
-    **{f"{pascal(name)}MaximumConcurrency": "2" for name in DETAIL_TYPES},
+    "MaximumConcurrency": "2",
     **{f"{pascal(name)}VisibilityTimeout": "30" for name in DETAIL_TYPES},
 }
 

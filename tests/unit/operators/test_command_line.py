@@ -15,8 +15,9 @@ from refundctl.option_groups import with_option_groups
 from refundctl.output import age_of
 from refundctl.parameters import Filters, duration, moment
 from refundctl.spool import Spool
+from refunds.cancel_types import MODULES
 from refunds.errors import ConfigurationError
-from refunds.operators.cancel_queues import chosen, lanes_of_json, lanes_of_outputs
+from refunds.operators.cancel_queues import chosen, lanes_of_outputs, output_name, queues_of_url
 from refunds.operators.dead_letters import Selection
 from refunds.operators.functions import ReplayFunction, offset
 from tests.unit.operators.requests import dead_letter
@@ -177,19 +178,23 @@ def test_wrong_usage_ends_with_two() -> None:
     assert run(["republish", "--local", "--since", "yesterday", "--rate", "0"]) == 2
 
 
-def test_lanes_are_read_from_outputs_and_from_json() -> None:
-    """The same five lanes for the command and for the functions; what is missing is named."""
+def test_queues_are_read_from_outputs_and_from_one_url() -> None:
+    """The same five for the command and for the functions; what is missing is named."""
     with pytest.raises(ConfigurationError, match="PaymentCancelQueueUrl"):
         lanes_of_outputs({})
-    with pytest.raises(ConfigurationError, match="OPERATOR_QUEUES"):
-        lanes_of_json('{"payment_cancel": {}}')
-    all_queues = lanes_of_json('{"cvs_revoke": {"queue": "q", "dlq": "d"}}')
-    assert [(queues.cancel_type, queues.queue_url, queues.dlq_url) for queues in all_queues] == [
-        ("cvs_revoke", "q", "d")
-    ]
+    with pytest.raises(ConfigurationError, match="OPERATOR_QUEUE_URL"):
+        queues_of_url("https://sqs.invalid/1/refunds-cvs-revoke")
+    names = [name.replace("_", "-") for name in MODULES]
+    outputs = {
+        output_name(name, f"{what}Url"): f"https://sqs.invalid/1/refunds-{name.replace('_', '-')}{end}"
+        for name in MODULES
+        for what, end in (("Queue", ""), ("Dlq", "-dlq"))
+    }
+    all_queues = queues_of_url(f"https://sqs.invalid/1/refunds-{names[0]}")
+    assert all_queues == lanes_of_outputs(outputs)
     assert chosen(all_queues, ()) == all_queues
-    with pytest.raises(ConfigurationError, match="no cancel type order_cancel"):
-        chosen(all_queues, ["order_cancel"])
+    with pytest.raises(ConfigurationError, match="no cancel type order_return"):
+        chosen(all_queues, ["order_return"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from samtranslator.yaml_helper import yaml_parse
 from refundctl.__main__ import run
 from refunds.errors import ErrorCode
 from refunds.operators.dead_letters import CRASHED, UNDELIVERED, UNHANDLED
+from tests.template.expansion import unrolled
 
 PROJECT = Path(__file__).parents[3]
 TEXT = (PROJECT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -19,7 +20,8 @@ HEADINGS = re.findall(r"^### (.+)$", TEXT, re.MULTILINE)
 
 def alarm_names() -> set[str]:
     """The alarms of the template, without the stack's name and the cancel type's."""
-    resources = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"].values()
+    source = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))
+    resources = unrolled(source)["Resources"].values()
     alarms = (one["Properties"] for one in resources if one["Type"] == "AWS::CloudWatch::Alarm")
     names = (str(alarm["AlarmName"]["Fn::Sub"]).removeprefix("${AWS::StackName}-") for alarm in alarms)
     return {re.sub(r"^[a-z]+-(?:revoke|cancel)-", "…-", name) for name in names}

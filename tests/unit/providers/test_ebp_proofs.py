@@ -187,6 +187,9 @@ def test_a_number_that_answered_another_request_is_no_success() -> None:
     tried.deliver(wanted("cr-2", **part()))
     assert tried.told() == [SUCCEEDED, MISMATCH]
     assert ("ebp", "ORD-1", "RETREQ-1") in tried.ledger.held
+    tried.deliver(wanted("cr-2", **part()), final=True)
+    assert tried.told() == [SUCCEEDED, MISMATCH, MISMATCH]
+    assert len(tried.order.bodies) == 2
 
 
 def test_a_number_held_is_no_obstacle_to_the_next_one() -> None:

@@ -11,7 +11,7 @@ from refunds.domain.entry import State
 from tests.unit.providers.ebp_orders import FAILED, PARKED, SUCCEEDED, Order, Refuse, Shop, part, wanted
 
 CLOSED_LIST = ["EBP-A-0001", "EBP-B-0001", "EBP-B-0999", *(f"EBP-C-000{n}" for n in range(1, 8))]
-UNKNOWN = [
+UNKNOWN: list[object] = [
     *("EBP-C-0000", "EBP-C-0008", "EBP-C-0009", "EBP-C-0010", "EBP-C-0011", "EBP-C-0012", "EBP-C-0013"),
     *("EBP-D-0001", "EBP-E-0001", "EBP-Z-0005", "EBP-Z-0010", "1", "-1", "00", "ebp-c-0003", "EBP-C-00031"),
     *("EBP-C-0003-1", "EBP-C-3", "EBP-B-", "EBP-A", "C-0003", "EBP-C-0003 ", 1, 0, -1, 3, None, True, [], {}),
@@ -32,7 +32,7 @@ def test_a_refusal_of_the_closed_list_is_final(code: str, shown: dict[str, Any] 
     assert tried.order.refunded == 0
     money = tried.published[0].money
     assert money is not None
-    assert (money.currency, money.cancelled) == ("KRW", 0)
+    assert (money.currency, money.cancelled) == ("KRW", Decimal(0))
 
 
 @pytest.mark.parametrize("code", UNKNOWN, ids=repr)
@@ -70,7 +70,7 @@ def test_a_code_of_the_list_counts_under_its_status_only(code: str, status: int)
 )
 def test_the_worst_of_several_codes_wins(more: dict[str, Any]) -> None:
     """A refusal that names a doubt as well is a doubt."""
-    tried = shop(Refuse("EBP-C-0003", more=more, applies=True))
+    tried = shop(Refuse("EBP-C-0003", more=more, applies=True), shown=None)
     tried.deliver(wanted(**part()), final=True)
     assert tried.told() == [PARKED]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from refunds.cancel_types import MODULES, cancel_type
 from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError
+
+_NAMED: Final = "payment_cancel"  # whose queue the replay function is told
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,19 @@ def lanes_of_outputs(outputs: Mapping[str, str]) -> tuple[CancelQueues, ...]:
     )
 
 
-def lanes_of_json(text: str) -> tuple[CancelQueues, ...]:
-    """Every lane, from ``{"payment_cancel": {"queue": URL, "dlq": URL}, …}``.
+def queues_of_url(url: str) -> tuple[CancelQueues, ...]:
+    """Every cancel type's queues, from the URL of ``payment_cancel``'s: the others differ in the name only.
 
     Raises:
-        ConfigurationError: it is not that.
+        ConfigurationError: it is no such URL.
     """
-    try:
-        urls = json.loads(text)
-        return tuple(
-            CancelQueues(cancel_type(name).policy, urls[name]["queue"], urls[name]["dlq"]) for name in urls
-        )
-    except (ValueError, KeyError, TypeError):
-        raise ConfigurationError(
-            'OPERATOR_QUEUES is not {"<cancel type>": {"queue": "<URL>", "dlq": "<URL>"}, …}'
-        ) from None
+    prefix = url.removesuffix(_slug(_NAMED))
+    if prefix == url:
+        raise ConfigurationError(f"OPERATOR_QUEUE_URL is not the URL of the queue of {_NAMED}")
+    return tuple(
+        CancelQueues(cancel_type(name).policy, prefix + _slug(name), f"{prefix}{_slug(name)}-dlq")
+        for name in MODULES
+    )
 
 
 def chosen(all_queues: Iterable[CancelQueues], cancel_types: Iterable[str]) -> tuple[CancelQueues, ...]:
@@ -73,6 +73,10 @@ def chosen(all_queues: Iterable[CancelQueues], cancel_types: Iterable[str]) -> t
 def output_name(cancel_type_name: str, what: str) -> str:
     """The stack output of a cancel type, e.g. ``PaymentCancelQueueUrl``."""
     return "".join(part.capitalize() for part in cancel_type_name.split("_")) + what
+
+
+def _slug(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _output(outputs: Mapping[str, str], name: str, what: str) -> str:

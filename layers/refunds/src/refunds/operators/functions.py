@@ -26,7 +26,7 @@ from refunds.domain.redaction import redact
 from refunds.errors import ConfigurationError, LookupFailed, NotSent, RefundsError
 from refunds.ledger.audit import Actor
 from refunds.operators.asking_schedule import AskingSchedule
-from refunds.operators.cancel_queues import chosen, lanes_of_json
+from refunds.operators.cancel_queues import chosen, queues_of_url
 from refunds.operators.dead_letters import Selection
 from refunds.operators.operations import Operations
 from refunds.operators.rate_limiter import RateLimiter
@@ -64,7 +64,8 @@ class OperatorFunction:
     """What the three functions have in common: operations, a log and metrics, made on the first event.
 
     Args:
-        environment: as the other functions', and ``OPERATOR_QUEUES`` (see ``lanes_of_json``).
+        environment: as the other functions', and for the replay ``OPERATOR_QUEUE_URL``
+            (see ``queues_of_url``).
     """
 
     service: ClassVar[str]
@@ -78,7 +79,8 @@ class OperatorFunction:
         if self._desk is None:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
-            all_queues = lanes_of_json(self._environment.get("OPERATOR_QUEUES", "{}"))
+            url = self._environment.get("OPERATOR_QUEUE_URL")
+            all_queues = queues_of_url(url) if url else ()
             self._desk = Operations(AwsClients(connections=_CONNECTIONS).client, settings, all_queues)
         return self._desk
 

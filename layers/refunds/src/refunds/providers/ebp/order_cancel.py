@@ -52,9 +52,6 @@ _NOT_FOUND: Final = 404
 #: What a cancellation of all of an order is held as: there is one of an order.
 _WHOLE: Final = "whole"
 
-#: Before the error code in ``Baseline.suspects``: EBP answered success, but not to this request.
-_MISMATCH: Final = "mismatch"
-
 #: Beside a refusal's code in ``Baseline.suspects``: the order did not look as the refusal says.
 _CONTRADICTED: Final = "contradicted"
 
@@ -66,7 +63,8 @@ class OrderCancel:
     ``Baseline.cancellable`` is the order's total, while nothing of it is cancelled;
     ``Baseline.cancellation_ids`` is EBP's last ``pgCancelTransactionId``, and ``None`` where EBP does not
     show the order; ``Baseline.suspects`` is what the answer of our only attempt was, where a later
-    question could not know it: the code of a refusal, and whether the order contradicted it, or a mismatch.
+    question could not know it: the code of a refusal, and whether the order contradicted it, or (with
+    ``accepted``) our own code of a success that was not one of this request.
     """
 
     client: EbpClient
@@ -127,11 +125,11 @@ class OrderCancel:
 
         A refusal of the only attempt is believed for as long as the order does not contradict it.
         """
-        if baseline.suspects[:1] == (_MISMATCH,):
+        if baseline.accepted:
             return Unproven(
                 "EBP answered success, but not to this request: only a person can tell what it did",
                 unresolvable=True,
-                code=ErrorCode(baseline.suspects[1]),
+                code=ErrorCode(baseline.suspects[-1]) if baseline.suspects else ErrorCode.RESPONSE_MISMATCH,
             )
         refusal = context.refusal if context.only_attempt else None
         if refusal is not None:
@@ -330,7 +328,7 @@ def _mismatch(problem: str, code: ErrorCode) -> ResponseMismatch:
     return ResponseMismatch(
         f"EBP answered success, but {problem}: compare the order in EBP's console with this request",
         code=code,
-        suspects=(_MISMATCH, code.value),
+        suspects=(code.value,),
     )
 
 
