@@ -30,5 +30,6 @@ def test_open_requests_of_the_previous_version_are_found_in_every_shard(
         if number % 5:
             item["open_state"] = {"S": f"PARKED.{number % 16}"}
         rig.items[item["pk"]["S"]] = item
+    operations.indexes = "with-by-open"
     found = {entry.key.cancel_request_id for entry in operations.ledger_queries.open_entries()}
     assert found == {f"cr-{number}" for number in range(40)}

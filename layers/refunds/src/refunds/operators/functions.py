@@ -81,7 +81,12 @@ class OperatorFunction:
             settings = Settings.from_environment(self._environment)
             url = self._environment.get("OPERATOR_QUEUE_URL")
             all_queues = queues_of_url(url) if url else ()
-            self._desk = Operations(AwsClients(connections=_CONNECTIONS).client, settings, all_queues)
+            self._desk = Operations(
+                AwsClients(connections=_CONNECTIONS).client,
+                settings,
+                all_queues,
+                indexes=self._environment.get("LEDGER_INDEXES") or "current",
+            )
         return self._desk
 
     def metrics(self) -> Metrics:

@@ -36,6 +36,7 @@ _PATIENCE: Final = 3
 #: Of a run's time, what reading may take: the rest is for asking.
 _READING: Final = 0.5
 _DAY_INDEX: Final = "by_day"
+_PREVIOUS_INDEX: Final = "by_state"
 _DAYS_BACK: Final = 2  # days whose claims the daily pass reads
 _SHOWN: Final = 20  # keys named in a summary
 
@@ -148,11 +149,10 @@ class Sweeper:
                 sweep.place = walk.place
                 break
             of_day = walk.index == _DAY_INDEX
+            note = of_day or (daily and walk.index == _PREVIOUS_INDEX)
             for entry in self._read(keys, sweep):
                 if not of_day or self._was_left(entry):
-                    self._guarded(
-                        entry, sweep, partial(self._sort, sample=sample, sweep=sweep, of_day=of_day)
-                    )
+                    self._guarded(entry, sweep, partial(self._sort, sample=sample, sweep=sweep, note=note))
         self._ask_all(sample.drawn(), deadline, sweep)
         return sweep
 
@@ -182,8 +182,11 @@ class Sweeper:
         sweep.passed_over[key] = why
         self._passed_over(key, why)
 
-    def _sort(self, entry: Entry, *, sample: _Sample, sweep: Sweep, of_day: bool) -> None:
-        """Do what needs no question, and put what does into the sample."""
+    def _sort(self, entry: Entry, *, sample: _Sample, sweep: Sweep, note: bool) -> None:
+        """Do what needs no question, and put what does into the sample.
+
+        ``note``: enter it among the open requests, where it was not found.
+        """
         if entry.state is State.UNKNOWN or entry.key.cancel_type not in MODULES:
             self._pass_over(entry.key, "of a newer version", sweep)
             return
@@ -191,9 +194,12 @@ class Sweeper:
             report = self._resolver.publish(entry)
             sweep.republished += report.published
             entry = report.entry
+            if entry.state.terminal:
+                return
         if entry.state.terminal:
+            self._ledger.note_open(entry)  # it takes it out: it is no longer open
             return
-        if of_day:
+        if note:
             self._ledger.note_open(entry)
             sweep.found_again += 1
         if self._may_ask(entry):
