@@ -315,12 +315,14 @@ def why_parked(entry: Entry) -> Trouble:
     if entry.in_doubt:
         return Trouble(
             ErrorCode.OUTCOME_UNKNOWN,
-            "it may have been carried out, and its message is gone; it is asked about until that is known",
+            "it may have been carried out, and no message has brought it for days; it is asked about until "
+            "that is known",
             may_have_been_applied=True,
         )
     return Trouble(
         ErrorCode.PROVIDER_UNAVAILABLE,
-        "nothing was sent, and its message is gone: publish the event again under the same cancel_request_id",
+        "nothing was sent, and no message has brought it for days: if none waits any more, publish the event "
+        "again under the same cancel_request_id",
         may_have_been_applied=False,
     )
 
