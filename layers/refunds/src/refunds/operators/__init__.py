@@ -1,8 +1,8 @@
 """What operators and scheduled functions do besides carrying cancellations out.
 
-They look at dead-letter queues, tell of what lies there, judge and replay messages, ask providers what became
-of a request, resolve by hand, publish again and reconcile. Everything here may be killed at any point and started
-again: nothing is lost, and money moves only through the queues and ``refunds.service``.
+They look at dead-letter queues, tell of what lies there, judge and replay messages, ask providers what
+became of a request, resolve by hand, publish again and reconcile. Everything here may be killed at any point
+and started again: nothing is lost, and money moves only through the queues and ``refunds.service``.
 
 ::
 
