@@ -14,6 +14,7 @@ from local.chaos.havoc import Killer
 from local.chaos.plan import Plan, draw
 from local.chaos.redrive import redrive
 from local.chaos.verdict import Verdict, is_open, judge, unheard
+from local.contract.validation import broken_promises
 from local.demo.play import is_idle, send_events
 from local.demo.privacy import leaks
 from local.demo.scenario import Request
@@ -74,7 +75,8 @@ class _Run:
             self._screen.say(f"{killer.kills} processes killed; faults end, the DLQs are replayed")
             replayed = self._replay(plan, simulator, log)
             shown = leaks(self._stack, log, _TYPES)
-            verdict = judge(plan, log, simulator.ledger(), shown)
+            wrong = (*shown, *broken_promises(log.events))
+            verdict = judge(plan, log, simulator.ledger(), wrong)
         return self._report(plan, verdict, kills=killer.kills, replayed=replayed)
 
     def _publish(

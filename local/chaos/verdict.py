@@ -27,7 +27,8 @@ class Verdict:
 def judge(plan: Plan, log: OutcomeLog, movements: Sequence[Movement], leaks: Sequence[str] = ()) -> Verdict:
     """Compare the provider's statement with what accounting was told, request by request.
 
-    ``leaks``: what the run shows of anybody's account or key; each is a problem.
+    ``leaks``: what the run shows of anybody's account or key, or publishes against its contract; each is a
+    problem.
     """
     by_subject: dict[str, list[Movement]] = {}
     for movement in movements:

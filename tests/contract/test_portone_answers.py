@@ -46,8 +46,9 @@ def sample_of(document: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("definition", DOCUMENTED)
 def test_every_field_of_the_specification_is_typed(definition: str) -> None:
-    """And none is invented."""
-    assert names_of(DOCUMENTED[definition]) == SPECIFICATION.fields_of(definition)
+    """And none is invented; V2 gives an entry of the history a status, which V1 may come to do too."""
+    of_version_2 = {"status"} if definition == "PaymentCancelAnnotation" else set()
+    assert names_of(DOCUMENTED[definition]) == SPECIFICATION.fields_of(definition) | of_version_2
 
 
 def test_a_deposit_has_the_field_the_specification_forgets() -> None:

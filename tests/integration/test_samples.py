@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from local.contract.validation import broken_promises
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
 
@@ -56,3 +57,11 @@ def test_a_published_sample_has_exactly_one_outcome(
     told = published[_load(path)["detail"]["cancel_request_id"]]
     assert len({outcome["outcome_id"] for outcome in told}) == 1
     assert {outcome["outcome"] for outcome in told} <= {"succeeded", "failed"}
+
+
+def test_what_is_published_keeps_to_its_contract(
+    published: Mapping[str, list[dict[str, Any]]], outcomes: OutcomeLog
+) -> None:
+    """Every outcome on the bus matches the JSON Schema, its draft-4 edition and the AsyncAPI document."""
+    assert published
+    assert list(broken_promises(outcomes.events)) == []

@@ -248,6 +248,10 @@ class KnowsNoSiblings(Ledger):
     def siblings(self, entry: Entry) -> Siblings:
         return Siblings()
 
+    @override
+    def hold_entry(self, entry: Entry, provider: str, subject: str, name: str) -> bool:
+        return True
+
 
 class ParksAsNotApplied(Ledger):
     """Tells accounting that nothing happened whenever it gives up."""
@@ -275,7 +279,7 @@ class Unfenced(_Client):
 
     def update_item(self, **request: Any) -> dict[str, Any]:
         """Write."""
-        state = request["ExpressionAttributeValues"].get(":state", {}).get("S")
+        state = request["ExpressionAttributeValues"].get(":new_state", {}).get("S")
         if state in ("SUCCEEDED", "FAILED", "PARKED"):
             del request["ConditionExpression"]
         return self._table.update_item(**request)
@@ -286,7 +290,8 @@ class FencedByOwnerOnly(_Client):
 
     def update_item(self, **request: Any) -> dict[str, Any]:
         """Write."""
-        request["ConditionExpression"] = "#owner = :seen_owner"
+        condition, _, _version = request["ConditionExpression"].partition(" AND #version")
+        request["ConditionExpression"] = condition
         return self._table.update_item(**request)
 
 

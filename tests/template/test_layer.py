@@ -40,7 +40,8 @@ with AwsClients(connections=1, endpoint_url=sys.argv[2], session=keys) as client
     clients.client("events").put_events(Entries=[{"Source": "a", "DetailType": "b", "Detail": "{}"}])
     clients.client("sqs").send_message(QueueUrl=sys.argv[2] + "/queue", MessageBody="a", MessageAttributes={})
     clients.client("secretsmanager").get_secret_value(SecretId="a")
-    clients.client("sts")
+    for service in ("lambda", "sts"):
+        clients.client(service)
 from refunds.providers.clients import secret_reader
 with AwsClients(connections=1, endpoint_url=sys.argv[2], session=keys) as clients:
     assert secret_reader(clients.client, "providers")(False) == "kept"
@@ -112,7 +113,7 @@ def test_layer_has_the_locked_versions(report: dict[str, Any]) -> None:
 def test_layer_carries_only_what_is_called(layer: Path, tmp_path: Path) -> None:
     """No other services' descriptions, no tests; less than 30 MB unpacked and 10 MB zipped."""
     services = {path.name for path in (layer / "botocore" / "data").iterdir() if path.is_dir()}
-    assert services == {"dynamodb", "events", "secretsmanager", "sqs", "sts"}
+    assert services == {"dynamodb", "events", "lambda", "secretsmanager", "sqs", "sts"}
     assert not list(layer.rglob("tests"))
     assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) < 30_000_000
     archive = shutil.make_archive(str(tmp_path / "layer"), "zip", layer.parent, layer.name)

@@ -202,7 +202,7 @@ def test_aws_is_spoken_to_over_tls(stage: str, name: str) -> None:
 
 def test_when_the_sweeper_asks() -> None:
     """The sweeper's intervals and patience are settings; without them they are production's."""
-    assert Settings.from_environment(COMPLETE).sweeping == Sweeping(900, 300, 21_600, 14, 500)
+    assert Settings.from_environment(COMPLETE).sweeping == Sweeping(900, 900, 86_400, 14, 500)
     local = {
         "SWEEP_MIN_AGE_SECONDS": "2",
         "SWEEP_FIRST_INTERVAL_SECONDS": "0.5",

@@ -29,7 +29,7 @@ def pause(
         bool,
         typer.Option(
             "--single-events",
-            help="Also stop events that invoke functions directly; Lambda keeps them 6 hours.",
+            help="Also stop events that invoke functions directly; they go to the DLQ: replay it after.",
         ),
     ] = False,
 ) -> None:

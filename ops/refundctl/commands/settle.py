@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -70,7 +71,13 @@ def resolve(  # noqa: PLR0913 - one option each
         if not evidence or not by:
             raise typer.BadParameter("settling by hand needs --evidence and --by")
         _confirm(output, entry, ending, confirm)
-        finding = Finding(ending is Ending.SUCCEEDED, evidence, amount, reference, code)
+        finding = Finding(
+            ending is Ending.SUCCEEDED,
+            evidence,
+            None if amount is None else Decimal(amount),
+            reference,
+            code,
+        )
         actor = Actor(by, principal(operations), "resolve")
         resolution = operations.resolver.by_hand(entry, finding, actor)
     _report(resolution, output)

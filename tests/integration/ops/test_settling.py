@@ -93,7 +93,7 @@ def test_an_operator_settles_a_parked_order_with_evidence(
         (resolution,) = shell.run(*by_hand(case, ending, "--reference", "RR-1")).of("resolution")
         assert resolution["state"] == ending.upper()
         (request,) = shell.run("status", case.cancel_request_id, "--no-dlq").of("request")
-        assert any("settled by hand by kim" in line and "ticket 4711" in line for line in request["timeline"])
+        assert any("resolved by hand by kim" in line and "ticket 4711" in line for line in request["timeline"])
         outcomes.wait_for(lambda log, case=case: len(log.of(case.cancel_request_id)) >= 2, 10.0)  # type: ignore[misc]
         told = outcomes.of(case.cancel_request_id)[-1]
         assert told["outcome"] == ending
@@ -142,7 +142,7 @@ def test_of_an_operator_and_a_running_function_one_wins(
         assert early.end() == 1
         assert "changed while you looked at it" in " ".join(early.shown.split())
     story = [line["S"] for line in ledger_item(stack, case)["timeline"]["L"]]
-    assert not any("settled by hand" in line for line in story)
+    assert not any("resolved by hand" in line for line in story)
     assert simulator.ledger(case.subject) == []
 
 

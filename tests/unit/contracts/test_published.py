@@ -17,6 +17,7 @@ from samtranslator.yaml_helper import yaml_parse
 from local import schemas
 from local.contract import asyncapi
 from local.contract.catalogue import EVENTS, PROJECT, contracts, policies
+from local.contract.validation import broken_promises
 from refunds.contracts.outbound import Outcome, OutcomeKind, outcome_id
 
 #: The specification's own, version 3.0.0, as its authors publish it (Apache licence 2.0).
@@ -142,6 +143,20 @@ def test_the_asyncapi_document_takes_real_messages() -> None:
         assert message["examples"], name
         for example in message["examples"]:
             assert list(validator.iter_errors(example["payload"])) == [], name
+
+
+def test_a_broken_promise_is_noticed() -> None:
+    """Real outcomes keep what every edition promises; one that contradicts itself breaks each of them."""
+    outcomes = [load(path) for path in OUTCOMES.values()]
+    assert list(broken_promises(outcomes)) == []
+    (event,) = (load(path) for name, path in OUTCOMES.items() if name == "payment_cancel_parked")
+    broken = {**event, "detail": {**event["detail"], "error": None}}
+    found = list(broken_promises([broken]))
+    assert {line.partition(" by ")[2].partition(":")[0] for line in found} == {
+        "outcome.json",
+        "draft 4",
+        "asyncapi.yaml",
+    }
 
 
 def test_every_type_has_its_channels() -> None:

@@ -87,7 +87,8 @@ class Desk:
     provider: Provider = field(default_factory=Provider)
 
     def __post_init__(self) -> None:
-        client: Any = Direct(self.tables)
+        self.client: Any = Direct(self.tables)
+        client: Any = self.client
         self.ledger = Ledger(client, "ledger", clock=lambda: self.now, ttl_days=400)
         self.queries = LedgerQueries(client, "ledger", MODULES)
         self.publisher = Publisher(Direct(self.bus), "accounting")  # type: ignore[arg-type]

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from refunds.cancel_types import MODULES
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Key, State
 from refunds.domain.operation import Rejected
 from refunds.errors import ErrorCode, LookupFailed
+from refunds.ledger.queries import LedgerQueries
 from refunds.operators.asking_schedule import AskingSchedule
 from refunds.operators.sweeper import Sweep, Sweeper, SweepRules
 from tests.unit.aws.endpoint import AwsError
@@ -281,7 +283,7 @@ def test_time_that_is_up_ends_the_questions(desk: Desk) -> None:
     desk.park("cr-1")
     rules = SweepRules(min_age=0.0, asking=ALWAYS)
     sweeper = Sweeper(desk.ledger, desk.queries, desk.resolver, rules, clock=lambda: desk.now)
-    looks = iter([0.0, 1.0, 11.0])
+    looks = iter([0.0, 11.0])
     found = sweeper.run(Deadline(10.0, lambda: next(looks)))
     assert (found.asked, found.unresolved["payment_cancel"]) == (0, 1)
 
@@ -337,3 +339,26 @@ def test_a_request_in_a_currency_with_cents_is_asked_about(desk: Desk) -> None:
     sweep(desk)
     (detail,) = desk.bus.details()
     assert (detail["money"]["cancelled"], detail["money"]["currency"]) == (726.24, "USD")
+
+
+def test_what_has_ended_leaves_the_index_of_open_requests(desk: Desk) -> None:
+    """A worker of the previous version ended it, and did not know of its place there."""
+    entry = desk.claim("cr-1")
+    desk.ledger.note_open(entry)
+    place = desk.tables.items["ledger"]["payment_cancel#cr-1"]["open"]
+    desk.succeed("cr-2")
+    desk.spoil("payment_cancel#cr-2", open=place)
+    found = sweep(desk)
+    assert (found.unresolved.total(), desk.told()) == (1, [])
+    assert "open" not in desk.tables.items["ledger"]["payment_cancel#cr-2"]
+
+
+def test_what_the_previous_version_left_open_is_noted_once_a_day(desk: Desk) -> None:
+    """It stands in that version's own index until that one is removed."""
+    desk.park("cr-1")
+    item = desk.tables.items["ledger"]["payment_cancel#cr-1"]
+    del item["open"]
+    item["open_state"] = {"S": "PARKED"}
+    desk.queries = LedgerQueries(desk.client, "ledger", MODULES, indexes="with-by-open")
+    assert sweep(desk, daily=True).found_again == 1
+    assert "open" in desk.tables.items["ledger"]["payment_cancel#cr-1"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from refunds.providers.http.provider_http import (
     Timeouts,
     open_http,
 )
+from refunds.providers.http.transport import LOGGERS
 from tests.unit.providers.provider_stub import Clock, ProviderStub, reply
 
 if TYPE_CHECKING:
@@ -288,3 +290,10 @@ def test_headers() -> None:
         assert headers["accept-encoding"] == "identity"
         assert headers["user-agent"] == "refund-handler"
         assert "cookie" not in headers
+
+
+def test_what_the_client_is_made_of_logs_no_urls() -> None:
+    """One of ours carries a key in its query; nothing below a warning is logged of any request."""
+    open_http(1, transport=httpx.MockTransport(reply(200, {}))).close()
+    for name in LOGGERS:
+        assert not logging.getLogger(f"{name}.connection").isEnabledFor(logging.INFO)

@@ -274,7 +274,7 @@ def test_libraries_do_not_log_requests(caplog: pytest.LogCaptureFixture) -> None
     """Libraries that would log URLs, headers and bodies are silent below warnings at any level of ours."""
     caplog.set_level(logging.DEBUG)
     quiet_libraries()
-    for name in ("httpx", "httpcore", "botocore", "urllib3"):
+    for name in ("httpx", "botocore", "urllib3"):
         logging.getLogger(name).info("GET https://host/vbanks/imp_1?pg_api_key=secret")
         logging.getLogger(f"{name}.inner").debug("Authorization: Bearer secret")
     assert caplog.records == []

@@ -54,8 +54,8 @@ class Sweeping:
     """
 
     min_age: float = 900.0
-    first_interval: float = 300.0
-    longest_interval: float = 21_600.0
+    first_interval: float = 900.0
+    longest_interval: float = 86_400.0
     pending_days: float = 14.0
     most: int = 500
 
@@ -132,8 +132,8 @@ class Settings:
             order_account=env.text("ORDER_EVENT_ACCOUNT", "") or None,
             sweeping=Sweeping(
                 min_age=env.positive("SWEEP_MIN_AGE_SECONDS", 900.0),
-                first_interval=env.positive("SWEEP_FIRST_INTERVAL_SECONDS", 300.0),
-                longest_interval=env.positive("SWEEP_LONGEST_INTERVAL_SECONDS", 21_600.0),
+                first_interval=env.positive("SWEEP_FIRST_INTERVAL_SECONDS", 900.0),
+                longest_interval=env.positive("SWEEP_LONGEST_INTERVAL_SECONDS", 86_400.0),
                 pending_days=env.positive("PENDING_DAYS", 14.0),
                 most=env.whole("SWEEP_MOST", 500),
             ),

@@ -182,7 +182,7 @@ class Outcome(ContractModel):
     provider: ProviderRefs
     """Who carried it out, and the ids that lead to it there."""
     money: MoneyMoved | None = None
-    """What moved; null for a revoke, which moves no money."""
+    """What moved; null for a revoke, which moves no money, and where not even the currency is known."""
     items: tuple[CancelledItem, ...] = ()
     """The order lines that were cancelled (order_cancel); else empty."""
     error: OutcomeError | None = None
@@ -222,9 +222,10 @@ def outcome_id(
     """The consumer's dedupe key: the same for every repetition of the same statement.
 
     A parked request may be parked again for another reason, and that is another statement: its code and
-    whether money may have moved are part of it. What was said before, then something else, and then the
-    first again is a new statement too: ``number`` counts the statements about a request, up to the one
-    meant. A final outcome is said once.
+    whether money may have moved are part of it.
+
+    ``number`` says how many different statements were made of the request, this one included: what is said
+    again after something else was said in between is a new statement. A final one is said once.
 
     Raises:
         ValueError: parked without an error.

@@ -1,12 +1,15 @@
 """What operators and scheduled functions do besides carrying cancellations out.
 
-They look at dead-letter queues, judge and replay messages, ask providers what became of a request,
-settle by hand, publish again and reconcile. Everything here may be killed at any point and started
-again: nothing is lost, and money moves only through the queues and ``refunds.service``.
+They look at dead-letter queues, tell of what lies there, judge and replay messages, ask providers what
+became of a request, resolve by hand, publish again and reconcile. Everything here may be killed at any point
+and started again: nothing is lost, and money moves only through the queues and ``refunds.service``.
 
 ::
 
-    lanes ◀─ dead_letters ◀─ replay ─▶ verdicts, ledger.audit, pace
-    ledger.queries ◀─ settlement ◀─ sweeper
-    ledger.queries ◀─ reconciliation, republication
+    cancel_queues ◀─ dead_letters ◀─ replay ─▶ replay_verdicts, ledger.audit, rate_limiter
+                          ▲
+                          └── telling ─▶ service.refund_service
+    ledger.queries ◀─ resolution ◀─ sweeper ─▶ asking_schedule, walk
+    ledger.queries ◀─ reconciliation ─▶ walk;  republication
+    pause ◀─ carry_over
 """

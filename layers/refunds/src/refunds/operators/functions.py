@@ -81,7 +81,12 @@ class OperatorFunction:
             settings = Settings.from_environment(self._environment)
             url = self._environment.get("OPERATOR_QUEUE_URL")
             all_queues = queues_of_url(url) if url else ()
-            self._desk = Operations(AwsClients(connections=_CONNECTIONS).client, settings, all_queues)
+            self._desk = Operations(
+                AwsClients(connections=_CONNECTIONS).client,
+                settings,
+                all_queues,
+                indexes=self._environment.get("LEDGER_INDEXES") or "current",
+            )
         return self._desk
 
     def metrics(self) -> Metrics:
@@ -293,14 +298,15 @@ class SweeperFunction(OperatorFunction):
         return telling.summary()
 
     def _rules(self) -> SweepRules:
+        sweeping = self.operations().settings.sweeping
         return SweepRules(
-            min_age=self.number("SWEEP_MIN_AGE_SECONDS", 900),
-            most=int(self.number("SWEEP_MOST", 500)),
-            pending_for=self.number("PENDING_DAYS", 14) * _DAY,
+            min_age=sweeping.min_age,
+            most=sweeping.most,
+            pending_for=sweeping.pending_days * _DAY,
             abandoned_after=self.number("SWEEP_ABANDONED_SECONDS", 5 * _DAY),
             asking=AskingSchedule(
-                base=self.number("SWEEP_FIRST_INTERVAL_SECONDS", 900),
-                longest=self.number("SWEEP_LONGEST_INTERVAL_SECONDS", _DAY),
+                base=sweeping.first_interval,
+                longest=sweeping.longest_interval,
                 every=self.number("SWEEP_EVERY_SECONDS", 600),
             ),
         )

@@ -59,6 +59,8 @@ class Operations:
     hold: int = 120
     clock: Callable[[], float] = time.time
     observe: Callable[[ProviderCall], None] = _unobserved
+    indexes: str = "current"
+    """Which indexes the ledger has: the template's ``LedgerIndexes``."""
     unreadable: dict[Key, None] = field(default_factory=dict)
     """Ledger items that could not be read and were passed over, in the order in which they were found."""
     _closing: ExitStack = field(default_factory=ExitStack, repr=False)
@@ -80,6 +82,7 @@ class Operations:
             self._dynamodb,
             self.settings.ledger_table,
             MODULES,
+            indexes=self.indexes,
             unreadable=self._note_unreadable,
         )
 

@@ -190,6 +190,7 @@ class Reconciliation:
         self._compared: set[int] = set()
         self._told: set[int] = set()
         self._silent = 0
+        self._steps = 0
         self.stopped: Stop | None = None
         """Where the next piece goes on; ``None`` once everything was compared."""
 
@@ -220,7 +221,7 @@ class Reconciliation:
         for _ in range(_LISTINGS):
             steady = True
             while page:
-                if deadline is not None and deadline.remaining() <= 0:
+                if self._is_time_up(deadline):
                     self.stopped = Stop(start.tier, page, total)
                     return
                 found = self._client.cancelled_between(
@@ -265,7 +266,7 @@ class Reconciliation:
         parts = self._parts(window)
         walk = Walk(self._ledger_queries, [partition for partition, _ in parts], start.place)
         for keys in walk:
-            if deadline is not None and deadline.remaining() <= 0:
+            if self._is_time_up(deadline):
                 self.stopped = replace(start, place=walk.place)
                 return
             readings = self._ledger_queries.readable(keys)
@@ -275,6 +276,11 @@ class Reconciliation:
             wanted = [entry for entry in readings.entries.values() if part.wants(entry)]
             for found in readers.map(lambda group: self._ask(*group), _by_payment(wanted, part)):
                 yield from found
+
+    def _is_time_up(self, deadline: Deadline | None) -> bool:
+        """Not before the first step: every run gets on."""
+        self._steps += 1
+        return deadline is not None and self._steps > 1 and deadline.remaining() <= 0
 
     def _parts(self, window: Window) -> list[tuple[Partition, _Part]]:
         parts = [_Part(window, late_only=False)]

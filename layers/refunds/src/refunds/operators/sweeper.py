@@ -36,6 +36,7 @@ _PATIENCE: Final = 3
 #: Of a run's time, what reading may take: the rest is for asking.
 _READING: Final = 0.5
 _DAY_INDEX: Final = "by_day"
+_PREVIOUS_INDEX: Final = "by_state"
 _DAYS_BACK: Final = 2  # days whose claims the daily pass reads
 _SHOWN: Final = 20  # keys named in a summary
 
@@ -143,16 +144,15 @@ class Sweeper:
         sample = _Sample(self._rules.most, self._jitter)
         reading_ends = deadline.remaining() * (1 - _READING)
         walk = self._walk(place, daily=daily)
-        for keys in walk:
-            if deadline.remaining() <= reading_ends:
+        for number, keys in enumerate(walk):
+            if number and deadline.remaining() <= reading_ends:  # every run gets at least one step on
                 sweep.place = walk.place
                 break
             of_day = walk.index == _DAY_INDEX
+            note = of_day or (daily and walk.index == _PREVIOUS_INDEX)
             for entry in self._read(keys, sweep):
                 if not of_day or self._was_left(entry):
-                    self._guarded(
-                        entry, sweep, partial(self._sort, sample=sample, sweep=sweep, of_day=of_day)
-                    )
+                    self._guarded(entry, sweep, partial(self._sort, sample=sample, sweep=sweep, note=note))
         self._ask_all(sample.drawn(), deadline, sweep)
         return sweep
 
@@ -182,8 +182,11 @@ class Sweeper:
         sweep.passed_over[key] = why
         self._passed_over(key, why)
 
-    def _sort(self, entry: Entry, *, sample: _Sample, sweep: Sweep, of_day: bool) -> None:
-        """Do what needs no question, and put what does into the sample."""
+    def _sort(self, entry: Entry, *, sample: _Sample, sweep: Sweep, note: bool) -> None:
+        """Do what needs no question, and put what does into the sample.
+
+        ``note``: enter it among the open requests, where it was not found.
+        """
         if entry.state is State.UNKNOWN or entry.key.cancel_type not in MODULES:
             self._pass_over(entry.key, "of a newer version", sweep)
             return
@@ -191,9 +194,12 @@ class Sweeper:
             report = self._resolver.publish(entry)
             sweep.republished += report.published
             entry = report.entry
+            if entry.state.terminal:
+                return
         if entry.state.terminal:
+            self._ledger.note_open(entry)  # it takes it out: it is no longer open
             return
-        if of_day:
+        if note:
             self._ledger.note_open(entry)
             sweep.found_again += 1
         if self._may_ask(entry):
@@ -309,12 +315,14 @@ def why_parked(entry: Entry) -> Trouble:
     if entry.in_doubt:
         return Trouble(
             ErrorCode.OUTCOME_UNKNOWN,
-            "it may have been carried out, and its message is gone; it is asked about until that is known",
+            "it may have been carried out, and no message has brought it for days; it is asked about until "
+            "that is known",
             may_have_been_applied=True,
         )
     return Trouble(
         ErrorCode.PROVIDER_UNAVAILABLE,
-        "nothing was sent, and its message is gone: publish the event again under the same cancel_request_id",
+        "nothing was sent, and no message has brought it for days: if none waits any more, publish the event "
+        "again under the same cancel_request_id",
         may_have_been_applied=False,
     )
 

@@ -18,7 +18,7 @@ from refunds.domain.provider_call import ProviderCall
 from refunds.telemetry.metrics import Metrics
 
 #: Their records hold URLs with ``pg_api_key``, headers with tokens and bodies with accounts.
-_TALKATIVE: Final = ("httpx", "httpcore", "botocore", "boto3", "urllib3")
+_TALKATIVE: Final = ("httpx", "botocore", "boto3", "urllib3")  # the bounded transport silences its own
 
 
 class Telemetry:

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from refunds.domain.deadline import Deadline
+from refunds.errors import LookupFailed
+from refunds.operators.reconciliation import Difference, Kind, Reconciliation, Stop, Window
+from tests.unit.operators.desk import DAY, Desk
+from tests.unit.operators.portone import PortOne, payment
+
+
+class Station:
+    """A ledger of the day before, and PortOne."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self.portone = PortOne()
+        self.noon = int(self.desk.now // DAY * DAY + DAY / 2)
+        self.desk.now = float(self.noon)
+        self.window = Window(self.noon - 43_200, self.noon + 43_200)
+
+    def comparison(self) -> Reconciliation:
+        """A fresh one, as every invocation has."""
+        client: Any = self.portone
+        return Reconciliation(
+            self.desk.queries, client, patience=1.0, status_inquiry=self.desk.inquiry, due_after=(4, 14)
+        )
+
+    def differences(self, window: Window | None = None) -> list[Difference]:
+        """All of a day."""
+        return list(self.comparison().run(window or self.window))
+
+
+@pytest.fixture
+def station() -> Station:
+    return Station()
+
+
+def test_cents_and_currencies_are_compared_exactly(station: Station) -> None:
+    """USD 181.56 is not 181, and not 181.56 won; amounts are told as they are."""
+    station.desk.succeed("1", currency="USD", amount="181.56")
+    station.desk.succeed("2", currency="USD", amount="181.00")
+    station.desk.succeed("3", currency="KRW", amount="181")
+    for key, amount in (("1", "181.56"), ("2", "181.56"), ("3", "181")):
+        station.portone.add(payment(key, Decimal(amount), currency="USD", at=station.noon), listed=True)
+    found = {one.imp_uid: one for one in station.differences()}
+    assert {one.kind for one in found.values()} == {Kind.AMOUNT_DIFFERS}
+    assert found.keys() == {"imp_2", "imp_3"}
+    told = found["imp_2"].to_json()
+    assert (told["provider_amount"], told["ledger_amount"], told["currency"]) == ("181.56", "181", "USD")
+    assert "in KRW" in found["imp_3"].note
+
+
+@pytest.mark.parametrize("days", [4, 14])
+def test_a_late_settlement_that_was_taken_back_is_reversed(station: Station, days: int) -> None:
+    """Booked and told on its day; gone when it was due. Immediate ones are not looked at again."""
+    station.desk.succeed("1", settles="later")
+    station.desk.succeed("2", settles="next_business_day")
+    station.desk.succeed("3")
+    for key in "123":
+        station.portone.add(payment(key, Decimal(1000), at=station.noon), listed=True)
+    assert station.differences() == []
+    station.portone.listed.clear()
+    station.portone.payments["imp_1"] = payment("1")
+    failed = {"cancellation_id": "c-2", "amount": 1000, "cancelled_at": station.noon, "status": "FAILED"}
+    station.portone.payments["imp_2"] = payment("2", failed)
+    station.portone.payments["imp_3"] = payment("3")
+    due = Window(station.window.since + days * 86_400, station.window.until + days * 86_400)
+    found = station.differences(due)
+    assert {(one.kind, one.imp_uid) for one in found} == {(Kind.REVERSED, "imp_1"), (Kind.REVERSED, "imp_2")}
+    assert "imp_3" not in station.portone.asked
+
+
+def test_a_late_settlement_that_stands_is_no_difference(station: Station) -> None:
+    """Neither on its day nor when it is due."""
+    station.desk.succeed("1", settles="later")
+    station.portone.add(payment("1", Decimal(1000), at=station.noon))
+    due = Window(station.window.since + 4 * 86_400, station.window.until + 4 * 86_400)
+    assert station.differences() + station.differences(due) == []
+
+
+def test_what_the_list_does_not_show_is_asked_for(station: Station) -> None:
+    """A partly cancelled payment may still be "paid"; one that is not there was never refunded."""
+    station.desk.succeed("1")
+    station.desk.succeed("2")
+    station.portone.add(payment("1", Decimal(1000), at=station.noon, status="paid"))
+    (difference,) = station.differences()
+    assert (difference.kind, difference.imp_uid) == (Kind.NOT_AT_PROVIDER, "imp_2")
+
+
+def test_what_the_list_shows_is_not_asked_for_again(station: Station) -> None:
+    """One question per payment that the list leaves out, none for the others."""
+    station.desk.succeed("1")
+    station.portone.add(payment("1", Decimal(1000), at=station.noon), listed=True)
+    assert (station.differences(), station.portone.asked) == ([], [])
+
+
+def test_one_payment_that_cannot_be_asked_about_ends_nothing(station: Station) -> None:
+    """It is named; the others are compared. A provider that is out is no agreement."""
+    for key in ("1", "2"):
+        station.desk.succeed(key)
+    station.portone.add(payment("1", Decimal(1000), at=station.noon))
+    station.portone.silent = {"imp_2"}
+    (difference,) = station.differences()
+    assert (difference.kind, difference.imp_uid) == (Kind.UNANSWERED, "imp_2")
+    for key in ("3", "4"):
+        station.desk.succeed(key)
+    station.portone.silent = {f"imp_{key}" for key in range(5)}
+    with pytest.raises(LookupFailed):
+        station.differences()
+
+
+def test_one_item_that_cannot_be_read_ends_nothing(station: Station) -> None:
+    """It is named by its key."""
+    station.desk.succeed("1")
+    station.desk.succeed("2")
+    station.desk.spoil("payment_cancel#1", version={"S": "?"})
+    station.portone.add(payment("2", Decimal(1000), at=station.noon))
+    (difference,) = station.differences()
+    assert (difference.kind, difference.cancel_request_id) == (Kind.UNANSWERED, "1")
+
+
+def test_a_day_is_compared_in_pieces(station: Station) -> None:
+    """Each piece goes on where the last one stopped; all together find what one would."""
+    for number in range(60):
+        station.desk.succeed(f"cr-{number}")
+        station.portone.add(
+            payment(f"cr-{number}", Decimal(1000 + number % 2), at=station.noon), listed=number < 30
+        )
+    station.portone.size = 10
+    found, pieces, stop = [], 0, None
+    while pieces < 50:
+        pieces += 1
+        comparison = station.comparison()
+        over = Deadline(0.0, lambda: 1.0)
+        found += list(comparison.run(station.window, deadline=over, start=stop))
+        if comparison.stopped is None:
+            break
+        stop = Stop.of_json(comparison.stopped.to_json())
+    assert 5 < pieces < 50
+    assert {one.imp_uid for one in found} == {f"imp_cr-{number}" for number in range(1, 60, 2)}
+    assert {one.kind for one in found} == {Kind.AMOUNT_DIFFERS}
