@@ -73,6 +73,9 @@ def _later(name: str, effect: str) -> Fault:
 
 
 PAID_AGAIN: Final = _later("cancelled at the console and paid again under its merchant_uid", "world pay_again")
+PAID_AGAIN_EARLIER: Final = _later(
+    "cancelled and paid again, by a clock that is behind, before the event", "world pay_again earlier"
+)
 PAID_TWICE: Final = _later("paid a second time under its merchant_uid", "world pay_again keep")
 REISSUED: Final = _later("the receipt is revoked and issued anew", "world reissue")
 BOOKED: Final = _meanwhile("what the PG accepted is booked", "world book")

@@ -15,7 +15,6 @@ from typing_extensions import override
 from local.simulator.currencies import fits
 from local.simulator.movements import MovementKind
 from refunds.domain.entry import State
-from refunds.ledger.item import is_open
 from refunds.providers.portone.gateways import gateway
 from tests.simulation.accounting import listen, wrongly_believed
 from tests.simulation.answers import AWS_ERRORS
@@ -507,8 +506,8 @@ def _untold(s: Simulation, key: str) -> str | None:
     seen = s.table.requests.get(key)
     if seen is None:
         return f"{key} leaves for the DLQ, and nobody knows of it"
-    found = is_open(seen.entry) and not {"open", "open_state"}.isdisjoint(seen.item)
-    return None if found else f"{key} leaves for the DLQ untold, and stands nowhere among the open ones"
+    at_work = seen.entry.state is State.STARTED and not {"open", "open_state"}.isdisjoint(seen.item)
+    return None if at_work or seen.entry.unpublished else f"{key} leaves for the DLQ untold, and stands nowhere among the open ones"
 
 
 class _Noise(ArithmeticError):

@@ -17,7 +17,7 @@ from tests.simulation import faults, operating
 from tests.simulation.gate import Call, Fault
 from tests.simulation.invariants import Watch
 from tests.simulation.poison import plant
-from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke
+from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke, unwritable
 from tests.simulation.simulation import Setting, Simulation
 
 if TYPE_CHECKING:
@@ -279,14 +279,14 @@ class History:
         elif roll < 0.13:
             queue.send(_contradicting(wanted.body), delay=5.0)
         elif roll < 0.16:
-            queue.send(self._random.choice((_broken, _unwritable))(wanted.body), delay=5.0)
+            queue.send(self._random.choice((_broken, unwritable))(wanted.body), delay=5.0)
         elif roll < 0.22:
             queue.send(wanted.quiet_body, delay=self._random.choice((0.0, 10.0, 1_000.0)))
 
     def _publish_malformed(self, wanted: Wanted) -> None:
         """The publisher's first and only message is broken; operators mend it in the end."""
         self.simulation.wanted[wanted.key] = wanted
-        broken = self._random.choice((_broken, _unwritable))(wanted.body)
+        broken = self._random.choice((_broken, unwritable))(wanted.body)
         self.simulation.queues[wanted.cancel_type].send(broken)
 
     def _deliver_everything(self) -> None:
@@ -363,8 +363,3 @@ def _broken(body: str) -> str:
     event = json.loads(body)
     event["detail"]["request"] = {}
     return json.dumps(event)
-
-
-def _unwritable(body: str) -> str:
-    """The same key with a number that nobody can represent."""
-    return body.replace('"request": {', '"request": {"tax_free": 1e400, ', 1)

@@ -263,11 +263,12 @@ class Simulation:
         outer, self.process, self._depth = self.process, process, self._depth + 1
         try:
             work(process)
-        except (ProcessDied, *AWS_ERRORS) as error:
-            self.gate.note(f"{what} {process.number} ends with {type(error).__name__}")
-        except Exception as error:  # noqa: BLE001 - an invariant says that there are none
+        except ProcessDied:
+            self.gate.note(f"{what} {process.number} dies")
+        except Exception as error:  # noqa: BLE001 - an invariant says that there are none but AWS's
             self.gate.note(f"{what} {process.number} is stopped by {type(error).__name__}")
-            self.stopped_runs.append(error)
+            if not isinstance(error, AWS_ERRORS) or isinstance(self.gate.chooser, NoFaults):
+                self.stopped_runs.append(error)
         finally:
             self.process, self._depth = outer, self._depth - 1
             process.ended = True
@@ -429,8 +430,9 @@ class Simulation:
                     self._rotate()
                 case ["roll_back"]:
                     roll_back(self.table)
-                case ["pay_again", *keep] if wanted and wanted.cancel_type == "payment_cancel":
-                    console.pay_again(wanted.subject, keep=bool(keep))
+                case ["pay_again", *how] if wanted and wanted.cancel_type == "payment_cancel":
+                    paid_at = {"paid_at": int(START)} if "earlier" in how else {}
+                    console.pay_again(wanted.subject, keep="keep" in how, changes=paid_at)
                 case ["reissue"] if wanted and wanted.cancel_type == "receipt_revoke":
                     console.reissue(wanted.subject)
                 case ["book" | "refuse" as end] if wanted:

@@ -63,9 +63,19 @@ class Unfinished(Generic[RequestT]):
             self._ledger.note_open(entry)
             return DeadLetter(reason)
         # Without a lease: nothing is begun here that somebody would have to wait for.
-        taken = self._ledger.take_over(entry, owner=self._parts.new_owner(), lease_until=0.0)
+        try:
+            taken = self._ledger.take_over(entry, owner=self._parts.new_owner(), lease_until=0.0)
+        except AlreadyClaimed as faster:
+            return self._left_to(faster.entry, reason)
         error = OutcomeUnknown(reason.message) if taken.in_doubt else NotSent(reason.message)
         return self._recorder.park(taken, error, may_have_been_applied=taken.in_doubt)
+
+    def _left_to(self, entry: Entry, reason: Reason) -> Disposition:
+        """Another worker took the item over at the same moment: what it made of it is told."""
+        if entry.state in (State.STARTED, State.UNKNOWN):
+            self._ledger.note_open(entry)
+            return DeadLetter(reason)
+        return self._tell_again(entry, reason)
 
     def _tell_again(self, entry: Entry, reason: Reason) -> Disposition:
         """It is pending, parked or at its end: what was recorded is published once more."""
