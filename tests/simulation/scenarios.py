@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.domain.limits import Limits
@@ -52,7 +51,7 @@ class Scenario:
     malformed: bool = False
     poisoned: bool = False
     largest: int | None = None
-    settings: Mapping[str, Any] = MappingProxyType({})
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def simulate(self, chooser: Chooser, setting: Setting = COLD) -> Simulation:
         """Play the whole history: up to three deliveries with faults, then what follows once they stop."""
