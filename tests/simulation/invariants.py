@@ -377,6 +377,8 @@ def a_run_is_stopped_by_nothing(s: Simulation) -> str | None:
 
 def everything_that_can_be_resolved_is(s: Simulation) -> str | None:
     """Once the faults have stopped and the DLQs were redriven, only what nobody can know stays open."""
+    if s.left_alone:
+        return None
     for wanted in s.wanted.values():
         entry = s.table.entry(wanted.key)
         if entry is not None and entry.state in TERMINAL:

@@ -158,7 +158,7 @@ class History:
             simulation.publish(wanted)
             self._repeat(wanted)
         self._deliver_everything()
-        simulation.finish()
+        simulation.finish(left_alone=self._random.random() < 0.05)
         self._watch.at_rest()
         if self._random.random() < 0.2:
             self._replay_archive()

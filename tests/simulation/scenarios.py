@@ -37,6 +37,7 @@ class Scenario:
         malformed: what is published first has a number that nobody can represent; operators mend it.
         poisoned: the ledger holds items that nobody can read, judge or write.
         largest: won that one request may move at most, until the faults stop.
+        left_alone: no operator redrives anything.
         settings: what is changed of the setting.
     """
 
@@ -51,6 +52,7 @@ class Scenario:
     malformed: bool = False
     poisoned: bool = False
     largest: int | None = None
+    left_alone: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def simulate(self, chooser: Chooser, setting: Setting = COLD) -> Simulation:
@@ -64,7 +66,7 @@ class Scenario:
                 self._publish(simulation, wanted)
             simulation.run()
         simulation.faulty_calls = len(simulation.gate.calls)
-        simulation.finish()
+        simulation.finish(left_alone=self.left_alone)
         watch.at_rest()
         return simulation
 
@@ -299,7 +301,23 @@ UNINDEXED: Final = Scenario(
     _payment(keeps_reason="dropped"),
     settings={"index_lag": 1_800.0},
 )
-TROUBLES: Final = (REUSED, QUIET, MALFORMED, BESIDE_POISON, BEYOND_A_LIMIT, ASKED_TWICE, UNINDEXED)
+LEFT_ALONE: Final = Scenario(
+    "part, one receive, no operator",
+    (refund(1, "imp_1", PART),),
+    _payment(),
+    left_alone=True,
+    settings={"max_receives": 1},
+)
+TROUBLES: Final = (
+    REUSED,
+    QUIET,
+    MALFORMED,
+    BESIDE_POISON,
+    BEYOND_A_LIMIT,
+    ASKED_TWICE,
+    UNINDEXED,
+    LEFT_ALONE,
+)
 """What happens around a request."""
 
 

@@ -198,6 +198,7 @@ class Simulation:
         self.raised: list[Exception] = []
         self.processes: dict[int, Process] = {}
         self.faulty_calls = 0
+        self.left_alone = False
         self.process: Process | None = None
         self.current: list[Message] = []
         self._depth = 0
@@ -273,15 +274,22 @@ class Simulation:
             self.process, self._depth = outer, self._depth - 1
             process.ended = True
 
-    def finish(self) -> None:
-        """The faults stop, operators redrive the DLQs, what is late arrives, and the sweeper runs."""
+    def finish(self, *, left_alone: bool = False) -> None:
+        """The faults stop, operators redrive the DLQs, what is late arrives, and the sweeper runs.
+
+        ``left_alone``: there are no operators.
+        """
+        self.left_alone = left_alone
         self.gate.chooser = NoFaults()
         self.gate.note("--- faults stop")
         self.limits = _NO_LIMITS
-        self._drain(1)
+        self._drain(0 if left_alone else 1)
         self.gate.note("--- late calls arrive")
         self.world.settle()
-        self._drain(2)
+        self._drain(0 if left_alone else 2)
+        if left_alone:
+            self._sweep_up()
+            return
         self._mend()
         self._sweep_up()
 
