@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 if sys.platform != "linux":
     pytest.skip("the address space is limited on Linux", allow_module_level=True)
 
-OK: Final = b"HTTP/1.1 200 OK\r\n"
+#: The server hangs up after each answer and says so: nobody uses such a connection again.
+OK: Final = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 MEBI: Final = 1024 * 1024
 CALLS: Final = 8
 #: Seconds that the whole call may take in the child; what drips for longer is given up.
@@ -128,7 +129,9 @@ ANSWERS: Final[dict[str, tuple[Act, str]]] = {
     ),
     "one endless header": (raw(OK + b"X: " + b"x" * 16 * MEBI), "unknown"),
     "a redirect": (
-        raw(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
+        raw(
+            b"HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+        ),
         "no body",
     ),
     "depth": (raw(answered(deep(b"[", b"]", 500_000))), "no body"),
