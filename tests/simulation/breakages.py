@@ -130,7 +130,7 @@ BREAKAGES: Final = (
         "a parked request is never taken up again",
         Wiring(ledger=mistakes.GivesUpOnParked),
         invariants.everything_that_can_be_resolved_is,
-        _REFUNDS,
+        (scenarios.ASKED_TWICE,),
     ),
     Breakage(
         "a partial refund is sent without its amount",

@@ -115,7 +115,13 @@ class Dice:
         )
 
     def _is_undetectable(self, fault: Fault | None, call: Call) -> bool:
-        """EBP's answer is the only proof there is of a part: one that lies in every detail is believed."""
+        """EBP's answer is the only proof there is of a part: one that lies in every detail is believed.
+
+        So is a lookup that shows money on a number: nobody voids a number that was paid to.
+        """
+        if fault is faults.WRONG_AMOUNT and call is Call.LOOKUP:
+            process = self.simulation.process
+            return process is not None and process.watcher.key.startswith(("vbank_revoke", "cvs_revoke"))
         return fault is faults.FALSE_SUCCESS and self._at_ebp(call)
 
     def _at_ebp(self, call: Call) -> bool:
