@@ -252,7 +252,11 @@ def nothing_is_sent_twice_at_a_pg_that_books_later(s: Simulation, sent: Sent) ->
     """There, nothing that is missing proves anything: what may have been accepted is not sent again."""
     wanted = s.wanted.get(sent.key)
     payment = s.world.portone_state.payments.current.get(wanted.subject) if wanted else None
-    if payment is None or sent.call is not Call.CANCEL or not s.providers.correspondence.unaccounted(sent.key):
+    if (
+        payment is None
+        or sent.call is not Call.CANCEL
+        or not s.providers.correspondence.unaccounted(sent.key)
+    ):
         return None
     if gateway(payment.pg_provider).is_late(payment.pay_method) or s.books.acceptances_of(sent.key):
         return f"{sent.key} is sent again to a PG that books later"
@@ -277,7 +281,9 @@ def nothing_is_sent_beyond_the_guard_rails(s: Simulation, sent: Sent) -> str | N
 
 def a_message_is_acknowledged_only_after_its_outcome(s: Simulation, message: Message) -> str | None:
     """Acknowledged means: the final outcome is published, or a copy waits in the DLQ or in the queue."""
-    if s.queues[message.kind].keeps(message, quietly=message.key in s.wanted and '"replay-name"' in message.body):
+    if s.queues[message.kind].keeps(
+        message, quietly=message.key in s.wanted and '"replay-name"' in message.body
+    ):
         return None
     if _has_ended(s, message.key):
         return None
@@ -337,7 +343,7 @@ def the_ledger_agrees_with_the_provider(s: Simulation) -> str | None:
 
 
 def accounting_believes_what_the_books_say(s: Simulation) -> str | None:
-    """Whoever follows docs/contracts.md, in whatever order events come, believes what the provider's books say."""
+    """Whoever follows docs/contracts.md, in whatever order, believes what the provider's books say."""
     for order in range(_ORDERS_OF_EVENTS):
         believed = listen(s.bus.events, order).believed
         for key in s.wanted:
@@ -372,6 +378,18 @@ def a_run_is_stopped_by_nothing(s: Simulation) -> str | None:
     """No item and no message, whatever is wrong with it, stops the sweeper or an operator's command."""
     for error in s.stopped_runs:
         return f"a run was stopped by {type(error).__name__}: {error}"
+    return None
+
+
+def what_comes_back_is_noticed(s: Simulation) -> str | None:
+    """A refund that a bank rejects after it was booked is among what the reconciliation finds."""
+    found = {difference.imp_uid for difference in s.differences}
+    for movement, _owner in s.books.owned:
+        came_back = movement.kind is MovementKind.REFUND_REVERSAL
+        if s.reconciled and came_back and movement.subject not in found:
+            return (
+                f"{movement.amount} {movement.currency} of {movement.subject} came back, and nobody noticed"
+            )
     return None
 
 
@@ -426,6 +444,7 @@ AT_REST: Final = (
     no_cancellation_is_claimed_by_two_requests,
     a_batch_never_raises,
     a_run_is_stopped_by_nothing,
+    what_comes_back_is_noticed,
     everything_that_can_be_resolved_is,
 )
 
@@ -509,7 +528,9 @@ def _untold(s: Simulation, key: str) -> str | None:
     if seen is None:
         return f"{key} leaves for the DLQ, and nobody knows of it"
     at_work = seen.entry.state is State.STARTED and not {"open", "open_state"}.isdisjoint(seen.item)
-    return None if at_work or seen.entry.unpublished else f"{key} leaves for the DLQ untold, and stands nowhere among the open ones"
+    if at_work or seen.entry.unpublished:
+        return None
+    return f"{key} leaves for the DLQ untold, and stands nowhere among the open ones"
 
 
 class _Noise(ArithmeticError):

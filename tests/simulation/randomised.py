@@ -261,7 +261,9 @@ class History:
         """One or two cancellations of one order."""
         order_no = f"O-{self._number()}"
         currency = self.simulation.setting.ebp_currency
-        whole, part, sent = (Decimal("50.25"), Decimal("20.1"), 3) if currency == "USD" else (5_000, 2_000, 3_000)
+        whole, part, sent = (
+            (Decimal("50.25"), Decimal("20.1"), 3) if currency == "USD" else (5_000, 2_000, 3_000)
+        )
         lines = [line(1, 2, whole), line(2, 1, sent, "DELIVERY")]
         self.simulation.world.seed_order({"orderNo": order_no, "items": lines, "currency": currency})
         some = ([line(1, 1, whole)], [line(2, 1, sent, "DELIVERY")], [line(1, 1, part)], lines, lines)
@@ -342,7 +344,7 @@ class History:
         return [first, *ready[: self._random.choice((0, 0, 1, 3))]]
 
     def _replay_archive(self) -> None:
-        """Later everything is published once more: what has ended stays as it was, also once it is forgotten."""
+        """Later everything is published once more: what has ended stays as it was, forgotten or not."""
         simulation = self.simulation
         weeks, forgotten, quiet = (self._random.random() < share for share in (1.0, 0.1, 0.3))
         simulation.clock.advance((500 if forgotten else 14 * weeks) * 86_400)

@@ -77,7 +77,7 @@ def _exact(amount: Any) -> Decimal | None:
     return None if amount is None else Decimal(str(amount))
 
 
-def refund(
+def refund(  # noqa: PLR0913 - everything a test may want to say, by name
     number: int,
     imp_uid: str,
     amount: Any,
@@ -113,7 +113,9 @@ def revoke(number: int, kind: str, subject: str) -> Wanted:
     return Wanted(kind, f"cr-{number}", subject, None, {name: subject})
 
 
-def order_cancel(number: int, order_no: str, items: list[dict[str, Any]], currency: str = "KRW", **fields: Any) -> Wanted:
+def order_cancel(
+    number: int, order_no: str, items: list[dict[str, Any]], currency: str = "KRW", **fields: Any
+) -> Wanted:
     """An ``order_cancel`` of the given lines; the event leaves the currency to the deployment."""
     total = sum((item["quantity"] * Decimal(str(item["amount"])) for item in items), Decimal(0))
     request = {"orderNo": order_no, "totalCancelAmount": total, "items": items, **fields}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import httpx
 
     from local.simulator.late_booking import Acceptance
+    from refunds.operators.reconciliation import Difference
     from tests.simulation.aws import DeadLetter, Event
     from tests.simulation.requests import Wanted
 
@@ -199,6 +200,8 @@ class Simulation:
         self.processes: dict[int, Process] = {}
         self.faulty_calls = 0
         self.left_alone = False
+        self.reconciled = False
+        self.differences: list[Difference] = []
         self.process: Process | None = None
         self.current: list[Message] = []
         self._depth = 0
@@ -453,7 +456,8 @@ class Simulation:
     def _rotate(self) -> None:
         number = len(self.gate.calls)
         self.keys = {name: f"{name}-{number}" for name in self.keys}
-        self.world.rotate_keys(**self.keys)
+        changed: Any = self.keys
+        self.world.rotate_keys(**changed)
 
     @property
     def secret(self) -> str:
@@ -526,7 +530,9 @@ class Simulation:
 
     def _moved(self, movement: Movement, owner: str | None) -> None:
         whose = owner or "somebody else"
-        self.gate.note(f"  {movement.kind} of {movement.subject}: {movement.amount} {movement.currency} by {whose}")
+        self.gate.note(
+            f"  {movement.kind} of {movement.subject}: {movement.amount} {movement.currency} by {whose}"
+        )
         self.observer.moved(movement, owner)
 
     def _wrote(self, old: Seen | None, new: Seen) -> None:
