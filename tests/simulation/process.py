@@ -269,7 +269,7 @@ class Process:
             schedule=RetrySchedule(BACKOFF, simulation.setting.jitter),
             telemetry=watcher,
             max_receive_count=queue.max_receives,
-            workers=InlineExecutor(),
+            workers=simulation.setting.workers(),
             requeue_policy=self._requeue_policy(),
         )
 
