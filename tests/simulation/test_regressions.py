@@ -176,15 +176,9 @@ def test_a_worker_that_parks_and_dies_before_it_tells_has_told() -> None:
 
 def test_a_booked_cancellation_is_recognised_beside_another_one() -> None:
     """Two cancellations wait when the event's own checksum is sent; the whole history adds up in the end."""
-    two = tuple(refund(number, "imp_1", 1_000 * number, checksum=10_000) for number in (1, 2))
-    late = {
-        "imp_uid": "imp_1",
-        "merchant_uid": "M",
-        "amount": 10_000,
-        "pg_provider": "daou",
-        "pay_method": "vbank",
-    }
-    scenario = Scenario("two at once", two, {**late, "booking": {"lookups": 2}})
+    two = tuple(refund(number, "imp_1", 10 * number, checksum=100, currency="USD") for number in (1, 2))
+    payment = {"imp_uid": "imp_1", "merchant_uid": "M", "amount": 100, "pg_provider": "paypal_v2"}
+    scenario = Scenario("two at once", two, {**payment, "booking": {"lookups": 2}})
     simulation = scenario.simulate(NoFaults())
     assert not simulation.broken, report(simulation, scenario.name)
     assert {state(simulation, number) for number in (1, 2)} == {"SUCCEEDED"}
