@@ -213,7 +213,7 @@ def ledger_writes_are_confined(template: Expanded) -> Iterator[str]:
 
 
 def requeueing_is_no_loop(template: Expanded) -> Iterator[str]:
-    """Who puts messages back into the queue that feeds it is not stopped as a loop; who does not, is."""
+    """Who feeds its own queue or invokes itself is not stopped as a loop; everybody else is."""
     fed = {
         mapping["FunctionName"].removeprefix("<").removesuffix("Aliaslive>"): mapping["EventSourceArn"]
         for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values()
@@ -224,7 +224,11 @@ def requeueing_is_no_loop(template: Expanded) -> Iterator[str]:
             "sqs:SendMessage" in _list(one["Action"]) and fed.get(name) in _list(one["Resource"])
             for one in granted(template, role)
         )
-        if (function.get("RecursiveLoop") == "Allow") != requeues:
+        invokes_itself = any(
+            "lambda:InvokeFunction" in _list(one["Action"]) and f"<{name}.Arn>" in _list(one["Resource"])
+            for one in granted(template, role)
+        )
+        if (function.get("RecursiveLoop") == "Allow") != (requeues or invokes_itself):
             yield f"{name}: is {'' if requeues else 'not '}stopped by Lambda's recursion detection"
 
 

@@ -137,7 +137,8 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
     ],
     "requeueing_is_no_loop": [
         ("PaymentCancelFunction", lambda all_: of(all_, "PaymentCancelFunction").pop("RecursiveLoop")),
-        (FUNCTION, lambda all_: of(all_, FUNCTION).update(RecursiveLoop="Allow")),
+        (FUNCTION, lambda all_: of(all_, FUNCTION).pop("RecursiveLoop")),
+        ("DlqReplayFunction", lambda all_: of(all_, "DlqReplayFunction").update(RecursiveLoop="Allow")),
     ],
     "outcomes_come_from_the_handler_only": [
         (ROLE, lambda all_: statement(all_, ROLE, "PublishOutcomes").pop("Condition")),
