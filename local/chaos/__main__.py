@@ -8,13 +8,16 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from local.chaos.havoc import Killer
+from local.chaos.consumer import Belief, Consumer
+from local.chaos.havoc import Killer, Rounds
 from local.chaos.plan import Plan, draw
 from local.chaos.redrive import redrive
 from local.chaos.verdict import Verdict, is_open, judge, unheard
 from local.contract.validation import broken_promises
+from local.demo.accounting import in_words
 from local.demo.play import is_idle, send_events
 from local.demo.privacy import leaks
 from local.demo.scenario import Request
@@ -26,6 +29,7 @@ from local.stack.timing import time_scale
 _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
 _WAVES = 20
 _QUIET_SECONDS = 240.0
+_BOOKING_SECONDS = 60.0
 _REDRIVES = 6
 _IDLE_LOOKS = 3
 _SAY_SECONDS = 10.0
@@ -69,14 +73,18 @@ class _Run:
             raise StackError("chaos needs the provider simulator")
         with SimulatorControl(self._stack.simulator_url) as simulator, OutcomeLog.attach(self._stack) as log:
             _seed(simulator, plan)
-            with Killer(self._stack, _TYPES, self._seed) as killer:
-                self._publish(plan, simulator, log, outage_seconds)
-                self._wait_until_idle(plan, log)
-            self._screen.say(f"{killer.kills} processes killed; faults end, the DLQs are replayed")
-            replayed = self._replay(plan, simulator, log)
+            with Rounds(self._stack) as rounds:
+                with Killer(self._stack, _TYPES, self._seed) as killer:
+                    self._publish(plan, simulator, log, outage_seconds)
+                    self._wait_until_idle(plan, log)
+                self._screen.say(f"{killer.kills} processes killed; faults end, the DLQs are replayed")
+                replayed = self._replay(plan, simulator, log)
+                self._wait_until_booked(plan, simulator, log)
+            self._screen.say(f"the sweeper made {rounds.made} rounds, {rounds.broken} of them were killed")
+            books = self._accounting(log)
             shown = leaks(self._stack, log, _TYPES)
             wrong = (*shown, *broken_promises(log.events))
-            verdict = judge(plan, log, simulator.ledger(), wrong)
+            verdict = judge(plan, log, books, simulator.ledger(), wrong)
         return self._report(plan, verdict, kills=killer.kills, replayed=replayed)
 
     def _publish(
@@ -119,17 +127,34 @@ class _Run:
             replayed += moved
             self._screen.say(f"replayed {moved} messages from the DLQs")
             self._wait_until_idle(plan, log)
-            if not is_open(plan, log):
+            if not is_open(plan, log, simulator.ledger()):
                 break
         return replayed
+
+    def _wait_until_booked(self, plan: Plan, simulator: SimulatorControl, log: OutcomeLog) -> None:
+        """Until the sweeper has found what late-booking PGs have booked."""
+        until = time.monotonic() + _BOOKING_SECONDS
+        while time.monotonic() < until and is_open(plan, log, simulator.ledger()):
+            log.read(wait_seconds=1)
+
+    def _accounting(self, log: OutcomeLog) -> Mapping[str, Belief]:
+        """What the consumer of examples/ has in its books after all that was published."""
+        log.read(wait_seconds=1)
+        self._screen.say(
+            f"the consumer of examples/ takes {len(log.events)} statements, shuffled and repeated"
+        )
+        consumer = Consumer(self._stack)
+        consumer.take(log.events, self._seed)
+        return consumer.books()
 
     def _report(self, plan: Plan, verdict: Verdict, *, kills: int, replayed: int) -> bool:
         for problem in verdict.problems[:20]:
             self._screen.say(f"[red]✗ {problem}[/red]")
         self._screen.say(
-            f"refunds {verdict.refunds} ({verdict.won:,} won) · duplicates absorbed "
+            f"refunds {verdict.refunds} ({in_words(verdict.moved)}) · duplicates absorbed "
             f"{len(plan.repetitions)} · outcomes told again {verdict.repeated_outcomes} · "
-            f"kills survived {kills} · DLQ replays {replayed} · parked for a person {verdict.parked} · "
+            f"kills survived {kills} · DLQ replays {replayed} · booked later {verdict.pending} · "
+            f"parked for a person {verdict.parked} · "
             f"{verdict.double} double · {verdict.lost} lost"
         )
         self._screen.say(

@@ -23,6 +23,8 @@ def seed(simulator: SimulatorControl, scenarios: Iterable[Scenario]) -> None:
         simulator.seed_orders(*_records(scenario, "orders"))
         if scenario.faults:
             simulator.add_faults(*scenario.faults)
+        if scenario.console:
+            simulator.somebody_else(scenario.subject, amount=scenario.console)
 
 
 def _records(scenario: Scenario, kind: str) -> list[dict[str, Any]]:
@@ -72,6 +74,20 @@ def kill_after_commit(stack: Stack, simulator: SimulatorControl, scenario: Scena
             raise TimeoutError(f"{scenario.title}: the provider moved nothing in {seconds} s")
         time.sleep(_POLL_SECONDS)
     return kill_workers(stack, stack.outputs[f"{pascal(scenario.requests[0].cancel_type)}FunctionName"])
+
+
+def is_pending(scenario: Scenario, log: OutcomeLog) -> bool:
+    """Whether accounting has heard of every request that it is booked later."""
+    return all(
+        "CancelPending" in map(detail_type, log.of(request.cancel_request_id))
+        for request in scenario.requests
+    )
+
+
+def sweep(stack: Stack) -> bool:
+    """Run the sweeper now, beside its schedule; whether it came to its end."""
+    answer = stack.aws.functions.invoke(FunctionName=stack.outputs["SweeperFunctionName"], Payload=b"{}")
+    return "FunctionError" not in answer
 
 
 def is_settled(scenario: Scenario, log: OutcomeLog) -> bool:
