@@ -17,13 +17,13 @@ from local.chaos.plan import Plan, draw
 from local.chaos.redrive import redrive
 from local.chaos.verdict import Verdict, is_open, judge, unheard
 from local.contract.validation import broken_promises
-from local.demo.accounting import in_words
 from local.demo.play import is_idle, send_events
 from local.demo.privacy import leaks
 from local.demo.scenario import Request
 from local.demo.screen import Screen
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, StackError, start
+from local.stack.statements import in_words
 from local.stack.timing import time_scale
 
 _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
@@ -47,9 +47,8 @@ def main() -> int:
         try:
             options = Options(directory=Path(directory), time_scale=time_scale(os.environ))
             with start(options, screen.say) as stack:
-                return (
-                    0 if _Run(stack, screen, arguments.seed).play(arguments.requests, arguments.outage) else 1
-                )
+                run = _Run(stack, screen, arguments.seed, options.time_scale)
+                return 0 if run.play(arguments.requests, arguments.outage) else 1
         except StackError as error:
             screen.say(str(error))
             return 1
@@ -59,10 +58,11 @@ def main() -> int:
 
 
 class _Run:
-    def __init__(self, stack: Stack, screen: Screen, seed: int) -> None:
+    def __init__(self, stack: Stack, screen: Screen, seed: int, time_scale: float) -> None:
         self._stack = stack
         self._screen = screen
         self._seed = seed
+        self._time_scale = time_scale
 
     def play(self, requests: int, outage_seconds: float) -> bool:
         plan = draw(str(int(time.time()))[-8:], self._seed, requests)
@@ -74,7 +74,7 @@ class _Run:
         with SimulatorControl(self._stack.simulator_url) as simulator, OutcomeLog.attach(self._stack) as log:
             _seed(simulator, plan)
             with Rounds(self._stack) as rounds:
-                with Killer(self._stack, _TYPES, self._seed) as killer:
+                with Killer(self._stack, _TYPES, self._seed, self._time_scale) as killer:
                     self._publish(plan, simulator, log, outage_seconds)
                     self._wait_until_idle(plan, log)
                 self._screen.say(f"{killer.kills} processes killed; faults end, the DLQs are replayed")

@@ -15,10 +15,14 @@ _SWEEP_SECONDS = 5.0
 
 
 class Killer:
-    """A thread that SIGKILLs all processes of a random function every few seconds, the sweeper's too."""
+    """A thread that SIGKILLs all processes of a random function every few seconds, the sweeper's too.
 
-    def __init__(self, stack: Stack, cancel_types: tuple[str, ...], seed: int) -> None:
+    ``time_scale``: how much longer a process takes for its work on this machine.
+    """
+
+    def __init__(self, stack: Stack, cancel_types: tuple[str, ...], seed: int, time_scale: float) -> None:
         self._stack = stack
+        self._pause = tuple(seconds * time_scale for seconds in _PAUSE_SECONDS)
         self._functions = [*map(pascal, cancel_types), "Sweeper"]
         self._chance = random.Random(seed)
         self._stop = threading.Event()
@@ -36,7 +40,7 @@ class Killer:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._chance.uniform(*_PAUSE_SECONDS)):
+        while not self._stop.wait(self._chance.uniform(*self._pause)):
             function = self._chance.choice(self._functions)
             self.kills += kill_workers(self._stack, self._stack.outputs[f"{function}FunctionName"])
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from local.chaos.consumer import Belief
 from local.chaos.plan import Plan, Subject
-from local.demo.accounting import believed, by_currency, is_final
 from local.demo.scenario import Request
 from local.simulator.movements import Actor, Movement, MovementKind
 from local.stack import OutcomeLog
+from local.stack.statements import believed, by_currency, is_final
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from local.demo.accounting import by_currency, in_words
 from local.demo.verdict import Verdict
+from local.stack.statements import by_currency, in_words
 
 _WIDTH = 100
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from local.demo.accounting import believed, by_currency, cancelled, in_words, is_final
 from local.demo.play import cancel_request_id, detail_type
 from local.demo.scenario import Request, Scenario
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Operation
 from local.simulator.movements import Actor, Movement, MovementKind
 from local.stack import OutcomeLog
+from local.stack.statements import believed, by_currency, cancelled, in_words, is_final
 
 _SENDS = (Operation.CANCEL, Operation.REVOKE, Operation.RECEIPT)
 
