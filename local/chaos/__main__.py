@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 
 from local.chaos.consumer import Belief, Consumer
@@ -28,6 +29,8 @@ from local.stack.timing import time_scale
 
 _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
 _WAVES = 20
+_OUTAGE_WAVE = 7
+_EARLY = 0.75
 _QUIET_SECONDS = 240.0
 _BOOKING_SECONDS = 60.0
 _REDRIVES = 6
@@ -95,7 +98,7 @@ class _Run:
         size = -(-len(events) // _WAVES)
         for wave in range(_WAVES):
             send_events(self._stack, events[wave * size : (wave + 1) * size])
-            if wave == _WAVES // 3:
+            if wave == _OUTAGE_WAVE:
                 simulator.start_outage("unavailable", seconds=outage_seconds)
                 self._screen.say(f"the providers are down for {outage_seconds:.0f} s")
             log.read(wait_seconds=1)
@@ -154,7 +157,7 @@ class _Run:
             f"refunds {verdict.refunds} ({in_words(verdict.moved)}) · duplicates absorbed "
             f"{len(plan.repetitions)} · outcomes told again {verdict.repeated_outcomes} · "
             f"kills survived {kills} · DLQ replays {replayed} · booked later {verdict.pending} · "
-            f"parked for a person {verdict.parked} · "
+            f"parked for a person {verdict.parked} ({verdict.parked_late} at PGs that book later) · "
             f"{verdict.double} double · {verdict.lost} lost"
         )
         self._screen.say(
@@ -174,10 +177,18 @@ def _seed(simulator: SimulatorControl, plan: Plan) -> None:
 
 
 def _shuffled(plan: Plan, seed: int) -> list[Request]:
-    """All events in random order, repetitions anywhere after their first publication or before it."""
+    """All events in random order, repetitions anywhere after their first publication or before it.
+
+    Most of those for PGs that book later come before the outage: what meets it there is never sent again.
+    """
+    chance = random.Random(seed)
+    late = {request.cancel_request_id for one in plan.subjects if one.late for request in one.requests}
     events = [*plan.requests, *plan.repetitions]
-    random.Random(seed).shuffle(events)
-    return events
+    chance.shuffle(events)
+    early = {key for key in sorted(late) if chance.random() < _EARLY}
+    shares = [_OUTAGE_WAVE / _WAVES if event.cancel_request_id in early else 1.0 for event in events]
+    places = [place * share for place, share in enumerate(shares)]
+    return [event for _, event in sorted(zip(places, events, strict=True), key=itemgetter(0))]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from local.stack.statements import believed, by_currency, is_final
 class Verdict:
     """``refunds`` counts movements of money and voids, ``moved`` is money by currency.
 
-    ``parked`` counts what waits for a person in the end, ``pending`` what was told to be booked later.
+    ``parked`` counts what waits for a person in the end, ``parked_late`` of it what PGs may book later, and
+    ``pending`` what was told to be booked later.
     ``problems`` is empty if nothing went wrong.
     """
 
@@ -28,6 +29,7 @@ class Verdict:
     repeated_outcomes: int
     pending: int
     parked: int
+    parked_late: int
     double: int
     lost: int
     problems: tuple[str, ...]
@@ -52,6 +54,12 @@ def judge(
         for subject in plan.subjects
         for problem in _problems(subject, by_subject.get(subject.name, []), told, books)
     ]
+    parked = [
+        subject.late
+        for subject in plan.subjects
+        for request in subject.requests
+        if _belief(request, books).outcome == "parked"
+    ]
     own = [m for name in (s.name for s in plan.subjects) for m in by_subject.get(name, [])]
     return Verdict(
         refunds=len(own),
@@ -60,7 +68,8 @@ def judge(
             len(details) - len({d["outcome_id"] for d in details}) for details in told.values()
         ),
         pending=sum(any(d["outcome"] == "pending" for d in details) for details in told.values()),
-        parked=sum(_belief(request, books).outcome == "parked" for request in plan.requests),
+        parked=len(parked),
+        parked_late=sum(parked),
         double=sum("more than once" in problem for problem in problems),
         lost=sum("no outcome" in problem for problem in problems),
         problems=(*problems, *leaks),
