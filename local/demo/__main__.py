@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.demo.play import (
+    LateBookings,
     dead_letters,
     is_idle,
-    is_pending,
     is_settled,
     kill_after_commit,
     publish,
     seed,
-    sweep,
 )
 from local.demo.privacy import leaks
 from local.demo.scenario import Scenario
@@ -85,16 +84,12 @@ def _follow(
 
     What is pending is booked by its provider as soon as accounting has heard of it; then the sweeper asks.
     """
-    waiting, accepted = list(scenarios), [scenario for scenario in scenarios if scenario.books_late]
+    waiting, late = list(scenarios), LateBookings(scenarios)
     types = sorted({request.cancel_type for s in scenarios for request in s.requests})
     while time.monotonic() < until and (waiting or not is_idle(stack, types)):
         log.read(wait_seconds=1)
-        for scenario in [s for s in accepted if is_pending(s, log)]:
-            accepted.remove(scenario)
-            simulator.end_bookings(scenario.subject)
+        for scenario in late.go_on(stack, simulator, log):
             screen.say(f"pending: {scenario.title}; it is booked now")
-        if not accepted and any(scenario.books_late for scenario in waiting):
-            sweep(stack)
         for scenario in [s for s in waiting if is_settled(s, log)]:
             waiting.remove(scenario)
             screen.say(f"settled: {scenario.title} → {', '.join(scenario.expected)}")

@@ -90,6 +90,24 @@ def sweep(stack: Stack) -> bool:
     return "FunctionError" not in answer
 
 
+class LateBookings:
+    """Books what providers have accepted as soon as accounting has heard of it; then lets the sweeper ask."""
+
+    def __init__(self, scenarios: Iterable[Scenario]) -> None:
+        self._accepted = [scenario for scenario in scenarios if scenario.books_late]
+        self._asks = bool(self._accepted)
+
+    def go_on(self, stack: Stack, simulator: SimulatorControl, log: OutcomeLog) -> list[Scenario]:
+        """What is booked now; afterwards a run of the sweeper."""
+        booked = [scenario for scenario in self._accepted if is_pending(scenario, log)]
+        for scenario in booked:
+            self._accepted.remove(scenario)
+            simulator.end_bookings(scenario.subject)
+        if self._asks and not self._accepted:
+            sweep(stack)
+        return booked
+
+
 def is_settled(scenario: Scenario, log: OutcomeLog) -> bool:
     """Whether every request has come to the outcome it must end with."""
     return all(

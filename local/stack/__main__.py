@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from local.simulator.control import SimulatorControl
 from local.stack import sam_local
+from local.stack.deployment import STACK_NAME
 from local.stack.invoke import invoke
 from local.stack.launch import Options, Say, start, update
 from local.stack.processes import listening_address
@@ -64,6 +65,7 @@ def _up() -> int:
         refuse_moving(stack, os.environ, options)
         say("the stack is running: deploying the working tree to it")
         update(stack, options, say)
+    sweep_often(stack)
     sam_local.write(stack)
     say("ready")
     print(f"\nlocal AWS   {stack.endpoint_url}  (region {stack.region}, any credentials)")
@@ -78,6 +80,15 @@ def _up() -> int:
     if not sam_local.reachable_from_containers(stack):
         print("sam local   cannot reach it: make down && BIND_HOST=0.0.0.0 make up")
     return 0
+
+
+def sweep_often(stack: Stack) -> None:
+    """Let the sweeper run every minute, as often as a rule can: here nobody waits for production's ten."""
+    resources = stack.aws.cloudformation.describe_stack_resources(
+        StackName=STACK_NAME, LogicalResourceId="SweeperFunctionSchedule"
+    )["StackResources"]
+    for rule in resources:
+        stack.aws.events.put_rule(Name=rule["PhysicalResourceId"], ScheduleExpression="rate(1 minute)")
 
 
 def refuse_moving(stack: Stack, environment: Mapping[str, str], options: Options) -> None:
