@@ -16,8 +16,6 @@ Rule = Callable[[Expanded], Iterator[str]]
 
 #: The only managed policy: AWS's own for CodeDeploy and functions.
 MANAGED_POLICY = "iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
-#: X-Ray's actions know no resources.
-WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 WRITING = {
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
@@ -144,7 +142,7 @@ def policies_name_what_they_allow(template: Expanded) -> Iterator[str]:
                 yield f"{name}: has the managed policy {policy}"
         for statement in granted(template, name):
             actions = set(_list(statement.get("Action", "*")))
-            resources = "" if actions <= WITHOUT_RESOURCES else json.dumps(statement.get("Resource", "*"))
+            resources = json.dumps(statement.get("Resource", "*"))
             if "*" in json.dumps(sorted(actions)) + resources:
                 yield f"{name}: allows by wildcard in {statement.get('Sid')}"
 
@@ -280,15 +278,15 @@ def functions_have_their_own_role(template: Expanded) -> Iterator[str]:
 
 
 def functions_are_safe_by_default(template: Expanded) -> Iterator[str]:
-    """Traced, published, and without a switch of Powertools that weakens safety."""
+    """Published, without a trace that ends half-way, and without a switch of Powertools that weakens safety."""
     for name, function in template.of_type("AWS::Lambda::Function").items():
         variables = function["Environment"]["Variables"]
         switches = {key for key in variables if key.startswith("POWERTOOLS_")}
         harmless = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOGGER_LOG_EVENT"}
         if switches - harmless or variables.get("POWERTOOLS_LOGGER_LOG_EVENT") != "false":
             yield f"{name}: has switches of Powertools that weaken safety"
-        if function.get("TracingConfig") != {"Mode": "Active"}:
-            yield f"{name}: is not traced"
+        if "TracingConfig" in function:
+            yield f"{name}: is traced, and the trace ends before the outcome"
         if f"{name}Aliaslive" not in template.resources:
             yield f"{name}: is not published under an alias"
 

@@ -96,7 +96,6 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
                 Resource={"Fn::Sub": "${LedgerTable.Arn}/*"}
             ),
         ),
-        (ROLE, lambda all_: statement(all_, ROLE, "Trace").update(Action=["xray:*"])),
         (ROLE, lambda all_: statement(all_, ROLE, "KeepLedger").pop("Action")),
         (
             ROLE,
@@ -188,7 +187,7 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
                 POWERTOOLS_LOGGER_LOG_EVENT="true"
             ),
         ),
-        (FUNCTION, lambda all_: of(all_, FUNCTION).pop("TracingConfig")),
+        (FUNCTION, lambda all_: of(all_, FUNCTION).update(TracingConfig={"Mode": "Active"})),
         (FUNCTION, lambda all_: all_.pop("SweeperFunctionAliaslive")),
     ],
     "functions_are_invoked_by_rules_only": [
