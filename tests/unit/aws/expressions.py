@@ -6,6 +6,7 @@ import operator
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from tests.unit.aws.endpoint import AwsError
@@ -46,7 +47,7 @@ class _Condition:
     """Recursive descent: OR binds weaker than AND, and every part is read even when it cannot matter."""
 
     def __init__(self, expression: str, item: Mapping[str, Any], request: Mapping[str, Any]) -> None:
-        self._tokens = _TOKEN.findall(expression)
+        self._tokens = list(_tokens(expression))
         self._item = item
         self._names = request.get("ExpressionAttributeNames", {})
         self._values = request.get("ExpressionAttributeValues", {})
@@ -106,6 +107,12 @@ class _Condition:
     def _expect(self, token: str) -> None:
         found = self._next()
         assert found == token, found
+
+
+@lru_cache(maxsize=256)
+def _tokens(expression: str) -> tuple[str, ...]:
+    """A few conditions are asked for over and over."""
+    return tuple(_TOKEN.findall(expression))
 
 
 def _comparable(value: Mapping[str, Any]) -> Any:
