@@ -76,7 +76,11 @@ def _of_money(s: Simulation, key: str, statement: Mapping[str, Any] | None) -> s
         case "pending":
             return None
         case "parked" if statement["error"]["may_have_been_applied"]:
-            return None if money.get("cancelled") is None else f"{key}: {told} is told as moved, which nobody knows"
+            return (
+                None
+                if money.get("cancelled") is None
+                else f"{key}: {told} is told as moved, which nobody knows"
+            )
     if moved or s.books.waits(key):
         return f"{key} is told as not carried out ({statement['outcome']}), and money moved or may move"
     return None if money.get("cancelled") in (None, 0) else f"{key}: {told} is told as moved, and nothing did"

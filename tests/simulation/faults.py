@@ -72,7 +72,9 @@ def _later(name: str, effect: str) -> Fault:
     return Fault(name, Kind.MEANWHILE, effect=effect, sleep=_MINUTES)
 
 
-PAID_AGAIN: Final = _later("cancelled at the console and paid again under its merchant_uid", "world pay_again")
+PAID_AGAIN: Final = _later(
+    "cancelled at the console and paid again under its merchant_uid", "world pay_again"
+)
 PAID_AGAIN_EARLIER: Final = _later(
     "cancelled and paid again, by a clock that is behind, before the event", "world pay_again earlier"
 )

@@ -252,7 +252,11 @@ def nothing_is_sent_twice_at_a_pg_that_books_later(s: Simulation, sent: Sent) ->
     """There, nothing that is missing proves anything: what may have been accepted is not sent again."""
     wanted = s.wanted.get(sent.key)
     payment = s.world.portone_state.payments.current.get(wanted.subject) if wanted else None
-    if payment is None or sent.call is not Call.CANCEL or not s.providers.correspondence.unaccounted(sent.key):
+    if (
+        payment is None
+        or sent.call is not Call.CANCEL
+        or not s.providers.correspondence.unaccounted(sent.key)
+    ):
         return None
     if gateway(payment.pg_provider).is_late(payment.pay_method) or s.books.acceptances_of(sent.key):
         return f"{sent.key} is sent again to a PG that books later"
@@ -277,7 +281,9 @@ def nothing_is_sent_beyond_the_guard_rails(s: Simulation, sent: Sent) -> str | N
 
 def a_message_is_acknowledged_only_after_its_outcome(s: Simulation, message: Message) -> str | None:
     """Acknowledged means: the final outcome is published, or a copy waits in the DLQ or in the queue."""
-    if s.queues[message.kind].keeps(message, quietly=message.key in s.wanted and '"replay-name"' in message.body):
+    if s.queues[message.kind].keeps(
+        message, quietly=message.key in s.wanted and '"replay-name"' in message.body
+    ):
         return None
     if _has_ended(s, message.key):
         return None
@@ -509,7 +515,11 @@ def _untold(s: Simulation, key: str) -> str | None:
     if seen is None:
         return f"{key} leaves for the DLQ, and nobody knows of it"
     at_work = seen.entry.state is State.STARTED and not {"open", "open_state"}.isdisjoint(seen.item)
-    return None if at_work or seen.entry.unpublished else f"{key} leaves for the DLQ untold, and stands nowhere among the open ones"
+    return (
+        None
+        if at_work or seen.entry.unpublished
+        else f"{key} leaves for the DLQ untold, and stands nowhere among the open ones"
+    )
 
 
 class _Noise(ArithmeticError):

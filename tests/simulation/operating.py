@@ -105,7 +105,9 @@ def _finding(simulation: Simulation, entry: Entry) -> Finding | None:
             currency=movement.currency,
             reference=reference or None,
         )
-    return Finding(succeeded=False, evidence="not in the console", code=ErrorCode.PROVIDER_REFUSED, never_booked=True)
+    return Finding(
+        succeeded=False, evidence="not in the console", code=ErrorCode.PROVIDER_REFUSED, never_booked=True
+    )
 
 
 def resolve_loosely(process: Process) -> None:

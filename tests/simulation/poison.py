@@ -43,7 +43,11 @@ def _parked(key: str, code: str) -> Item:
         '"provider_message":null}}'
     )
     return _item(
-        key, state={"S": "PARKED"}, outcome={"S": outcome}, in_doubt={"BOOL": True}, unpublished={"BOOL": True}
+        key,
+        state={"S": "PARKED"},
+        outcome={"S": outcome},
+        in_doubt={"BOOL": True},
+        unpublished={"BOOL": True},
     )
 
 

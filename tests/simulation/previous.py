@@ -58,7 +58,9 @@ def as_version_1(entry: Entry, item: Item) -> Item:
     if entry.payment_ref is not None:
         written["payment_ref"] = {"S": entry.payment_ref}
     if entry.baseline is not None:
-        known = {name: value for name, value in vars(entry.baseline).items() if value not in (None, (), False)}
+        known = {
+            name: value for name, value in vars(entry.baseline).items() if value not in (None, (), False)
+        }
         if entry.baseline.cancellation_ids == ():
             known["cancellation_ids"] = ()
         written["before"] = {"S": _json(known)}

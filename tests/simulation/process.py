@@ -283,7 +283,11 @@ class Process:
     def _requeue_policy(self) -> RequeuePolicy:
         setting = self.simulation.setting
         return RequeuePolicy(
-            self.simulation.circuit, paused=setting.paused(), longest=3600, clock=self.wall_clock, jitter=setting.jitter
+            self.simulation.circuit,
+            paused=setting.paused(),
+            longest=3600,
+            clock=self.wall_clock,
+            jitter=setting.jitter,
         )
 
     def _clients(self) -> ProviderClients:

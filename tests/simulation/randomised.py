@@ -261,7 +261,9 @@ class History:
         """One or two cancellations of one order."""
         order_no = f"O-{self._number()}"
         currency = self.simulation.setting.ebp_currency
-        whole, part, sent = (Decimal("50.25"), Decimal("20.1"), 3) if currency == "USD" else (5_000, 2_000, 3_000)
+        whole, part, sent = (
+            (Decimal("50.25"), Decimal("20.1"), 3) if currency == "USD" else (5_000, 2_000, 3_000)
+        )
         lines = [line(1, 2, whole), line(2, 1, sent, "DELIVERY")]
         self.simulation.world.seed_order({"orderNo": order_no, "items": lines, "currency": currency})
         some = ([line(1, 1, whole)], [line(2, 1, sent, "DELIVERY")], [line(1, 1, part)], lines, lines)

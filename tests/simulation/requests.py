@@ -113,7 +113,9 @@ def revoke(number: int, kind: str, subject: str) -> Wanted:
     return Wanted(kind, f"cr-{number}", subject, None, {name: subject})
 
 
-def order_cancel(number: int, order_no: str, items: list[dict[str, Any]], currency: str = "KRW", **fields: Any) -> Wanted:
+def order_cancel(
+    number: int, order_no: str, items: list[dict[str, Any]], currency: str = "KRW", **fields: Any
+) -> Wanted:
     """An ``order_cancel`` of the given lines; the event leaves the currency to the deployment."""
     total = sum((item["quantity"] * Decimal(str(item["amount"])) for item in items), Decimal(0))
     request = {"orderNo": order_no, "totalCancelAmount": total, "items": items, **fields}

@@ -221,9 +221,7 @@ VARIANTS: Final = (
 """Everything else a request can meet."""
 
 
-LATE_PART: Final = Scenario(
-    "booked later, part", (refund(1, "imp_1", _SOME_CENTS, currency="USD"),), _late()
-)
+LATE_PART: Final = Scenario("booked later, part", (refund(1, "imp_1", _SOME_CENTS, currency="USD"),), _late())
 LATE_CHECKED: Final = Scenario(
     "booked later, part, checksum",
     (refund(1, "imp_1", _SOME_CENTS, checksum=Decimal("726.24"), currency="USD"),),

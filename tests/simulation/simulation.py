@@ -526,7 +526,9 @@ class Simulation:
 
     def _moved(self, movement: Movement, owner: str | None) -> None:
         whose = owner or "somebody else"
-        self.gate.note(f"  {movement.kind} of {movement.subject}: {movement.amount} {movement.currency} by {whose}")
+        self.gate.note(
+            f"  {movement.kind} of {movement.subject}: {movement.amount} {movement.currency} by {whose}"
+        )
         self.observer.moved(movement, owner)
 
     def _wrote(self, old: Seen | None, new: Seen) -> None:

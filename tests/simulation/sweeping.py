@@ -120,4 +120,3 @@ def dead_letters(simulation: Simulation) -> DeadLetters:
     """The DLQs as they are looked through."""
     client: Any = simulation.all_queues
     return DeadLetters(client, clock=simulation.clock, hold=_HOLD)
-

@@ -93,7 +93,9 @@ def test_an_operator_settles_a_parked_order_with_evidence(
         (resolution,) = shell.run(*by_hand(case, ending, "--reference", "RR-1")).of("resolution")
         assert resolution["state"] == ending.upper()
         (request,) = shell.run("status", case.cancel_request_id, "--no-dlq").of("request")
-        assert any("resolved by hand by kim" in line and "ticket 4711" in line for line in request["timeline"])
+        assert any(
+            "resolved by hand by kim" in line and "ticket 4711" in line for line in request["timeline"]
+        )
         outcomes.wait_for(lambda log, case=case: len(log.of(case.cancel_request_id)) >= 2, 10.0)  # type: ignore[misc]
         told = outcomes.of(case.cancel_request_id)[-1]
         assert told["outcome"] == ending
