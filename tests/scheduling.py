@@ -11,7 +11,7 @@ _ONE_STACK: Final = frozenset(
     {
         "tests/integration/test_examples.py",
         "tests/integration/test_samples.py",
-        "tests/integration/test_scenarios.py",
+        "tests/integration/test_tail.py",
         "tests/integration/test_triggers.py",
         "tests/privacy/test_stack.py",
     }

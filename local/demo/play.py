@@ -99,7 +99,7 @@ class LateBookings:
 
     def go_on(self, stack: Stack, simulator: SimulatorControl, log: OutcomeLog) -> list[Scenario]:
         """What is booked now; afterwards a run of the sweeper."""
-        booked = [scenario for scenario in self._accepted if is_pending(scenario, log)]
+        booked = [one for one in self._accepted if all(log.of(r.cancel_request_id) for r in one.requests)]
         for scenario in booked:
             self._accepted.remove(scenario)
             simulator.end_bookings(scenario.subject)

@@ -71,14 +71,18 @@ def _up() -> int:
     print(f"\nlocal AWS   {stack.endpoint_url}  (region {stack.region}, any credentials)")
     print(f"providers   {stack.simulator_url or 'as given'}")
     print(f"described   {(STATE_DIR / 'stack.json').relative_to(PROJECT)}")
-    print("\nto look at   (events/README.md has events to publish)")
-    print("  make tail                                       outcomes on the accounting bus, as they come")
-    print("  .venv/bin/refundctl status --local <id>         the story of one cancel_request_id")
-    print("  .venv/bin/refundctl dlq list --local            what waits for a person")
-    if stack.simulator_url:
-        print(f"  curl -s {stack.simulator_url}/_control/summary    what the providers really moved")
     if not sam_local.reachable_from_containers(stack):
         print("sam local   cannot reach it: make down && BIND_HOST=0.0.0.0 make up")
+    print("\nto look at (events/README.md has events to publish):")
+    looks = {
+        "make tail": "outcomes on the accounting bus, as they come",
+        ".venv/bin/refundctl status ID --local": "the story of one cancel_request_id",
+        ".venv/bin/refundctl dlq list --local": "what waits for a person",
+    }
+    if stack.simulator_url:
+        looks[f"curl -s {stack.simulator_url}/_control/summary"] = "what the providers really moved"
+    for order, shows in looks.items():
+        print(f"  {order:<54}  {shows}")
     return 0
 
 

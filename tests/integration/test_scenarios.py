@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,8 @@ from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
 from local.demo.verdict import Verdict, judge
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
-from local.stack import OutcomeLog, Stack
+from local.stack import Options, OutcomeLog, Stack, start
+from local.stack.timing import time_scale
 
 _PATIENCE_SECONDS = 240.0
 _PAID = 10_000
@@ -120,6 +122,28 @@ def _scenarios(cast: Cast) -> dict[str, Scenario]:
 
 
 _NAMES = tuple(_scenarios(Cast("0")))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of its own, with this machine's timeouts: what is lost at a late PG is never sent again."""
+    parameters = {"PendingDays": "0.0005"}  # 43 seconds
+    scale = time_scale(os.environ)
+    with start(Options(tmp_path_factory.mktemp("story"), parameters=parameters, time_scale=scale)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def simulator(stack: Stack) -> Iterator[SimulatorControl]:
+    assert stack.simulator_url is not None
+    with SimulatorControl(stack.simulator_url) as control:
+        yield control
+
+
+@pytest.fixture(scope="module")
+def outcomes(stack: Stack) -> Iterator[OutcomeLog]:
+    with OutcomeLog.attach(stack) as log:
+        yield log
 
 
 @pytest.fixture(scope="module")
