@@ -64,6 +64,6 @@ def _known(asked: str, names: list[str]) -> str:
 
 def completion(shell: Annotated[Shell, typer.Argument(help="Which shell: bash, zsh or fish.")]) -> None:
     """Print a script that completes commands, types and codes: eval "$(refundctl completion bash)"."""
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined] # typer imports it there
 
     print(get_completion_script(prog_name="refundctl", complete_var="_REFUNDCTL_COMPLETE", shell=shell))
