@@ -15,6 +15,7 @@ from refunds.cancel_types import MODULES, all_cancel_types
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.operations import Operations
 from refunds.settings import Settings
+from tests.unit.aws.endpoint import Service
 from tests.unit.operators.desk import Desk, Direct
 from tests.unit.operators.sqs import Queue
 from tests.unit.rig import ENVIRONMENT
@@ -96,7 +97,7 @@ class Station:
             CancelQueues(kind.policy, f"{_PLACES}/{name}", f"{_PLACES}/{name}-dlq")
             for kind, name in zip(all_cancel_types(), names, strict=True)
         )
-        services = {"dynamodb": self.desk.tables, "events": self.desk.bus}
+        services: dict[str, Service] = {"dynamodb": self.desk.tables, "events": self.desk.bus}
         self.operations = Operations(
             make_aws_client=lambda name: Client(services.get(name, self.account)),
             settings=Settings.from_environment(ENVIRONMENT | _PROVIDERS),

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from refundctl.actions import stepping
 from refundctl.actions.dead_letters import find
 from refunds.contracts.fingerprint import fingerprint
 from refunds.domain.entry import State
@@ -157,7 +157,7 @@ def test_discarding_is_told_before_it_is_done(station: Station) -> None:
 @pytest.mark.parametrize(
     "changes", [{}, {"request": {"imp_uid": "imp_1", "amount": 0}}], ids=["valid", "invalid"]
 )
-def test_a_discarded_request_ends_as_failed(station: Station, changes: dict[str, object]) -> None:
+def test_a_discarded_request_ends_as_failed(station: Station, changes: dict[str, Any]) -> None:
     """Recorded, told with a final outcome in which nothing moved, noted, deleted: its id is used up."""
     station.park(code="INVALID_REQUEST" if changes else "PROVIDER_UNAVAILABLE", **changes)
     ran = station.rows(*discard("cr-1", "--yes"))
@@ -254,7 +254,7 @@ def test_messages_are_gone_through_one_by_one(station: Station, monkeypatch: pyt
     for key in ("cr-1", "cr-2", "cr-3"):
         station.park(key)
     answers = iter(["m", "r", "s", "d"])
-    monkeypatch.setattr(stepping.typer, "prompt", lambda *_, **__: next(answers))
+    monkeypatch.setattr("refundctl.actions.stepping.typer.prompt", lambda *_, **__: next(answers))
     ran = station.run("dlq", "replay", "--step", "--no-ask", *_BY_KIM)
     assert ran.code == 4
     assert "1 replayed, 1 discarded, 1 left." in ran.words
@@ -274,7 +274,7 @@ def test_an_interrupted_walk_says_how_far_it_came(station: Station, monkeypatch:
             raise KeyboardInterrupt
         return answer
 
-    monkeypatch.setattr(stepping.typer, "prompt", prompt)
+    monkeypatch.setattr("refundctl.actions.stepping.typer.prompt", prompt)
     ran = station.run("dlq", "replay", "--step", "--no-ask", *_BY_KIM)
     assert ran.code == 130
     assert "1 replayed, 0 discarded, 1 left." in ran.words

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from botocore.exceptions import ClientError
 
-from refundctl.actions import queueing, telling
+from refundctl.actions import queueing
 from refunds.errors import ErrorCode
 from tests.unit.refundctl.station import Station, detail
 
@@ -87,7 +87,7 @@ def test_status_waits_for_an_end(station: Station, monkeypatch: pytest.MonkeyPat
         if len(looks) == 3:
             station.desk.succeed("cr-1")
 
-    monkeypatch.setattr(telling.time, "sleep", sleep)
+    monkeypatch.setattr("refundctl.actions.telling.time.sleep", sleep)
     assert station.rows("status", "cr-1", "--wait").of("request")[0]["state"] == "SUCCEEDED"
     assert len(looks) == 3
 
@@ -99,7 +99,7 @@ def test_status_waits_no_longer_than_it_is_told(station: Station, monkeypatch: p
     def sleep(seconds: float) -> None:
         station.desk.now += seconds
 
-    monkeypatch.setattr(telling.time, "sleep", sleep)
+    monkeypatch.setattr("refundctl.actions.telling.time.sleep", sleep)
     began = station.desk.now
     station.rows("status", "cr-1", "--wait-for", "30s", code=4)
     assert 30 <= station.desk.now - began < 40
