@@ -220,6 +220,14 @@ def test_another_payload_under_a_used_id_goes_without_a_word(station: Station) -
     assert len(station.audit()) == 1
 
 
+def test_another_payload_waits_for_what_its_id_stands_for(station: Station) -> None:
+    """While that may have moved money, nothing under its id is thrown away."""
+    station.desk.park("cr-1")
+    station.park(code="DUPLICATE_KEY_DIFFERENT_PAYLOAD")
+    station.rows(*discard("cr-1", "--yes"), code=4)
+    assert len(station.dlq().messages) == 1
+
+
 def test_a_message_that_says_nothing_is_noted_by_its_own_id(station: Station) -> None:
     """There is nobody to tell accounting about."""
     station.dlq().put("m-1", "not JSON")
