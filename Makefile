@@ -23,7 +23,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo tail test ops-scale chaos simulate dashboard capacity contracts bench up down check check-python check-template \
+.PHONY: help env demo tail test ops-scale chaos simulate dashboard capacity contracts runbook bench up down check check-python check-template \
   check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
 
 help:
@@ -140,6 +140,9 @@ contracts: $(ENVIRONMENTS) ## write the published contracts from the models, and
 	@mkdir -p .local/asyncapi
 	@npm install --prefix .local/asyncapi --no-save --no-audit --no-fund --ignore-scripts --silent $(PAGE_PACKAGES)
 	@cd .local/asyncapi && node $(CURDIR)/local/contract/page.mjs $(CURDIR)/events/asyncapi.yaml $(CURDIR)/docs/asyncapi.html
+
+runbook: .venv/.ready ## write docs/runbook.md's entries into refundctl, for `refundctl explain`
+	@$(RUN) -m local.runbook
 
 # An environment of its own: the functions it measures run with nothing else but their layer.
 QUICK ?=

@@ -40,7 +40,7 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     if "_REFUNDCTL_COMPLETE" in os.environ:
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined] # typer itself imports it there
 
         completion_init()
     sys.exit(run(sys.argv[1:]))
@@ -61,10 +61,10 @@ def run(arguments: Sequence[str]) -> int:
     except RefundsError as error:
         return _failed(type(error).__name__, str(error), EXIT_ERROR, json_wanted=json_wanted)
     except Exception as error:
-        message = _outside(error)
-        if message is None:
+        told = _outside(error)
+        if told is None:
             raise
-        return _failed(type(error).__name__, message, EXIT_ERROR, json_wanted=json_wanted)
+        return _failed(type(error).__name__, told, EXIT_ERROR, json_wanted=json_wanted)
     return ended if isinstance(ended, int) else 0
 
 

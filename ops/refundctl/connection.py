@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
@@ -162,6 +161,8 @@ def _function_configuration(
 
     Leases are judged by the functions' clock: a laptop that is ahead would find one ended that is not.
     """
+    from email.utils import parsedate_to_datetime
+
     from refunds.operators.cancel_queues import output_name
 
     name = output_name("payment_cancel", "FunctionName")

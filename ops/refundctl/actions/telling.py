@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -58,13 +57,12 @@ def status(
     *,
     dlq: bool,
     patience: float | None,
-    sleep: Callable[[float], object] = time.sleep,
 ) -> None:
     """Look, and with ``patience`` (seconds) go on looking until nothing moves any more."""
     operations = target.operations()
     known = _look(operations, identifier, dlq=dlq)
     if patience is not None:
-        known = _wait(operations, identifier, known, patience, dlq=dlq, sleep=sleep)
+        known = _wait(operations, identifier, known, patience, dlq=dlq)
     for entry in known.entries:
         _show(operations, entry, known, output, looked=dlq)
     for dead_letter in known.strays:
@@ -119,12 +117,11 @@ def _wait(
     patience: float,
     *,
     dlq: bool,
-    sleep: Callable[[float], object],
 ) -> Known:
     until = operations.clock() + patience
     looks = 1
     while not known.stands and operations.clock() < until:
-        sleep(_POLL)
+        time.sleep(_POLL)
         known = _look(operations, identifier, dlq=dlq and looks % _LOOKS_AT_DLQ == 0)
         looks += 1
     return _look(operations, identifier, dlq=dlq) if looks > 1 else known

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated
 
 import typer
@@ -53,6 +52,8 @@ def _known(asked: str, names: list[str]) -> str:
     ends = [name for name in names if wanted.endswith(f"-{name.casefold()}")]
     if ends:
         return max(ends, key=len)
+    import difflib
+
     close = difflib.get_close_matches(wanted, folded, 3)
     hint = (
         f"did you mean {' or '.join(folded[name] for name in close)}?"
@@ -64,6 +65,6 @@ def _known(asked: str, names: list[str]) -> str:
 
 def completion(shell: Annotated[Shell, typer.Argument(help="Which shell: bash, zsh or fish.")]) -> None:
     """Print a script that completes commands, types and codes: eval "$(refundctl completion bash)"."""
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined] # typer imports it there
 
     print(get_completion_script(prog_name="refundctl", complete_var="_REFUNDCTL_COMPLETE", shell=shell))

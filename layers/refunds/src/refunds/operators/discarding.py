@@ -76,6 +76,7 @@ class Discarding:
         """
         entry = self._entry(dead_letter)
         if entry is not None and _another_payload(dead_letter, entry):
+            self._refuse_open(entry)
             return Discarded("the message goes; the request that its id stands for stays as it is")
         self._refuse(entry)
         if entry is not None and entry.state is State.FAILED:
@@ -94,7 +95,9 @@ class Discarding:
         """
         entry = self._entry(dead_letter)
         told = False
-        if entry is None or not _another_payload(dead_letter, entry):
+        if entry is not None and _another_payload(dead_letter, entry):
+            self._refuse_open(entry)
+        else:
             self._refuse(entry)
             if entry is None:
                 entry = self._end(dead_letter, actor)
@@ -115,6 +118,11 @@ class Discarding:
     def _entry(self, dead_letter: DeadLetterMessage) -> Entry | None:
         request_id = dead_letter.cancel_request_id
         return self._ledger.get(Key(dead_letter.queues.cancel_type, request_id)) if request_id else None
+
+    def _refuse_open(self, entry: Entry) -> None:
+        """What its id stands for has to be ended first: nobody is to believe that it was thrown away."""
+        if not entry.state.terminal:
+            self._refuse(entry)
 
     def _refuse(self, entry: Entry | None) -> None:
         if entry is None or entry.state is State.FAILED:
