@@ -23,7 +23,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test ops-scale chaos simulate dashboard capacity contracts bench up down check check-python check-template \
+.PHONY: help env demo tail test ops-scale chaos simulate dashboard capacity contracts bench up down check check-python check-template \
   check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
 
 help:
@@ -94,6 +94,9 @@ demo: $(ENVIRONMENTS) ## the whole story, judged by the provider's books
 
 up: $(ENVIRONMENTS) ## start the local stack and leave it running (PORT)
 	@$(RUN) -m local.stack up
+
+tail: $(ENVIRONMENTS) ## outcomes on the accounting bus, as they come
+	@$(RUN) -m local.stack tail
 
 down: $(ENVIRONMENTS) ## stop the local stack
 	@$(RUN) -m local.stack down

@@ -30,7 +30,7 @@ def play(scenario: str, **struck: Fault) -> Simulation:
 def state(simulation: Simulation, number: int = 1) -> str:
     """How a request ended."""
     key = next(key for key in simulation.wanted if key.endswith(f"#cr-{number}"))
-    return str(simulation.table.items[key]["state"]["S"])
+    return str(simulation.table.requests[key].entry.state)
 
 
 def refunded(simulation: Simulation) -> int:

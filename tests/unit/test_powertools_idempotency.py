@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -56,7 +57,7 @@ class Shop:
         self.world.seed_payment({"imp_uid": PAYMENT, "merchant_uid": "ORD-1", "amount": 10_000})
 
     @property
-    def refunded(self) -> int:
+    def refunded(self) -> Decimal:
         """Won that really moved."""
         return self.world.money.refunded(PAYMENT)
 

@@ -12,9 +12,9 @@ from typing import Final
 from refunds.contracts import strict_json
 from refunds.errors import InvalidRequest
 
-#: Bytes of a body for each value in it, on the average and at least: PortOne's have twenty, and a megabyte of
-#: empty objects would take forty times its size as Python's.
-_BYTES_PER_VALUE: Final = 64
+#: Bytes of a body for each value in it, on the average and at least: PortOne's have about twenty, and a megabyte
+#: of empty objects has two and would take forty times its size in memory.
+_BYTES_PER_VALUE: Final = 8
 
 #: The fewest values that are always read, however small the body.
 _FEW: Final = 4_096

@@ -41,6 +41,7 @@ from refunds.providers.portone.attribution import (
     Own,
     Search,
     Unclear,
+    adds_up,
     confirm_own,
     find_own,
     moved,
@@ -265,7 +266,10 @@ def _is_booked(payment: Payment, own: Own, baseline: Baseline) -> bool:
     """Whether an entry is more than a request that still waits: only the balance or the status shows that."""
     if not gateway(payment.pg_provider).is_late(payment.pay_method) and not baseline.accepted:
         return True
-    grown = moved(payment, baseline) == sum((e.amount for e in _new(payment, baseline, own)), Decimal(0))
+    # Others may have been booked beside it, or were waiting when somebody looked: then the whole has to add up.
+    grown = adds_up(payment) or (
+        moved(payment, baseline) == sum((e.amount for e in _new(payment, baseline, own)), Decimal(0))
+    )
     became_cancelled = payment.status == "cancelled" and baseline.status not in (None, "cancelled")
     return grown or became_cancelled
 
