@@ -27,7 +27,7 @@ from tests.unit.rig import Wanted
 
 NOON: Final = START // DAY * DAY + DAY / 2
 KOREA: Final = timezone(timedelta(hours=9))
-_READ_UNIT: Final = 4096  # bytes, read consistently; of an index, which is read as it is, a unit reads two
+_READ_UNIT: Final = 4096  # bytes read consistently; otherwise, as of an index, a unit reads twice as many
 
 
 class MeteredLedger(LargeLedger):
@@ -36,15 +36,15 @@ class MeteredLedger(LargeLedger):
     Attributes:
         requests: by operation.
         keys: read from each index.
-        items: read by key.
+        item_units: read units of the items read by key.
     """
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.requests: Counter[str] = Counter()
         self.keys: Counter[str] = Counter()
-        self.items: Counter[str] = Counter()
         self._units = 0.0
+        self.item_units = 0.0
 
     @property
     def units(self) -> float:
@@ -61,8 +61,10 @@ class MeteredLedger(LargeLedger):
             self._units += max(math.ceil(read / _READ_UNIT), 1) / 2
         else:
             ((table, found),) = answer["Responses"].items()
-            self.items[table] += len(found)
-            self._units += sum(math.ceil(size(item) / _READ_UNIT) for item in found)
+            units = sum(math.ceil(size(item) / _READ_UNIT) for item in found)
+            price = 1 if request["RequestItems"][table]["ConsistentRead"] else 0.5
+            self._units += units * price
+            self.item_units += units * price
         return answer
 
 

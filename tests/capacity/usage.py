@@ -38,8 +38,7 @@ def refund(weight: Weight) -> Refund:
     sweep(passes)
     payments = days.keys["by_payment"] / PER_DAY
     keys = (days.keys["by_day"] + passes.keys["by_day"]) / PER_DAY
-    items = sum(days.items.values()) + sum(passes.items.values()) - passes.keys["by_open"]
-    read = items / PER_DAY
+    read = (days.item_units + passes.item_units - passes.keys["by_open"]) / PER_DAY
     # The keys of a large day fill their pages.
     units = read + payments / 2 + keys * max(weight.entries) / _INDEX_UNIT
     latency = Latency()
@@ -50,7 +49,7 @@ def refund(weight: Weight) -> Refund:
         item=weight.ended,
         entries=weight.entries,
         later_read_units=round(units, 2),
-        later_seconds=round(listed + others + read / _KEYS * latency.dynamodb, 4),
+        later_seconds=round(listed + others + keys / _KEYS * latency.dynamodb, 4),
     )
 
 
