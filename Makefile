@@ -77,7 +77,7 @@ $(OWN_UV): requirements/uv.txt
 
 lock: | $(NEEDED_UV) ## lock the newest versions (requirements, layer)
 	@cd layers/refunds && $(LOCK) requirements.in --output-file requirements.txt
-	@cd requirements && for name in uv sam ministack checkov security dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
+	@cd requirements && for name in uv sam ministack moto checkov security dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
 
 LOCK = "$(UV)" pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
   --python-version 3.11 --custom-compile-command "make lock"
@@ -108,7 +108,7 @@ invoke: $(ENVIRONMENTS) ## sam local invoke, in Docker: FUNCTION=… EVENT=…
 
 # Integration waits while simulation computes: each file to whoever is free, the slow folders first.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
-test: $(ENVIRONMENTS) .venvs/bench/.ready .venvs/security/.ready ## all tests (PYTEST_ARGS for pytest)
+test: $(ENVIRONMENTS) .venvs/bench/.ready .venvs/moto/.ready .venvs/security/.ready ## all tests (PYTEST_ARGS for pytest)
 	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 OPS_MESSAGES ?= 10000

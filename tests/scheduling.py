@@ -7,6 +7,7 @@ from typing import Final
 from xdist.scheduler import LoadFileScheduling
 
 _OPERATORS: Final = "tests/integration/ops"
+_EMULATORS: Final = "tests/emulators"
 _ONE_STACK: Final = frozenset(
     {
         "tests/integration/test_examples.py",
@@ -23,6 +24,7 @@ class ByStack(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        if file.startswith(f"{_OPERATORS}/"):
-            return _OPERATORS
+        for folder in (_OPERATORS, _EMULATORS):
+            if file.startswith(f"{folder}/"):
+                return folder
         return "one stack" if file in _ONE_STACK else file
