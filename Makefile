@@ -24,7 +24,7 @@ PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test ops-scale chaos simulate dashboard capacity contracts bench up down check check-python check-template \
-  check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
+  check-secrets check-workflows audit secrets-baseline format lock package deploy verify-aws invoke clean
 
 help:
 	@awk -F ':.*## ' '/^\#\#@ /{group = substr($$0, 5)} \
@@ -207,5 +207,8 @@ package: $(ENVIRONMENTS) ## build for AWS (PYTHON_VERSION, ARCHITECTURE)
 	  --parameter-overrides PythonRuntime=python$(PYTHON_VERSION) Architecture=$(ARCHITECTURE)
 
 STAGE ?= dev
+verify-aws: $(ENVIRONMENTS) ## check docs/aws-assumptions.md on the stack of STAGE, never prod (LOCAL=1)
+	@$(RUN) -m verify $(if $(LOCAL),--local,--stack refunds-$(STAGE))
+
 deploy: $(ENVIRONMENTS) ## deploy what was packaged to STAGE (CONFIRM=no)
 	@$(SAM) deploy --config-env $(STAGE) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset)

@@ -14,6 +14,7 @@ _ONE_STACK: Final = frozenset(
         "tests/integration/test_samples.py",
         "tests/integration/test_scenarios.py",
         "tests/integration/test_triggers.py",
+        "tests/integration/test_verify_aws.py",
         "tests/privacy/test_stack.py",
     }
 )

@@ -73,7 +73,7 @@ def function_keys(moto_url: str, expanded: Expanded) -> dict[str, str]:
 def test_a_function_may_do_what_its_role_allows_and_no_more(
     moto_url: str, function_keys: dict[str, str]
 ) -> None:
-    """Signed with a session token, the ledger's writes pass and deleting does not; a wrong key does nothing."""
+    """Signed with a session token, the ledger's writes pass, deleting and a wrong key do not."""
     table = servers.account("moto", moto_url).table()
     known = {**function_keys, "region_name": REGION}
     forged = {**known, "aws_secret_access_key": "x" * 40}
