@@ -27,13 +27,26 @@ def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def moto_account(moto_url: str) -> Account:
+    """The clients of one server: making them takes longer than a test."""
+    return servers.account("moto", moto_url)
+
+
+@pytest.fixture(scope="session")
+def ministack_account(ministack_url: str) -> Account:
+    """Likewise."""
+    return servers.account("ministack", ministack_url)
+
+
 @pytest.fixture
 def account(request: pytest.FixtureRequest) -> Account:
     """The account that the test's parameter names; a server is started when it is first needed."""
     name: str = request.param
     if name == "own":
         return own_account()
-    return servers.account(name, request.getfixturevalue(f"{name}_url"))
+    found: Account = request.getfixturevalue(f"{name}_account")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ of the DynamoDB API Reference, "Update expressions" and "Item sizes and formats"
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +39,7 @@ class Books:
 
     account: Account
     table: str
+    listening: list[tuple[str, Callable[..., None]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         client = self.account.dynamodb
@@ -57,7 +59,17 @@ class Books:
         def limited(params: dict[str, Any], **_: object) -> None:
             params["Limit"] = items
 
-        self.client.meta.events.register("provide-client-params.dynamodb.Query", limited)
+        self.listen("provide-client-params.dynamodb.Query", limited)
+
+    def listen(self, event: str, handler: Callable[..., None]) -> None:
+        """Hand an event of the client over, until the test ends: others use the client after it."""
+        self.client.meta.events.register(event, handler)
+        self.listening.append((event, handler))
+
+    def stop_listening(self) -> None:
+        """The client is as it was."""
+        for event, handler in self.listening:
+            self.client.meta.events.unregister(event, handler)
 
     def update(self, pk: str, expression: str, **said: Any) -> None:
         """One raw update."""
@@ -67,9 +79,11 @@ class Books:
 
 
 @pytest.fixture
-def books(account: Account) -> Books:
+def books(account: Account) -> Iterator[Books]:
     """An empty table."""
-    return Books(account, account.table())
+    found = Books(account, account.table())
+    yield found
+    found.stop_listening()
 
 
 def code(error: pytest.ExceptionInfo[ClientError]) -> str:
@@ -81,7 +95,7 @@ def test_a_refused_claim_shows_the_item_that_is_there(books: Books) -> None:
     """`ReturnValuesOnConditionCheckFailure`: no second read, which might see another one."""
     first = books.ledger.claim(new_entry())
     asked: list[str] = []
-    books.client.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
+    books.listen("before-call.dynamodb", lambda model, **_: asked.append(model.name))
     with pytest.raises(AlreadyClaimed) as refused:
         books.ledger.claim(new_entry(owner="f" * 32))
     assert refused.value.entry == first
@@ -272,9 +286,7 @@ def test_16_mb_end_an_answer(books: Books) -> None:
     """The rest comes back as `UnprocessedKeys`, and reading goes on with it (API_BatchGetItem)."""
     names = large_items(books)
     answers: list[dict[str, Any]] = []
-    books.client.meta.events.register(
-        "after-call.dynamodb.BatchGetItem", lambda parsed, **_: answers.append(parsed)
-    )
+    books.listen("after-call.dynamodb.BatchGetItem", lambda parsed, **_: answers.append(parsed))
     items = BatchReader(books.account.dynamodb, books.table, pause=lambda _: None).items(names)
     assert sorted(item["pk"]["S"] for item in items) == names
     assert [bool(answer["UnprocessedKeys"]) for answer in answers] == [True, False]
