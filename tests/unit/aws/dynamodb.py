@@ -67,6 +67,11 @@ class Tables:
                     return self._batch_get(request)
         raise AwsError("UnknownOperationException", operation)
 
+    def add(self, table: str, key: str) -> None:
+        """One table more, by the name of its partition key."""
+        self.items[table] = {}
+        self._keys[table] = key
+
     def reset(self) -> None:
         """Forget every item, write and disturbance."""
         for items in self.items.values():
