@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
+
+from tests.unit.aws.endpoint import AwsError
 
 _TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>()]|attribute_exists|attribute_not_exists|size|AND|OR|[#:]?\w+)")
 _COMPARE: Mapping[str, Any] = {
@@ -18,6 +20,22 @@ _COMPARE: Mapping[str, Any] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
+
+
+_PLACEHOLDER: Final = re.compile(r"[#:]\w+")
+_EXPRESSIONS: Final = ("UpdateExpression", "ConditionExpression", "KeyConditionExpression")
+
+
+def check_names(request: Mapping[str, Any]) -> None:
+    """DynamoDB refuses a name or value that no expression uses, and one that is used and not given.
+
+    Raises:
+        AwsError: there is one.
+    """
+    given = {*request.get("ExpressionAttributeNames", {}), *request.get("ExpressionAttributeValues", {})}
+    used = {name for expression in _EXPRESSIONS for name in _PLACEHOLDER.findall(request.get(expression, ""))}
+    if given != used:
+        raise AwsError("ValidationException", f"unused or undefined in expressions: {sorted(given ^ used)}")
 
 
 def holds(expression: str, item: Mapping[str, Any], request: Mapping[str, Any]) -> bool:

@@ -339,6 +339,12 @@ def _unowned(
     obstacle = _obstacle(attempt, payment)
     pg = gateway(payment.pg_provider)
     repeatable = pg.books_at_once and not pg.is_late(payment.pay_method)
+    if obstacle is None and context.refusal and may_be_done(context.refusal.provider_message):
+        return Unproven(
+            "refused as if it had been carried out, which the payment does not show",
+            unresolvable=True,
+            baseline=replace(baseline, accepted=True),
+        )
     if context.refusal is not None and context.only_attempt:
         return _after_refusal(payment, baseline, context.refusal, obstacle, repeatable=repeatable)
     if not repeatable:
@@ -347,6 +353,8 @@ def _unowned(
             unresolvable=True,
         )
     if obstacle is None:
+        if context.refusal is not None and moved(payment, baseline) == 0:
+            return Unproven("refused, and an earlier attempt is unaccounted for")
         return Unapplied(_seen(payment))
     # An attempt under way carries a checksum that may still match: not once the balance is below it, but
     # a balance above it (the event's checksum was too low) can still come down to it.
@@ -361,8 +369,6 @@ def _after_refusal(
     if obstacle is not None:
         below = baseline.cancellable is not None and payment.cancellable < baseline.cancellable
         return Rejected(replace(_quoting(obstacle, refusal), excludes_late_attempts=below and repeatable))
-    if may_be_done(refusal.provider_message):
-        return Unproven("refused as if it had been carried out, which the payment does not show")
     if repeatable and moved(payment, baseline) != 0:
         return Unapplied(_seen(payment))
     failure = _failure(
