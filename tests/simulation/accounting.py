@@ -9,8 +9,6 @@ from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from local.simulator.movements import MovementKind
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -21,7 +19,7 @@ _FINAL = frozenset({"succeeded", "failed"})
 
 
 class Accounting:
-    """Deduplicates by ``outcome_id``, keeps the highest revision, and takes a final statement for the last."""
+    """Deduplicates by ``outcome_id``, keeps the highest revision, and lets a final statement be the last."""
 
     def __init__(self) -> None:
         self._heard: set[str] = set()
@@ -61,35 +59,31 @@ def wrongly_believed(s: Simulation, key: str, statement: Mapping[str, Any] | Non
 
 
 def _of_money(s: Simulation, key: str, statement: Mapping[str, Any] | None) -> str | None:
-    moved = [movement for movement in s.books.of_request(key) if movement.kind is MovementKind.REFUND]
+    moved = s.books.may_move(key)
     if statement is None:
         return f"{key} moved money, and accounting has heard nothing" if moved else None
-    money = statement["money"] or {}
+    money, error = statement["money"] or {}, statement["error"]
     told = f"{money.get('cancelled')} {money.get('currency')}"
     match statement["outcome"]:
         case "succeeded":
             return _of_success(s, key, money, told)
-        case "pending" if not moved and not s.books.waits(key) and not _refused_or_never(s, key):
-            return f"{key} is told as pending, and no provider has accepted it"
-        case "pending" if moved:
-            return f"{key} is told as pending, and is booked: {moved[0].amount} {moved[0].currency}"
         case "pending":
-            return None
-        case "parked" if statement["error"]["may_have_been_applied"]:
-            return (
-                None
-                if money.get("cancelled") is None
-                else f"{key}: {told} is told as moved, which nobody knows"
-            )
-    if moved or s.books.waits(key):
+            return _of_waiting(s, key)
+        case "parked" if error["may_have_been_applied"]:
+            return None if money.get("cancelled") is None else f"{key}: {told} is told, and nobody knows"
+    if moved:
         return f"{key} is told as not carried out ({statement['outcome']}), and money moved or may move"
     return None if money.get("cancelled") in (None, 0) else f"{key}: {told} is told as moved, and nothing did"
 
 
-def _refused_or_never(s: Simulation, key: str) -> bool:
+def _of_waiting(s: Simulation, key: str) -> str | None:
     """A PG that refuses in the end says so to nobody; a false success was never accepted by anyone."""
+    if s.books.of_request(key):
+        return f"{key} is told as pending, and is booked"
     lied = any("success, not applied" in fault.name for _call, fault in s.gate.struck)
-    return bool(s.books.acceptances_of(key)) or lied
+    if s.books.acceptances_of(key) or lied:
+        return None
+    return f"{key} is told as pending, and no provider has accepted it"
 
 
 def _of_success(s: Simulation, key: str, money: Mapping[str, Any], told: str) -> str | None:

@@ -74,6 +74,11 @@ class Bus:
         self._gate.note(f"  {entry['DetailType']} {key}")
         self._on_event(event)
 
+    def forget(self) -> None:
+        """Nobody has ever heard anything."""
+        self.events.clear()
+        self._details.clear()
+
     def has(self, detail: str) -> bool:
         """Whether an event with this very detail was taken."""
         return detail in self._details
@@ -243,7 +248,7 @@ class Queue:
         return shown
 
     def keeps(self, message: Message, *, quietly: bool) -> bool:
-        """Whether a copy of a message, or something that speaks for a quiet one, is in the queue or the DLQ."""
+        """Whether a copy of it, or another message that speaks for a quiet one, is still there."""
         others = (one for one in self.messages.values() if one.message_id != message.message_id)
         waiting = any(one.body == message.body or (quietly and one.key == message.key) for one in others)
         return waiting or any(letter.body == message.body for letter in self.dlq)

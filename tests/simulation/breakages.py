@@ -299,6 +299,12 @@ BREAKAGES: Final = (
         invariants.every_dead_letter_is_told,
         (scenarios.LEFT_ALONE,),
     ),
+    Breakage(
+        "what settles later is looked at once",
+        Wiring(due_after=()),
+        invariants.what_comes_back_is_noticed,
+        (scenarios.REJECTED_LATER,),
+    ),
 )
 
 

@@ -343,7 +343,7 @@ def the_ledger_agrees_with_the_provider(s: Simulation) -> str | None:
 
 
 def accounting_believes_what_the_books_say(s: Simulation) -> str | None:
-    """Whoever follows docs/contracts.md, in whatever order events come, believes what the provider's books say."""
+    """Whoever follows docs/contracts.md, in whatever order, believes what the provider's books say."""
     for order in range(_ORDERS_OF_EVENTS):
         believed = listen(s.bus.events, order).believed
         for key in s.wanted:
@@ -378,6 +378,18 @@ def a_run_is_stopped_by_nothing(s: Simulation) -> str | None:
     """No item and no message, whatever is wrong with it, stops the sweeper or an operator's command."""
     for error in s.stopped_runs:
         return f"a run was stopped by {type(error).__name__}: {error}"
+    return None
+
+
+def what_comes_back_is_noticed(s: Simulation) -> str | None:
+    """A refund that a bank rejects after it was booked is among what the reconciliation finds."""
+    found = {difference.imp_uid for difference in s.differences}
+    for movement, _owner in s.books.owned:
+        came_back = movement.kind is MovementKind.REFUND_REVERSAL
+        if s.reconciled and came_back and movement.subject not in found:
+            return (
+                f"{movement.amount} {movement.currency} of {movement.subject} came back, and nobody noticed"
+            )
     return None
 
 
@@ -432,6 +444,7 @@ AT_REST: Final = (
     no_cancellation_is_claimed_by_two_requests,
     a_batch_never_raises,
     a_run_is_stopped_by_nothing,
+    what_comes_back_is_noticed,
     everything_that_can_be_resolved_is,
 )
 
@@ -515,11 +528,9 @@ def _untold(s: Simulation, key: str) -> str | None:
     if seen is None:
         return f"{key} leaves for the DLQ, and nobody knows of it"
     at_work = seen.entry.state is State.STARTED and not {"open", "open_state"}.isdisjoint(seen.item)
-    return (
-        None
-        if at_work or seen.entry.unpublished
-        else f"{key} leaves for the DLQ untold, and stands nowhere among the open ones"
-    )
+    if at_work or seen.entry.unpublished:
+        return None
+    return f"{key} leaves for the DLQ untold, and stands nowhere among the open ones"
 
 
 class _Noise(ArithmeticError):

@@ -20,9 +20,9 @@ from tests.simulation.requests import REASON
 if TYPE_CHECKING:
     from local.simulator.movements import Movement
     from local.simulator.payments import Cancellation
+    from refunds.domain.entry import Entry
     from tests.simulation.requests import Wanted
     from tests.simulation.simulation import Simulation
-    from refunds.domain.entry import Entry
 
 _CONTRADICTIONS: Final = frozenset({faults.WRONG_ID.name, faults.WRONG_AMOUNT.name, faults.NO_HISTORY.name})
 
@@ -163,7 +163,7 @@ def _of_another_amount(s: Simulation, wanted: Wanted) -> bool:
 
 
 def _is_rival(s: Simulation, wanted: Wanted, other: Wanted) -> bool:
-    """Another request that may have made an entry of this amount: it is open, or nobody said which it made."""
+    """Another request that may have made an entry of this amount: open, or nobody said which it made."""
     if other.key == wanted.key or other.subject != wanted.subject:
         return False
     entry = s.table.entry(other.key)

@@ -16,6 +16,7 @@ from refunds.messaging.batch import BatchProcessor
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
+from refunds.operators.reconciliation import DUE_AFTER
 from refunds.operators.sweeper import Sweeper
 from refunds.operators.telling import DeadLetterTelling
 from refunds.providers.clients import ProviderClients
@@ -29,7 +30,7 @@ from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from refunds.contracts.outbound import Outcome
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from refunds.domain.operation import Operation
     from refunds.domain.policy import Policy
     from refunds.domain.provider_call import ProviderCall
+    from refunds.providers.portone.client import PortOneClient
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
 
@@ -158,6 +160,7 @@ class Wiring:
     counter: type[DynamoDbHourlyCounter] = DynamoDbHourlyCounter
     sweeper: type[Sweeper] = Sweeper
     telling: type[DeadLetterTelling] = DeadLetterTelling
+    due_after: Sequence[int] = DUE_AFTER
 
 
 class _Following:
@@ -231,6 +234,10 @@ class Process:
             self._clients_made = self._clients()
         return self.wiring.operation(kind.operation(self._clients_made))
 
+    def portone(self) -> PortOneClient:
+        """A client of PortOne, for those who only look."""
+        return self._clients().portone()
+
     def operation_of(self, name: str) -> Operation[Any]:
         """Of any cancel type: for those who work for all of them."""
         kind = CANCEL_TYPES[name]
@@ -262,7 +269,7 @@ class Process:
             schedule=RetrySchedule(BACKOFF, simulation.setting.jitter),
             telemetry=watcher,
             max_receive_count=queue.max_receives,
-            workers=InlineExecutor(),
+            workers=simulation.setting.workers(),
             requeue_policy=self._requeue_policy(),
         )
 

@@ -344,7 +344,7 @@ class History:
         return [first, *ready[: self._random.choice((0, 0, 1, 3))]]
 
     def _replay_archive(self) -> None:
-        """Later everything is published once more: what has ended stays as it was, also once it is forgotten."""
+        """Later everything is published once more: what has ended stays as it was, forgotten or not."""
         simulation = self.simulation
         weeks, forgotten, quiet = (self._random.random() < share for share in (1.0, 0.1, 0.3))
         simulation.clock.advance((500 if forgotten else 14 * weeks) * 86_400)

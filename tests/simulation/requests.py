@@ -77,7 +77,7 @@ def _exact(amount: Any) -> Decimal | None:
     return None if amount is None else Decimal(str(amount))
 
 
-def refund(
+def refund(  # noqa: PLR0913 - everything a test may want to say, by name
     number: int,
     imp_uid: str,
     amount: Any,

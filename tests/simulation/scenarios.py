@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from refunds.domain.limits import Limits
 from tests.simulation.invariants import Watch
 from tests.simulation.poison import plant
+from tests.simulation.reconciling import days_pass
 from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke, unwritable
 from tests.simulation.simulation import Setting, Simulation
 
@@ -38,6 +39,7 @@ class Scenario:
         poisoned: the ledger holds items that nobody can read, judge or write.
         largest: won that one request may move at most, until the faults stop.
         left_alone: no operator redrives anything.
+        rejected_later: days after it was booked, the bank rejects what it was to pay out.
         settings: what is changed of the setting.
     """
 
@@ -53,6 +55,7 @@ class Scenario:
     poisoned: bool = False
     largest: int | None = None
     left_alone: bool = False
+    rejected_later: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def simulate(self, chooser: Chooser, setting: Setting = COLD) -> Simulation:
@@ -68,6 +71,9 @@ class Scenario:
         simulation.faulty_calls = len(simulation.gate.calls)
         simulation.finish(left_alone=self.left_alone)
         watch.at_rest()
+        if self.rejected_later:
+            days_pass(simulation, self.wanted[0].subject)
+            watch.at_rest()
         return simulation
 
     def _changed(self, setting: Setting) -> Setting:
@@ -305,6 +311,12 @@ LEFT_ALONE: Final = Scenario(
     _payment(),
     left_alone=True,
     settings={"max_receives": 1},
+)
+REJECTED_LATER: Final = Scenario(
+    "part to a bank account, rejected days later",
+    (refund(1, "imp_1", PART, **_REFUND_ACCOUNT),),
+    _payment(pay_method="vbank"),
+    rejected_later=True,
 )
 TROUBLES: Final = (
     REUSED,

@@ -22,7 +22,15 @@ from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessD
 from tests.simulation.operating import mend
 from tests.simulation.oracle import Books, Sent
 from tests.simulation.previous import roll_back
-from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Environments, Process, Wiring, secret_of
+from tests.simulation.process import (
+    CANCEL_TYPES,
+    LEASE_MARGIN,
+    Environments,
+    InlineExecutor,
+    Process,
+    Wiring,
+    secret_of,
+)
 from tests.simulation.providers import GatedTransport, PlainHttp, ProviderGate
 from tests.simulation.standby import STANDBY
 from tests.simulation.sweeping import sweep
@@ -30,10 +38,12 @@ from tests.simulation.table import Seen, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
 
     import httpx
 
     from local.simulator.late_booking import Acceptance
+    from refunds.operators.reconciliation import Difference
     from tests.simulation.aws import DeadLetter, Event
     from tests.simulation.requests import Wanted
 
@@ -133,6 +143,7 @@ class Setting:
         circuit: failures in a row that open the circuit; 0 for none.
         ebp_currency: of the deployment's EBP region.
         pending_for: seconds until what a PG accepted and does not book is parked.
+        workers: makes what runs the records of a batch.
     """
 
     jitter: Callable[[], float] = lambda: 0.5
@@ -147,6 +158,7 @@ class Setting:
     circuit: int = 0
     ebp_currency: str = "KRW"
     pending_for: float = 14 * 86_400.0
+    workers: Callable[[], Executor] = InlineExecutor
 
 
 class Simulation:
@@ -199,6 +211,8 @@ class Simulation:
         self.processes: dict[int, Process] = {}
         self.faulty_calls = 0
         self.left_alone = False
+        self.reconciled = False
+        self.differences: list[Difference] = []
         self.process: Process | None = None
         self.current: list[Message] = []
         self._depth = 0
@@ -453,7 +467,8 @@ class Simulation:
     def _rotate(self) -> None:
         number = len(self.gate.calls)
         self.keys = {name: f"{name}-{number}" for name in self.keys}
-        self.world.rotate_keys(**self.keys)
+        changed: Any = self.keys
+        self.world.rotate_keys(**changed)
 
     @property
     def secret(self) -> str:

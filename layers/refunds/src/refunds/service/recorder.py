@@ -176,7 +176,7 @@ class Recorder(Generic[RequestT]):
         return Redeliver(reason, not_before=entry.lease_until - self._parts.timing.clock())
 
     def leave(self, entry: Entry, reason: Reason) -> Disposition:
-        """The message leaves for the DLQ although nothing came of it now: what was recorded is told once more.
+        """The message leaves for the DLQ although nothing came of it now: what was recorded is told again.
 
         A worker that parks it may die before it publishes that. Where nothing was recorded, whoever has the
         item records it; it is noted as open, in case that worker dies.

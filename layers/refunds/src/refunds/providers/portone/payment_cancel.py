@@ -266,7 +266,7 @@ def _is_booked(payment: Payment, own: Own, baseline: Baseline) -> bool:
     """Whether an entry is more than a request that still waits: only the balance or the status shows that."""
     if not gateway(payment.pg_provider).is_late(payment.pay_method) and not baseline.accepted:
         return True
-    # Others may have been booked beside it, or were waiting when somebody looked: then the whole has to add up.
+    # Others may have been booked beside it, or have waited when somebody looked: then the whole adds up.
     grown = adds_up(payment) or (
         moved(payment, baseline) == sum((e.amount for e in _new(payment, baseline, own)), Decimal(0))
     )
