@@ -50,9 +50,9 @@ class Telling:
         return {
             "told": dict(self.told),
             "untold": self.unpublished,
-            "letters_passed_over": len(self.passed_over),
-            "letters_passed_over_ids": list(self.passed_over)[:_SHOWN],
-            "letters_unseen": dict(self.unseen),
+            "dead_letters_passed_over": len(self.passed_over),
+            "dead_letters_passed_over_ids": list(self.passed_over)[:_SHOWN],
+            "dead_letters_unseen": dict(self.unseen),
         }
 
 

@@ -62,7 +62,7 @@ class Timeouts:
     """Seconds. ``read`` bounds a call that moves money, ``lookup`` one that only asks.
 
     PortOne advises to read for at least 60 s and says that disconnecting does not stop the
-    processing (providers.md, "Timing").
+    processing (docs/providers.md, "Time").
     """
 
     connect: float
