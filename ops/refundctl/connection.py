@@ -21,7 +21,7 @@ from botocore.config import Config
 
 from refunds.aws import AwsClients
 from refunds.errors import ConfigurationError
-from refunds.operators.cancel_queues import lanes_of_outputs, output_name
+from refunds.operators.cancel_queues import queues_of_outputs, output_name
 from refunds.operators.operations import Operations
 from refunds.settings import Settings
 from refunds.telemetry.logs import quiet_libraries
@@ -89,7 +89,7 @@ class Target:
         operations = Operations(
             make_aws_client=make,
             settings=Settings.from_environment(environment),
-            all_queues=lanes_of_outputs(outputs),
+            all_queues=queues_of_outputs(outputs),
             hold=self.hold,
             clock=lambda: time.time() + skew,
         )
