@@ -278,7 +278,7 @@ def _judge_refusal(baseline: Baseline, detail: OrderDetail | None, refusal: Refu
 
 
 def _has_vanished(baseline: Baseline, detail: OrderDetail | None) -> bool:
-    """What was seen before and is not seen now contradicts a refusal: less knowledge makes nothing more certain."""
+    """What was seen before and is not seen now contradicts a refusal: knowing less proves nothing."""
     if detail is None:
         return _was_shown(baseline)
     return baseline.status is not None and detail.payment_status is None
