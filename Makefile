@@ -23,8 +23,8 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test ops-scale chaos simulate dashboard capacity contracts bench up down check check-python check-template \
-  check-secrets check-workflows audit secrets-baseline format lock package deploy invoke clean
+.PHONY: help env demo tail test ops-scale chaos simulate dashboard capacity contracts runbook bench up down check check-python \
+  check-template check-secrets check-workflows audit secrets-baseline format lock package deploy verify-aws invoke clean
 
 help:
 	@awk -F ':.*## ' '/^\#\#@ /{group = substr($$0, 5)} \
@@ -77,7 +77,7 @@ $(OWN_UV): requirements/uv.txt
 
 lock: | $(NEEDED_UV) ## lock the newest versions (requirements, layer)
 	@cd layers/refunds && $(LOCK) requirements.in --output-file requirements.txt
-	@cd requirements && for name in uv sam ministack checkov security dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
+	@cd requirements && for name in uv sam ministack moto checkov security dev documented bench; do $(LOCK) $$name.in --output-file $$name.txt || exit; done
 
 LOCK = "$(UV)" pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
   --python-version 3.11 --custom-compile-command "make lock"
@@ -95,6 +95,9 @@ demo: $(ENVIRONMENTS) ## the whole story, judged by the provider's books
 up: $(ENVIRONMENTS) ## start the local stack and leave it running (PORT)
 	@$(RUN) -m local.stack up
 
+tail: $(ENVIRONMENTS) ## outcomes on the accounting bus, as they come
+	@$(RUN) -m local.stack tail
+
 down: $(ENVIRONMENTS) ## stop the local stack
 	@$(RUN) -m local.stack down
 
@@ -108,7 +111,7 @@ invoke: $(ENVIRONMENTS) ## sam local invoke, in Docker: FUNCTION=… EVENT=…
 
 # Integration waits while simulation computes: each file to whoever is free, the slow folders first.
 PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
-test: $(ENVIRONMENTS) .venvs/bench/.ready .venvs/security/.ready ## all tests (PYTEST_ARGS for pytest)
+test: $(ENVIRONMENTS) .venvs/bench/.ready .venvs/moto/.ready .venvs/security/.ready ## all tests (PYTEST_ARGS for pytest)
 	@$(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 OPS_MESSAGES ?= 10000
@@ -137,6 +140,9 @@ contracts: $(ENVIRONMENTS) ## write the published contracts from the models, and
 	@mkdir -p .local/asyncapi
 	@npm install --prefix .local/asyncapi --no-save --no-audit --no-fund --ignore-scripts --silent $(PAGE_PACKAGES)
 	@cd .local/asyncapi && node $(CURDIR)/local/contract/page.mjs $(CURDIR)/events/asyncapi.yaml $(CURDIR)/docs/asyncapi.html
+
+runbook: .venv/.ready ## write docs/runbook.md's entries into refundctl, for `refundctl explain`
+	@$(RUN) -m local.runbook
 
 # An environment of its own: the functions it measures run with nothing else but their layer.
 QUICK ?=
@@ -207,5 +213,8 @@ package: $(ENVIRONMENTS) ## build for AWS (PYTHON_VERSION, ARCHITECTURE)
 	  --parameter-overrides PythonRuntime=python$(PYTHON_VERSION) Architecture=$(ARCHITECTURE)
 
 STAGE ?= dev
+verify-aws: $(ENVIRONMENTS) ## check docs/aws-assumptions.md on the stack of STAGE, never prod (LOCAL=1)
+	@$(RUN) -m verify $(if $(LOCAL),--local,--stack refunds-$(STAGE))
+
 deploy: $(ENVIRONMENTS) ## deploy what was packaged to STAGE (CONFIRM=no)
 	@$(SAM) deploy --config-env $(STAGE) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset)

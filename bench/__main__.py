@@ -6,14 +6,16 @@ import argparse
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from bench.deployment import DOCUMENTED, OURS, POOLED, deploy
+from bench.deployment import DOCUMENTED, OURS, deploy
 from bench.measure import Bench
-from bench.report import page, summary
+from bench.report import measured, page, summary
 from bench.results import Results
 from bench.run import PARTS, QUICK, QUICK_PARTS, Effort, Run, measure
 from bench.simulation import World
+from bench.usage import Usage
 from local.stack.toolchain import PROJECT, STATE_DIR, StackError
 
 _DOCUMENT = PROJECT / "docs" / "performance.md"
@@ -39,10 +41,23 @@ def main() -> int:
         return 1
     print(summary(results))
     if output is not None:
+        usage = _usage(results)
+        if output == _DOCUMENT:
+            usage.save()
         command = "make bench GROWTH=1" if options.growth else "make bench"
-        output.write_text(page(results, command), encoding="utf-8")
+        output.write_text(page(results, usage, command), encoding="utf-8")
         print(f"written: {output}")
     return 0
+
+
+def _usage(results: Results) -> Usage:
+    """What the bill counts on, measured anew where it was."""
+    usage = Usage.load()
+    return replace(
+        usage,
+        documented=measured(results, DOCUMENTED) or usage.documented,
+        ours=measured(results, OURS) or usage.ours,
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -75,13 +90,13 @@ def _measure(effort: Effort, parts: tuple[str, ...], *, keep: bool) -> Results:
     results = Results.load(_SAVED) if keep else Results()
     with tempfile.TemporaryDirectory(dir=_FOLDER) as scratch, World(Path(scratch)) as world:
         _say("building the layers")
-        names = {DOCUMENTED, POOLED, OURS, *effort.starts}
+        names = {DOCUMENTED, OURS, *effort.starts, *effort.drains}
         deployment = deploy(_FOLDER / "layers", world.environment, world.authority, names)
         results.sizes = deployment.sizes
         logs = _FOLDER / "logs"
         logs.mkdir(exist_ok=True)
         bench = Bench(world, deployment.functions, logs)
-        measure(Run(bench, deployment, effort, results, _FOLDER, _say), parts)
+        measure(Run(bench, deployment, effort, results, _say), parts)
     if effort is not QUICK:
         results.save(_SAVED)
     return results

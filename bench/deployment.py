@@ -111,8 +111,16 @@ def _layers(folder: Path, python: Path, wanted: set[str]) -> dict[str, Path]:
     return layers
 
 
-#: As template.yaml has it.
-_OURS = {"PYDANTIC_DISABLE_PLUGINS": "true"}
+#: Amazon's own roots, in this project's layer.
+_AWS_ROOTS = Path("refunds", "roots_of_aws.pem")
+
+
+def _ours_alone(packages: Path) -> dict[str, str]:
+    """What template.yaml sets, and the roots that the function trusts at AWS.
+
+    Where an endpoint is configured, as here, it does not choose them by itself (ADR 46).
+    """
+    return {"PYDANTIC_DISABLE_PLUGINS": "true", "AWS_CA_BUNDLE": str(packages / _AWS_ROOTS)}
 
 
 def _function(name: str, packages: Path, python: Path, environment: dict[str, str]) -> Function:
@@ -122,7 +130,11 @@ def _function(name: str, packages: Path, python: Path, environment: dict[str, st
         folder=code,
         # The project's root comes last: only the documented way is imported from there.
         layers=(packages, _runtime_client(), *((PROJECT,) if code.is_relative_to(BASELINE) else ())),
-        environment={**_SETTINGS, **(_OURS if _LAYER_OF[name] == OURS else {}), **environment},
+        environment={
+            **_SETTINGS,
+            **(_ours_alone(packages) if _LAYER_OF[name] == OURS else {}),
+            **environment,
+        },
         python=python,
     )
 
@@ -160,8 +172,9 @@ def _ours(layer: Path, machine: Host) -> Path:
 
 
 def _trust(packages: Path, authority: bytes) -> None:
-    bundle = packages / "certifi" / "cacert.pem"
-    bundle.write_bytes(bundle.read_bytes() + b"\n" + authority)
+    for bundle in (packages / "certifi" / "cacert.pem", packages / _AWS_ROOTS):
+        if bundle.is_file():
+            bundle.write_bytes(bundle.read_bytes() + b"\n" + authority)
     roots = packages / "refunds" / "roots"
     if roots.is_dir():
         new = roots / "new.pem"

@@ -5,43 +5,67 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from bench.cost import Prices, Usage, gb_seconds_per_million
+from bench.bill import with_bill
+from bench.cost import Prices, gb_seconds_per_million
 from bench.deployment import DOCUMENTED, OURS
 from bench.measure import BATCH, Warm
 from bench.queue import CONCURRENCY
-from bench.results import Case, Results
+from bench.results import Results
 from bench.rows import Row, rows
-from bench.run import RIVALS
+from bench.run import PAIR
+from bench.scale import LEDGERS
+from bench.tables import table
+from bench.usage import Measured, Usage
 
 _PAGE = Path(__file__).with_name("performance.md.in")
-_ARM = "arm64"
+_MEMORY = 512
 _NOTHING = "Not measured in this run."
 _FEW = 0.01
 
 
-def page(results: Results, command: str) -> str:
+def page(results: Results, usage: Usage, command: str) -> str:
     """The whole document; tables of parts that were not measured say so."""
-    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
-        command=command,
-        machine=machine(),
-        latency=_latency(results),
-        rows=_rows(list(rows(results))),
-        absolute=_absolute(results),
-        starts=_starts(results),
-        imports=_imports(results),
-        drains=_drains(results),
-        local_drains=_local_drains(results),
-        time=_time(results),
-        bill=_bill(results),
-        growth=_growth(results),
-        occasions=_occasions(results),
-        prices=Prices().note,
-        concurrency=CONCURRENCY,
+    return with_bill(
+        Template(_PAGE.read_text(encoding="utf-8")).substitute(
+            command=command,
+            machine=machine(),
+            latency=_latency(results),
+            rows=_rows(list(rows(results))),
+            absolute=_absolute(results),
+            starts=_starts(results),
+            imports=_imports(results),
+            drains=_drains(results),
+            time=_time(results),
+            growth=_growth(results),
+            scale=_scale(results),
+            occasions=_occasions(results),
+            prices=Prices().note,
+            concurrency=CONCURRENCY,
+            began_documented=usage.documented.on,
+            began_ours=usage.ours.on,
+        ),
+        usage,
+    )
+
+
+def measured(results: Results, way: str) -> Measured | None:
+    """What the bill counts on, if this was measured."""
+    case = results.case(_MEMORY, results.latency.provider)
+    warm = results.warm.get(way)
+    if way not in case or warm is None or "shares" not in results.occasions:
+        return None
+    # What is called and logged does not depend on the memory.
+    return Measured(
+        results.occasions["shares"].began,
+        round(case[way].walls.median, 4),
+        round(warm.logged, 1),
+        warm.seen.write_units / BATCH,
+        warm.seen.requests["aws"].get("GetItem", 0) / BATCH,
+        warm.seen.published / BATCH,
     )
 
 
@@ -66,12 +90,6 @@ def machine() -> str:
     )
 
 
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Markdown."""
-    divider = ["---", *(["---:"] * (len(head) - 1))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, divider, *lines])
-
-
 def _rows(measured: Sequence[Row]) -> str:
     lines = [
         [
@@ -84,7 +102,7 @@ def _rows(measured: Sequence[Row]) -> str:
         for row in measured
         for place, limit in enumerate(row.limits)
     ]
-    return _table(["figure", "against", "target", "measured", "met"], lines)
+    return table(["figure", "against", "target", "measured", "met"], lines)
 
 
 def _latency(results: Results) -> str:
@@ -131,7 +149,7 @@ def _absolute(results: Results) -> str:
         "HTTP requests to PortOne a refund",
         "new connections a refund",
     ]
-    return _table(head, [line(name, warm) for name, warm in results.warm.items()])
+    return table(head, [line(name, warm) for name, warm in results.warm.items()])
 
 
 def _starts(results: Results) -> str:
@@ -140,8 +158,6 @@ def _starts(results: Results) -> str:
     base = results.cold[DOCUMENTED]
     lines = []
     for name, cold in results.cold.items():
-        slow = results.cold_throttled.get(name)
-        token = results.cold_slow_token.get(name)
         lines.append(
             [
                 name,
@@ -149,20 +165,10 @@ def _starts(results: Results) -> str:
                 _ms(cold.extra.median),
                 f"{cold.extra.median / base.extra.median:.2f}",
                 f"{cold.cpu_median * 1000:,.0f} ms",
-                _ms(slow.firsts.median) if slow else "–",
-                _ms(token.extra.median) if token else "–",
             ]
         )
-    head = [
-        "",
-        "interpreter, imports, first batch",
-        "minus a warm batch",
-        "÷ documented",
-        "processor time",
-        "first batch, share of 256 MB",
-        "minus a warm batch, a token taking as long as a refund",
-    ]
-    return _table(head, lines)
+    head = ["", "interpreter, imports, first batch", "minus a warm batch", "÷ documented", "processor time"]
+    return table(head, lines)
 
 
 def _imports(results: Results) -> str:
@@ -189,87 +195,47 @@ def _imports(results: Results) -> str:
         for name in sorted(names, key=lambda name: -worth[name])
     ]
     together = [f"**{i.seconds * 1000:.0f} ms ({i.modules})**" for i in found.values()]
-    return _table(["package: own time (modules)", *found], [*lines, ["**all**", *together]])
+    return table(["package: own time (modules)", *found], [*lines, ["**all**", *together]])
 
 
 def _drains(results: Results) -> str:
     if not results.drains:
         return _NOTHING
-    sizes = sorted({drain.messages for drains in results.drains.values() for drain in drains})
-    lines = []
-    for name, drains in results.drains.items():
-        by_size = {drain.messages: drain for drain in drains}
-        cells = [f"{by_size[size].rate:.1f}" if size in by_size else "–" for size in sizes]
-        last = drains[-1]
-        busy = f"{last.functions / last.seconds:.2f} + {last.services / last.seconds:.2f}"
-        lines.append([name, *cells, busy])
-    head = ["messages a second, when so many are drained", *(f"{size:,}" for size in sizes)]
-    return _table([*head, "processors busy: functions + services"], lines)
-
-
-def _local_drains(results: Results) -> str:
-    if not results.local_drains:
-        return _NOTHING
-    found = results.local_drains
-    sizes = sorted({drain.messages for drains in found.values() for drain in drains})
-    lines = []
-    for name, drains in found.items():
-        by_size = {drain.messages: drain for drain in drains}
-        cells = [f"{by_size[size].rate:.1f}" if size in by_size else "–" for size in sizes]
-        last = drains[-1]
-        lines.append([name, *cells, f"{last.functions:.2f}", f"{last.emulator:.2f}", f"{last.provider:.2f}"])
-    head = ["messages a second, when so many are drained", *(f"{size:,}" for size in sizes)]
-    return _table([*head, "processors busy: functions", "emulator", "provider"], lines)
+    lines = [
+        [
+            name,
+            f"{drain.messages:,}",
+            f"{drain.rate:.1f}",
+            f"{drain.functions / drain.seconds:.2f} + {drain.services / drain.seconds:.2f}",
+        ]
+        for name, drain in results.drains.items()
+    ]
+    return table(["", "messages", "a second", "processors busy: functions + services"], lines)
 
 
 def _time(results: Results) -> str:
     if not results.cases:
         return _NOTHING
     prices = Prices()
-
-    def cells(case: Case, unit: Callable[[float], str]) -> list[str]:
-        used = {
-            name: gb_seconds_per_million(measured.walls.median, case.memory)
-            for name, measured in case.rivals.items()
-        }
-        return [unit(used[name]) if name in used else "–" for name in RIVALS]
-
-    def price(architecture: str, used: float) -> str:
-        return f"{prices.time(used, architecture):.2f}"
-
     lines = []
     for case in results.cases:
-        ratio = case.rivals[OURS].walls.median / case.rivals[DOCUMENTED].walls.median
-        dollars = [" / ".join(cells(case, partial(price, arch))) for arch in prices.architectures]
+        used = {
+            name: gb_seconds_per_million(rival.walls.median, case.memory)
+            for name, rival in case.rivals.items()
+        }
         lines.append(
             [
                 f"{case.memory} MB, provider {case.provider:g} s",
-                *cells(case, lambda used: f"{used:,.0f}"),
-                f"{ratio:.3f}",
-                *dollars,
+                *(f"{used[name]:,.0f}" for name in PAIR),
+                f"{used[OURS] / used[DOCUMENTED]:.3f}",
+                *(
+                    " / ".join(f"{prices.time(used[name], architecture):.2f}" for name in PAIR)
+                    for architecture in prices.architectures
+                ),
             ]
         )
-    head = ["", *(f"GB-s, {name}" for name in RIVALS), "this project ÷ documented"]
-    return _table([*head, *(f"USD, {architecture}" for architecture in prices.architectures)], lines)
-
-
-def _bill(results: Results) -> str:
-    memory = 512
-    rivals = results.case(memory, results.latency.provider)
-    if not rivals or not results.warm:
-        return _NOTHING
-    prices = Prices()
-    bills, units = {}, {}
-    for name in RIVALS:
-        # What is called and logged does not depend on the memory.
-        counted = results.warm[name]
-        units[name] = counted.seen.write_units / BATCH
-        usage = Usage(units[name], counted.seen.published / BATCH, counted.logged)
-        bills[name] = prices.bill(gb_seconds_per_million(rivals[name].walls.median, memory), _ARM, usage)
-    lines = [[item, *(f"{bills[name].items[item]:.2f}" for name in RIVALS)] for item in bills[OURS].items]
-    lines.append(["**together**", *(f"**{bills[name].total:.2f}**" for name in RIVALS)])
-    lines.append(["DynamoDB write units a refund", *(f"{units[name]:g}" for name in RIVALS)])
-    return _table([f"USD per million refunds, {memory} MB, {_ARM}", *RIVALS], lines)
+    head = ["", *(f"GB-s, {name}" for name in PAIR), "this project ÷ documented"]
+    return table([*head, *(f"USD, {architecture}" for architecture in prices.architectures)], lines)
 
 
 def _growth(results: Results) -> str:
@@ -281,21 +247,31 @@ def _growth(results: Results) -> str:
         *((f"ledger of {items:,} items", drain) for items, drain in growth.ledger.items()),
     ]
     lines = [
-        *(
-            [what, f"{drain.messages:,}", f"{drain.rate:.1f} a second", f"{drain.cpu * 1000:.2f} ms"]
-            for what, drain in drained
-        ),
-        *(
-            [
-                f"{earlier:,} cancellations on each payment before",
-                f"{len(warm.wall) * BATCH}",
-                f"batch {_ms(warm.walls.median)}",
-                f"{warm.cpus.median * 1000:.2f} ms",
-            ]
-            for earlier, warm in growth.history.items()
-        ),
+        [what, f"{drain.messages:,}", f"{drain.rate:.1f}", f"{drain.cpu * 1000:.2f} ms"]
+        for what, drain in drained
     ]
-    return _table(["", "messages timed", "rate or batch", "processor a message"], lines)
+    return table(["", "messages timed", "a second", "processor a message"], lines)
+
+
+def _scale(results: Results) -> str:
+    if not results.scale:
+        return _NOTHING
+    lines = []
+    for name, by_size in results.scale.items():
+        small, large = (by_size[size] for size in sorted(by_size))
+        lines.append(
+            [
+                name,
+                *(f"{work.requests:,} / {work.read_units:,.1f} / {work.read:,}" for work in (small, large)),
+                f"{large.seconds * 1000:.1f} ms",
+                f"{large.seconds / small.seconds:.2f}",
+                f"{large.memory / 2**10:,.0f} KiB",
+                f"{large.memory / small.memory:.2f}",
+            ]
+        )
+    sizes = [f"requests / read units / bytes, {size:,} items" for size in sorted(LEDGERS)]
+    head = ["", *sizes, "processor time", "÷ of the small one", "memory", "÷ of the small one"]
+    return table(head, lines)
 
 
 def _occasions(results: Results) -> str:
@@ -303,7 +279,7 @@ def _occasions(results: Results) -> str:
         [name, occasion.began, f"{occasion.seconds:,.0f} s", f"{occasion.load:.2f}"]
         for name, occasion in results.occasions.items()
     ]
-    return _table(["part", "began", "took", "load average before"], lines)
+    return table(["part", "began", "took", "load average before"], lines)
 
 
 def _spread(seconds: Sequence[float]) -> str:

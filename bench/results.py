@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 
 from bench.deployment import LayerSize
 from bench.imports import Imports
-from bench.local_aws import LocalDrain
 from bench.measure import Cold, Warm
 from bench.queue import Drain
+from bench.scale import Work
 from bench.world.latency import Latency
 
 Rivals = dict[str, Warm]
@@ -44,11 +44,10 @@ class Case:
 
 @dataclass
 class Growth:
-    """How the rate holds: by queue, by ledger, by a payment's history."""
+    """How the rate holds, by messages queued and by items in the ledger."""
 
     queue: dict[int, Drain] = field(default_factory=dict)
     ledger: dict[int, Drain] = field(default_factory=dict)
-    history: dict[int, Warm] = field(default_factory=dict)
 
 
 @dataclass
@@ -62,12 +61,10 @@ class Results:
     cases: list[Case] = field(default_factory=list)
     lookup: Warm | None = None
     cold: Starts = field(default_factory=dict)
-    cold_slow_token: Starts = field(default_factory=dict)
-    cold_throttled: Starts = field(default_factory=dict)
-    drains: dict[str, list[Drain]] = field(default_factory=dict)
-    local_drains: dict[str, list[LocalDrain]] = field(default_factory=dict)
+    drains: dict[str, Drain] = field(default_factory=dict)
     growth: Growth = field(default_factory=Growth)
     imports: dict[str, Imports] = field(default_factory=dict)
+    scale: dict[str, dict[int, Work]] = field(default_factory=dict)
 
     def case(self, memory: int, provider: float) -> Rivals:
         """Warm batches of that case, empty if it was not measured."""

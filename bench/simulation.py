@@ -92,11 +92,6 @@ class World:
             "PORTONE_BASE_URL": f"https://{LOOPBACK}:{self._ports['provider']}",
         }
 
-    @property
-    def plain_provider(self) -> str:
-        """The same provider without TLS, for functions that run elsewhere."""
-        return f"http://{LOOPBACK}:{self._ports['plain']}"
-
     def seen(self) -> Seen:
         """All traffic so far."""
         traffic = self._ask("GET", "/traffic")

@@ -7,12 +7,14 @@ from typing import Final
 from xdist.scheduler import LoadFileScheduling
 
 _OPERATORS: Final = "tests/integration/ops"
+_EMULATORS: Final = "tests/emulators"
 _ONE_STACK: Final = frozenset(
     {
         "tests/integration/test_examples.py",
         "tests/integration/test_samples.py",
-        "tests/integration/test_scenarios.py",
+        "tests/integration/test_tail.py",
         "tests/integration/test_triggers.py",
+        "tests/integration/test_verify_aws.py",
         "tests/privacy/test_stack.py",
     }
 )
@@ -23,6 +25,7 @@ class ByStack(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        if file.startswith(f"{_OPERATORS}/"):
-            return _OPERATORS
+        for folder in (_OPERATORS, _EMULATORS):
+            if file.startswith(f"{folder}/"):
+                return folder
         return "one stack" if file in _ONE_STACK else file

@@ -54,8 +54,6 @@ async def _serve(certificate: str, key: str) -> None:
     ports = {
         "aws": await serve(aws.answer, traffic["aws"], tls),
         "provider": await serve(provider.answer, traffic["provider"], tls),
-        # MiniStack's functions trust no certificate made here.
-        "plain": await serve(provider.answer, traffic["provider"]),
         "control": await serve(Control(aws, provider, traffic).answer, Traffic()),
     }
     print(json.dumps(ports), flush=True)

@@ -8,9 +8,12 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 
-from local.chaos.havoc import Killer
+from local.chaos.consumer import Belief, Consumer
+from local.chaos.havoc import Killer, Rounds
 from local.chaos.plan import Plan, draw
 from local.chaos.redrive import redrive
 from local.chaos.verdict import Verdict, is_open, judge, unheard
@@ -21,11 +24,15 @@ from local.demo.scenario import Request
 from local.demo.screen import Screen
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, StackError, start
+from local.stack.statements import in_words
 from local.stack.timing import time_scale
 
 _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
 _WAVES = 20
+_OUTAGE_WAVE = 7
+_EARLY = 0.75
 _QUIET_SECONDS = 240.0
+_BOOKING_SECONDS = 60.0
 _REDRIVES = 6
 _IDLE_LOOKS = 3
 _SAY_SECONDS = 10.0
@@ -43,9 +50,8 @@ def main() -> int:
         try:
             options = Options(directory=Path(directory), time_scale=time_scale(os.environ))
             with start(options, screen.say) as stack:
-                return (
-                    0 if _Run(stack, screen, arguments.seed).play(arguments.requests, arguments.outage) else 1
-                )
+                run = _Run(stack, screen, arguments.seed, options.time_scale)
+                return 0 if run.play(arguments.requests, arguments.outage) else 1
         except StackError as error:
             screen.say(str(error))
             return 1
@@ -55,10 +61,11 @@ def main() -> int:
 
 
 class _Run:
-    def __init__(self, stack: Stack, screen: Screen, seed: int) -> None:
+    def __init__(self, stack: Stack, screen: Screen, seed: int, time_scale: float) -> None:
         self._stack = stack
         self._screen = screen
         self._seed = seed
+        self._time_scale = time_scale
 
     def play(self, requests: int, outage_seconds: float) -> bool:
         plan = draw(str(int(time.time()))[-8:], self._seed, requests)
@@ -69,14 +76,18 @@ class _Run:
             raise StackError("chaos needs the provider simulator")
         with SimulatorControl(self._stack.simulator_url) as simulator, OutcomeLog.attach(self._stack) as log:
             _seed(simulator, plan)
-            with Killer(self._stack, _TYPES, self._seed) as killer:
-                self._publish(plan, simulator, log, outage_seconds)
-                self._wait_until_idle(plan, log)
-            self._screen.say(f"{killer.kills} processes killed; faults end, the DLQs are replayed")
-            replayed = self._replay(plan, simulator, log)
+            with Rounds(self._stack) as rounds:
+                with Killer(self._stack, _TYPES, self._seed, self._time_scale) as killer:
+                    self._publish(plan, simulator, log, outage_seconds)
+                    self._wait_until_idle(plan, log)
+                self._screen.say(f"{killer.kills} processes killed; faults end, the DLQs are replayed")
+                replayed = self._replay(plan, simulator, log)
+                self._wait_until_booked(plan, simulator, log)
+            self._screen.say(f"the sweeper made {rounds.made} rounds, {rounds.broken} of them were killed")
+            books = self._accounting(log)
             shown = leaks(self._stack, log, _TYPES)
             wrong = (*shown, *broken_promises(log.events))
-            verdict = judge(plan, log, simulator.ledger(), wrong)
+            verdict = judge(plan, log, books, simulator.ledger(), wrong)
         return self._report(plan, verdict, kills=killer.kills, replayed=replayed)
 
     def _publish(
@@ -87,7 +98,7 @@ class _Run:
         size = -(-len(events) // _WAVES)
         for wave in range(_WAVES):
             send_events(self._stack, events[wave * size : (wave + 1) * size])
-            if wave == _WAVES // 3:
+            if wave == _OUTAGE_WAVE:
                 simulator.start_outage("unavailable", seconds=outage_seconds)
                 self._screen.say(f"the providers are down for {outage_seconds:.0f} s")
             log.read(wait_seconds=1)
@@ -119,17 +130,34 @@ class _Run:
             replayed += moved
             self._screen.say(f"replayed {moved} messages from the DLQs")
             self._wait_until_idle(plan, log)
-            if not is_open(plan, log):
+            if not is_open(plan, log, simulator.ledger()):
                 break
         return replayed
+
+    def _wait_until_booked(self, plan: Plan, simulator: SimulatorControl, log: OutcomeLog) -> None:
+        """Until the sweeper has found what late-booking PGs have booked."""
+        until = time.monotonic() + _BOOKING_SECONDS
+        while time.monotonic() < until and is_open(plan, log, simulator.ledger()):
+            log.read(wait_seconds=1)
+
+    def _accounting(self, log: OutcomeLog) -> Mapping[str, Belief]:
+        """What the consumer of examples/ has in its books after all that was published."""
+        log.read(wait_seconds=1)
+        self._screen.say(
+            f"the consumer of examples/ takes {len(log.events)} statements, shuffled and repeated"
+        )
+        consumer = Consumer(self._stack)
+        consumer.take(log.events, self._seed)
+        return consumer.books()
 
     def _report(self, plan: Plan, verdict: Verdict, *, kills: int, replayed: int) -> bool:
         for problem in verdict.problems[:20]:
             self._screen.say(f"[red]✗ {problem}[/red]")
         self._screen.say(
-            f"refunds {verdict.refunds} ({verdict.won:,} won) · duplicates absorbed "
+            f"refunds {verdict.refunds} ({in_words(verdict.moved)}) · duplicates absorbed "
             f"{len(plan.repetitions)} · outcomes told again {verdict.repeated_outcomes} · "
-            f"kills survived {kills} · DLQ replays {replayed} · parked for a person {verdict.parked} · "
+            f"kills survived {kills} · DLQ replays {replayed} · booked later {verdict.pending} · "
+            f"parked for a person {verdict.parked} ({verdict.parked_late} at PGs that book later) · "
             f"{verdict.double} double · {verdict.lost} lost"
         )
         self._screen.say(
@@ -149,10 +177,18 @@ def _seed(simulator: SimulatorControl, plan: Plan) -> None:
 
 
 def _shuffled(plan: Plan, seed: int) -> list[Request]:
-    """All events in random order, repetitions anywhere after their first publication or before it."""
+    """All events in random order, repetitions anywhere after their first publication or before it.
+
+    Most of those for PGs that book later come before the outage: what meets it there is never sent again.
+    """
+    chance = random.Random(seed)
+    late = {request.cancel_request_id for one in plan.subjects if one.late for request in one.requests}
     events = [*plan.requests, *plan.repetitions]
-    random.Random(seed).shuffle(events)
-    return events
+    chance.shuffle(events)
+    early = {key for key in sorted(late) if chance.random() < _EARLY}
+    shares = [_OUTAGE_WAVE / _WAVES if event.cancel_request_id in early else 1.0 for event in events]
+    places = [place * share for place, share in enumerate(shares)]
+    return [event for _, event in sorted(zip(places, events, strict=True), key=itemgetter(0))]
 
 
 if __name__ == "__main__":

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Final
 
 from local.demo.scenario import Request
 from local.demo.scenarios import Cast
+from local.simulator.currencies import DEFAULT_CURRENCY
 from local.simulator.faults import Fault, FaultKind, Operation
 
-_PAID: Final = 10_000
 _FAULT_RATE: Final = 0.05
 _DUPLICATE_RATE: Final = 0.10
 _WEIGHTS: Final = {
@@ -44,17 +45,61 @@ _FAULTS: Final[tuple[tuple[FaultKind, Mapping[str, Any]], ...]] = (
 
 
 @dataclass(frozen=True)
+class Purse:
+    """Money of one currency: what was paid, and the parts that are refunded."""
+
+    currency: str
+    paid: Decimal
+    part: Decimal
+    small: Decimal
+
+
+WON: Final = Purse(DEFAULT_CURRENCY, Decimal(10_000), Decimal(3_000), Decimal(1_000))
+DOLLARS: Final = Purse("USD", Decimal("726.24"), Decimal("181.56"), Decimal("60.52"))
+
+
+@dataclass(frozen=True)
+class _Counter:
+    """Where a payment was made: how often, in which money, at which PG."""
+
+    weight: int
+    purse: Purse
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    late: bool = False
+
+
+_COUNTERS: Final = (
+    _Counter(66, WON),
+    _Counter(14, DOLLARS),
+    _Counter(10, DOLLARS, {"pg_provider": "paypal_v2"}, late=True),
+    _Counter(5, WON, {"pg_provider": "smartro_v2", "pay_method": "vbank"}, late=True),
+    _Counter(5, WON, {"pg_provider": "daou", "pay_method": "vbank"}, late=True),
+)
+# How a late-booking PG ends what it has accepted, with how often; seconds are drawn.
+_ENDS: Final[tuple[tuple[int, Mapping[str, Any]], ...]] = (
+    (60, {"seconds": 20.0}),
+    (15, {"lookups": 2}),
+    (10, {"seconds": 20.0, "balance": "moved"}),
+    (10, {"seconds": 20.0, "end": "refused"}),
+    (5, {"end": "never"}),
+)
+
+
+@dataclass(frozen=True)
 class Subject:
     """One payment, number, receipt or order, and the cancellations of it.
 
-    ``amount`` is the won that must have moved in the end if all of them succeed; 0 for a void.
+    ``amount`` is what must have moved in the end if all of them succeed, in ``currency``; 0 for a void.
+    ``late``: its PG books later, or never; nothing there is sent twice, so an attempt can stay unproven.
     """
 
     name: str
     kind: str
     seed: Mapping[str, Any]
     requests: tuple[Request, ...]
-    amount: int
+    amount: Decimal
+    currency: str = DEFAULT_CURRENCY
+    late: bool = False
     fault: Fault | None = None
 
 
@@ -85,53 +130,74 @@ def draw(run: str, seed: int, requests: int) -> Plan:
 
 
 def _subject(cast: Cast, number: int, cancel_type: str, chance: random.Random) -> Subject:
-    name, kind, seed, requests, amount = _made(cast, number, cancel_type, chance)
-    return Subject(name, kind, seed, tuple(requests), amount, _fault(name, cancel_type, chance))
+    subject = _made(cast, number, cancel_type, chance)
+    return replace(subject, fault=_fault(subject.name, cancel_type, chance))
 
 
-def _made(
-    cast: Cast, number: int, cancel_type: str, chance: random.Random
-) -> tuple[str, str, dict[str, Any], list[Request], int]:
+def _made(cast: Cast, number: int, cancel_type: str, chance: random.Random) -> Subject:
     match cancel_type:
         case "payment_cancel":
-            requests = list(_refunds(cast, number, chance))
-            amount = sum(request.request.get("amount", _PAID) for request in requests)
-            return cast.payment(number), "payments", cast.paid(number), requests, amount
+            return _payment(cast, number, chance)
         case "receipt_revoke":
             fields = {"merchant_uid": cast.order(number)}
-            seed = {**fields, "amount": _PAID}
-            return cast.order(number), "receipts", seed, [cast.request(cancel_type, number, fields)], 0
+            seed = {**fields, "amount": WON.paid}
+            requests = (cast.request(cancel_type, number, fields),)
+            return Subject(cast.order(number), "receipts", seed, requests, Decimal(0))
         case "order_cancel":
-            items = [_item(1, 2, 2_000), _item(2, 1, 1_000)]
-            asked = items if chance.random() < 0.5 else items[1:]  # noqa: PLR2004 - whole order or one item
-            total = sum(item["quantity"] * item["amount"] for item in asked)
-            order: dict[str, Any] = {
-                "orderNo": cast.order(number),
-                "totalCancelAmount": total,
-                "items": asked,
-            }
-            seed = {"orderNo": cast.order(number), "items": items}
-            return cast.order(number), "orders", seed, [cast.request(cancel_type, number, order)], total
+            return _order(cast, number, chance)
     method = cancel_type.removesuffix("_revoke")
     seed = cast.paid(number, pay_method=method, status="ready")
-    request = cast.request(cancel_type, number, {"imp_uid": cast.payment(number)})
-    return cast.payment(number), "payments", seed, [request], 0
+    requests = (cast.request(cancel_type, number, {"imp_uid": cast.payment(number)}),)
+    return Subject(cast.payment(number), "payments", seed, requests, Decimal(0))
 
 
-def _refunds(cast: Cast, number: int, chance: random.Random) -> Iterator[Request]:
+def _payment(cast: Cast, number: int, chance: random.Random) -> Subject:
+    counter = chance.choices(_COUNTERS, weights=[one.weight for one in _COUNTERS])[0]
+    purse = counter.purse
+    seed = cast.paid(number, **{"amount": purse.paid, "currency": purse.currency, **counter.fields})
+    if counter.late:
+        seed["booking"] = _booking(chance)
+    requests = tuple(
+        replace(request, currency=None if purse is WON else purse.currency)
+        for request in _refunds(cast, number, purse, chance)
+    )
+    amount = sum((request.request.get("amount", purse.paid) for request in requests), Decimal(0))
+    name = cast.payment(number)
+    return Subject(name, "payments", seed, requests, amount, purse.currency, late=counter.late)
+
+
+def _booking(chance: random.Random) -> dict[str, Any]:
+    booking = dict(chance.choices([end for _, end in _ENDS], weights=[weight for weight, _ in _ENDS])[0])
+    if "seconds" in booking:
+        booking["seconds"] = round(chance.uniform(1.0, booking["seconds"]), 1)
+    return booking
+
+
+def _order(cast: Cast, number: int, chance: random.Random) -> Subject:
+    items = [_item(1, 2, 2_000), _item(2, 1, 1_000)]
+    asked = items if chance.random() < 0.5 else items[1:]  # noqa: PLR2004 - whole order or one item
+    total = sum(item["quantity"] * item["amount"] for item in asked)
+    order: dict[str, Any] = {"orderNo": cast.order(number), "totalCancelAmount": total, "items": asked}
+    seed = {"orderNo": cast.order(number), "items": items}
+    requests = (cast.request("order_cancel", number, order),)
+    return Subject(cast.order(number), "orders", seed, requests, Decimal(total))
+
+
+def _refunds(cast: Cast, number: int, purse: Purse, chance: random.Random) -> Iterator[Request]:
     """A full refund, a partial one with or without checksum, or several of one payment at once."""
     payment = {"imp_uid": cast.payment(number)}
     match chance.choice(("full", "full with checksum", "partial", "partial with checksum", "several")):
         case "full":
             yield cast.request("payment_cancel", number, payment)
         case "full with checksum":
-            yield cast.request("payment_cancel", number, {**payment, "checksum": _PAID})
+            yield cast.request("payment_cancel", number, {**payment, "checksum": purse.paid})
         case "partial":
-            yield cast.request("payment_cancel", number, {**payment, "amount": 3_000})
+            yield cast.request("payment_cancel", number, {**payment, "amount": purse.part})
         case "partial with checksum":
-            yield cast.request("payment_cancel", number, {**payment, "amount": 3_000, "checksum": _PAID})
+            part = {**payment, "amount": purse.part, "checksum": purse.paid}
+            yield cast.request("payment_cancel", number, part)
         case _:
-            for suffix, amount in (("a", 3_000), ("b", 3_000), ("c", 1_000)):
+            for suffix, amount in (("a", purse.part), ("b", purse.part), ("c", purse.small)):
                 yield cast.request("payment_cancel", number, {**payment, "amount": amount}, suffix)
 
 

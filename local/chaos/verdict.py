@@ -4,64 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from local.chaos.consumer import Belief
 from local.chaos.plan import Plan, Subject
+from local.demo.scenario import Request
 from local.simulator.movements import Actor, Movement, MovementKind
 from local.stack import OutcomeLog
+from local.stack.statements import believed, by_currency, is_final
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``refunds`` counts movements of money and voids. ``problems`` is empty if nothing went wrong."""
+    """``refunds`` counts movements of money and voids, ``moved`` is money by currency.
+
+    ``parked`` counts what waits for a person in the end, ``parked_late`` of it what PGs may book later, and
+    ``pending`` what was told to be booked later.
+    ``problems`` is empty if nothing went wrong.
+    """
 
     refunds: int
-    won: int
+    moved: Mapping[str, Decimal]
     repeated_outcomes: int
+    pending: int
     parked: int
+    parked_late: int
     double: int
     lost: int
     problems: tuple[str, ...]
 
 
-def judge(plan: Plan, log: OutcomeLog, movements: Sequence[Movement], leaks: Sequence[str] = ()) -> Verdict:
-    """Compare the provider's statement with what accounting was told, request by request.
+def judge(
+    plan: Plan,
+    log: OutcomeLog,
+    books: Mapping[str, Belief],
+    movements: Sequence[Movement],
+    leaks: Sequence[str] = (),
+) -> Verdict:
+    """Compare the provider's statement with what accounting's consumer believes, request by request.
 
     ``leaks``: what the run shows of anybody's account or key, or publishes against its contract; each is a
     problem.
     """
-    by_subject: dict[str, list[Movement]] = {}
-    for movement in movements:
-        if movement.who is Actor.API:
-            by_subject.setdefault(movement.subject, []).append(movement)
+    by_subject = _by_subject(movements)
     told = _outcomes(log)
     problems = [
         problem
         for subject in plan.subjects
-        for problem in _problems(subject, by_subject.get(subject.name, []), told)
+        for problem in _problems(subject, by_subject.get(subject.name, []), told, books)
     ]
-    parked = [r for r in plan.requests if _final(told.get(r.cancel_request_id, ()))[0] == "parked"]
+    parked = [
+        subject.late
+        for subject in plan.subjects
+        for request in subject.requests
+        if _belief(request, books).outcome == "parked"
+    ]
     own = [m for name in (s.name for s in plan.subjects) for m in by_subject.get(name, [])]
     return Verdict(
         refunds=len(own),
-        won=int(sum(m.amount for m in own if m.kind is MovementKind.REFUND)),
+        moved=by_currency((m.currency, m.amount) for m in own if m.kind is MovementKind.REFUND),
         repeated_outcomes=sum(
             len(details) - len({d["outcome_id"] for d in details}) for details in told.values()
         ),
+        pending=sum(any(d["outcome"] == "pending" for d in details) for details in told.values()),
         parked=len(parked),
+        parked_late=sum(parked),
         double=sum("more than once" in problem for problem in problems),
         lost=sum("no outcome" in problem for problem in problems),
         problems=(*problems, *leaks),
     )
 
 
-def is_open(plan: Plan, log: OutcomeLog) -> bool:
-    """Whether a request still has no final outcome that a replay could bring."""
-    told = _outcomes(log)
+def is_open(plan: Plan, log: OutcomeLog, movements: Sequence[Movement]) -> bool:
+    """Whether a replay or the sweeper could still bring a request to its end.
+
+    Of a PG that books later that is so while accounting has not heard of all that was booked.
+    """
+    told, by_subject = _outcomes(log), _by_subject(movements)
     return any(
-        _final(told.get(request.cancel_request_id, ()))[0] not in ("succeeded", "failed")
-        and request.cancel_type != "order_cancel"
-        for request in plan.requests
+        _succeeded(subject, told) < len(by_subject.get(subject.name, []))
+        if subject.late
+        else not all(map(is_final, _last_words(subject, told)))
+        for subject in plan.subjects
+        if subject.kind != "orders"
     )
 
 
@@ -71,6 +97,14 @@ def unheard(plan: Plan, log: OutcomeLog) -> int:
     return sum(request.cancel_request_id not in told for request in plan.requests)
 
 
+def _by_subject(movements: Sequence[Movement]) -> Mapping[str, list[Movement]]:
+    found: dict[str, list[Movement]] = {}
+    for movement in movements:
+        if movement.who is Actor.API:
+            found.setdefault(movement.subject, []).append(movement)
+    return found
+
+
 def _outcomes(log: OutcomeLog) -> Mapping[str, list[Mapping[str, Any]]]:
     told: dict[str, list[Mapping[str, Any]]] = {}
     for event in log.events:
@@ -78,33 +112,56 @@ def _outcomes(log: OutcomeLog) -> Mapping[str, list[Mapping[str, Any]]]:
     return told
 
 
-def _final(outcomes: Sequence[Mapping[str, Any]]) -> tuple[str, Mapping[str, Any] | None]:
-    """What accounting holds true in the end: a terminal outcome outranks a parked one."""
-    terminal = [o for o in outcomes if o["outcome"] != "parked"]
-    chosen = (terminal or list(outcomes))[-1:]
-    return (str(chosen[0]["outcome"]), chosen[0]) if chosen else ("nothing", None)
+def _last_words(subject: Subject, told: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+    nothing = {"outcome": "nothing"}
+    return [believed(told.get(one.cancel_request_id, ())) or nothing for one in subject.requests]
+
+
+def _succeeded(subject: Subject, told: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
+    return sum(statement["outcome"] == "succeeded" for statement in _last_words(subject, told))
+
+
+def _belief(request: Request, books: Mapping[str, Belief]) -> Belief:
+    nothing = Belief("nothing", None, None)
+    return books.get(f"{request.cancel_type}#{request.cancel_request_id}", nothing)
 
 
 def _problems(
-    subject: Subject, movements: Sequence[Movement], told: Mapping[str, Sequence[Mapping[str, Any]]]
+    subject: Subject,
+    movements: Sequence[Movement],
+    told: Mapping[str, Sequence[Mapping[str, Any]]],
+    books: Mapping[str, Belief],
 ) -> Iterator[str]:
-    moved = sum(m.amount for m in movements if m.kind is MovementKind.REFUND)
-    succeeded = certain = 0
-    for request in subject.requests:
-        outcomes = told.get(request.cancel_request_id, ())
-        kind, final = _final(outcomes)
-        if final is None:
-            yield f"{request.cancel_request_id}: no outcome"
-            continue
-        if len({o["outcome_id"] for o in outcomes if o["outcome"] != "parked"}) > 1:
-            yield f"{request.cancel_request_id}: two terminal outcomes"
-        may_have = bool(final["error"] and final["error"]["may_have_been_applied"])
-        certain += kind != "parked" or not may_have
-        if kind == "succeeded":
-            succeeded += (final["money"] or {}).get("cancelled") or 0
-        elif request.cancel_type != "order_cancel":
-            yield f"{request.cancel_request_id}: {kind}, though it could be carried out ({final['error']})"
+    moved = sum((m.amount for m in movements if m.kind is MovementKind.REFUND), Decimal(0))
+    beliefs = [_belief(request, books) for request in subject.requests]
+    for request, belief in zip(subject.requests, beliefs, strict=True):
+        for problem in _untold(told.get(request.cancel_request_id, ()), belief):
+            yield f"{request.cancel_request_id}: {problem}"
+        if belief.outcome != "succeeded" and (belief.outcome == "failed" or not _may_stay_open(subject)):
+            yield f"{request.cancel_request_id}: {belief.outcome}, though it could be carried out"
     if moved > subject.amount or len(movements) > len(subject.requests):
-        yield f"{subject.name}: moved more than once ({moved} won in {len(movements)} movements)"
-    if certain == len(subject.requests) and moved != succeeded:
-        yield f"{subject.name}: the provider moved {moved} won, accounting was told {succeeded}"
+        yield f"{subject.name}: moved more than once ({moved} in {len(movements)} movements)"
+    booked = [belief for belief in beliefs if belief.outcome == "succeeded"]
+    currencies = {one.currency for one in booked if one.cancelled} | {
+        m.currency for m in movements if m.amount
+    }
+    if currencies - {subject.currency}:
+        yield f"{subject.name}: not in {subject.currency} alone, but {currencies}"
+    # Of an order nobody can say what became of an unproven attempt; of all else, what was booked is known.
+    succeeded = sum((belief.cancelled or Decimal(0) for belief in booked), Decimal(0))
+    if (subject.late or len(booked) == len(beliefs)) and moved != succeeded:
+        yield f"{subject.name}: the provider moved {moved}, accounting believes {succeeded}"
+
+
+def _untold(statements: Sequence[Mapping[str, Any]], belief: Belief) -> Iterator[str]:
+    if not statements:
+        yield "no outcome"
+    elif belief.outcome == "nothing":
+        yield "the consumer has not kept what it was told"
+    if len({one["outcome_id"] for one in statements if is_final(one)}) > 1:
+        yield "two final outcomes"
+
+
+def _may_stay_open(subject: Subject) -> bool:
+    """Whether the provider may leave a request unproven for ever: EBP, and PGs that book later or never."""
+    return subject.late or subject.kind == "orders"

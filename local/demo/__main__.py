@@ -9,7 +9,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.demo.play import dead_letters, is_idle, is_settled, kill_after_commit, publish, seed
+from local.demo.play import (
+    LateBookings,
+    dead_letters,
+    is_idle,
+    is_settled,
+    kill_after_commit,
+    publish,
+    seed,
+)
 from local.demo.privacy import leaks
 from local.demo.scenario import Scenario
 from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
@@ -56,7 +64,7 @@ def tell(stack: Stack, screen: Screen, patience: float = _PATIENCE_SECONDS) -> b
             if scenario.kill:
                 killed = kill_after_commit(stack, simulator, scenario, patience)
                 screen.say(f"killed {killed} function process(es) right after the provider paid")
-        _follow(scenarios, stack, log, screen, time.monotonic() + patience)
+        _follow(scenarios, stack, simulator, log, screen, time.monotonic() + patience)
         letters = dead_letters(stack, types)
         verdicts = [judge(scenario, simulator, log, letters) for scenario in scenarios]
         screen.table(verdicts)
@@ -65,13 +73,23 @@ def tell(stack: Stack, screen: Screen, patience: float = _PATIENCE_SECONDS) -> b
 
 
 def _follow(
-    scenarios: Sequence[Scenario], stack: Stack, log: OutcomeLog, screen: Screen, until: float
+    scenarios: Sequence[Scenario],
+    stack: Stack,
+    simulator: SimulatorControl,
+    log: OutcomeLog,
+    screen: Screen,
+    until: float,
 ) -> None:
-    """Report each scenario as it settles, until all have or patience ends."""
-    waiting = list(scenarios)
+    """Report each scenario as it settles, until all have or patience ends.
+
+    What is pending is booked by its provider as soon as accounting has heard of it; then the sweeper asks.
+    """
+    waiting, late = list(scenarios), LateBookings(scenarios)
     types = sorted({request.cancel_type for s in scenarios for request in s.requests})
     while time.monotonic() < until and (waiting or not is_idle(stack, types)):
         log.read(wait_seconds=1)
+        for scenario in late.go_on(stack, simulator, log):
+            screen.say(f"pending: {scenario.title}; it is booked now")
         for scenario in [s for s in waiting if is_settled(s, log)]:
             waiting.remove(scenario)
             screen.say(f"settled: {scenario.title} → {', '.join(scenario.expected)}")

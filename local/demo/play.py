@@ -23,6 +23,8 @@ def seed(simulator: SimulatorControl, scenarios: Iterable[Scenario]) -> None:
         simulator.seed_orders(*_records(scenario, "orders"))
         if scenario.faults:
             simulator.add_faults(*scenario.faults)
+        if scenario.console:
+            simulator.somebody_else(scenario.subject, amount=scenario.console)
 
 
 def _records(scenario: Scenario, kind: str) -> list[dict[str, Any]]:
@@ -72,6 +74,38 @@ def kill_after_commit(stack: Stack, simulator: SimulatorControl, scenario: Scena
             raise TimeoutError(f"{scenario.title}: the provider moved nothing in {seconds} s")
         time.sleep(_POLL_SECONDS)
     return kill_workers(stack, stack.outputs[f"{pascal(scenario.requests[0].cancel_type)}FunctionName"])
+
+
+def is_pending(scenario: Scenario, log: OutcomeLog) -> bool:
+    """Whether accounting has heard of every request that it is booked later."""
+    return all(
+        "CancelPending" in map(detail_type, log.of(request.cancel_request_id))
+        for request in scenario.requests
+    )
+
+
+def sweep(stack: Stack) -> bool:
+    """Run the sweeper now, beside its schedule; whether it came to its end."""
+    answer = stack.aws.functions.invoke(FunctionName=stack.outputs["SweeperFunctionName"], Payload=b"{}")
+    return "FunctionError" not in answer
+
+
+class LateBookings:
+    """Books what providers have accepted as soon as accounting has heard of it; then lets the sweeper ask."""
+
+    def __init__(self, scenarios: Iterable[Scenario]) -> None:
+        self._accepted = [scenario for scenario in scenarios if scenario.books_late]
+        self._asks = bool(self._accepted)
+
+    def go_on(self, stack: Stack, simulator: SimulatorControl, log: OutcomeLog) -> list[Scenario]:
+        """What is booked now; afterwards a run of the sweeper."""
+        booked = [one for one in self._accepted if all(log.of(r.cancel_request_id) for r in one.requests)]
+        for scenario in booked:
+            self._accepted.remove(scenario)
+            simulator.end_bookings(scenario.subject)
+        if self._asks and not self._accepted:
+            sweep(stack)
+        return booked
 
 
 def is_settled(scenario: Scenario, log: OutcomeLog) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+from local.simulator.currencies import DEFAULT_CURRENCY, as_number
 from local.simulator.faults import Fault
 
 Expectation = str  # an event's detail-type
@@ -14,7 +16,7 @@ Expectation = str  # an event's detail-type
 
 @dataclass(frozen=True)
 class Request:
-    """One cancellation as the order service publishes it."""
+    """One cancellation as the order service publishes it; without a currency, in the one it means."""
 
     cancel_type: str
     detail_type: str
@@ -24,11 +26,15 @@ class Request:
     requested_by: str = "customer"
     reason: str = "고객 변심"
     requested_at: str = "2026-11-21T05:00:00Z"
+    currency: str | None = None
 
     def detail(self) -> dict[str, Any]:
         """The EventBridge detail."""
+        version = {"schema_version": "1.0"}
+        if self.currency is not None:
+            version = {"schema_version": "1.1", "currency": self.currency}
         return {
-            "schema_version": "1.0",
+            **version,
             "cancel_request_id": self.cancel_request_id,
             "order_id": self.order_id,
             "requested_at": self.requested_at,
@@ -39,7 +45,7 @@ class Request:
 
     def body(self) -> str:
         """The detail as a message body."""
-        return json.dumps(self.detail(), ensure_ascii=False)
+        return json.dumps(self.detail(), ensure_ascii=False, default=as_number)
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,12 @@ class Scenario:
         seeds: records for the simulator, by kind (``payments``, ``receipts``, ``orders``).
         faults: what goes wrong at the provider.
         copies: how often the event is published.
+        console: what somebody refunded at the console before the event was published.
         kill: whether the function's process is killed right after the provider has committed.
+        books_late: whether the provider accepts the cancellation first, and books it when it is told to:
+            accounting must hear `CancelPending` meanwhile.
         expected: the outcomes accounting must end with, one per request, in order of the requests.
-        moved: won the provider must have moved in the end, by API calls.
+        moved: what the provider must have moved in the end by API calls, in ``currency``.
         voided: numbers and receipts the provider must have voided.
         in_dlq: messages that must wait in the DLQ.
     """
@@ -66,8 +75,11 @@ class Scenario:
     expected: tuple[Expectation, ...]
     faults: tuple[Fault, ...] = ()
     copies: int = 1
+    console: int = 0
     kill: bool = False
-    moved: int = 0
+    books_late: bool = False
+    moved: int | Decimal = 0
+    currency: str = DEFAULT_CURRENCY
     voided: int = 0
     in_dlq: int = 0
     hint: str = field(default="")

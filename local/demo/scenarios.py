@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from local.demo.privacy import BUYER, ORDER_REFUND_ACCOUNT, REFUND_ACCOUNT
@@ -21,6 +23,8 @@ _ACCOUNTS: dict[str, dict[str, Any]] = {
 }
 _PAID = 10_000
 _PART = 3_000
+_PAID_DOLLARS = Decimal("726.24")
+_PART_DOLLARS = Decimal("181.56")
 
 
 class Cast:
@@ -134,12 +138,23 @@ def everything_that_goes_wrong(cast: Cast) -> list[Scenario]:
         Scenario(
             title="the payment was refunded at the console before",
             subject=cast.payment(15),
-            requests=(cast.request("payment_cancel", 15, {"imp_uid": cast.payment(15), "checksum": _PAID}),),
+            requests=(cast.request("payment_cancel", 15, {"imp_uid": cast.payment(15)}),),
             seeds={"payments": (cast.paid(15),)},
-            faults=(Fault(FaultKind.SOMEBODY_ELSE, cast.payment(15), Operation.CANCEL, amount=_PAID),),
+            console=_PAID,
             expected=("CancelFailed",),
-            hint="refused: ALREADY_CANCELLED",
+            hint="ALREADY_CANCELLED",
         ),
+        Scenario(
+            title="it is refunded at the console in the same second",
+            subject=cast.payment(19),
+            requests=(cast.request("payment_cancel", 19, {"imp_uid": cast.payment(19), "checksum": _PAID}),),
+            seeds={"payments": (cast.paid(19),)},
+            faults=(Fault(FaultKind.SOMEBODY_ELSE, cast.payment(19), Operation.CANCEL, amount=_PAID),),
+            expected=("CancelParked",),
+            in_dlq=1,
+            hint="refused, yet it could be ours: a person decides",
+        ),
+        _at_paypal(cast, 20),
         Scenario(
             title="a malformed event (amount: 0)",
             subject=cast.payment(16),
@@ -171,6 +186,24 @@ def everything_that_goes_wrong(cast: Cast) -> list[Scenario]:
             hint="unprovable at EBP: never sent twice",
         ),
     ]
+
+
+def _at_paypal(cast: Cast, number: int) -> Scenario:
+    """PayPal accepts a part of USD 726.24, and approves it later."""
+    payment = {"imp_uid": cast.payment(number), "amount": _PART_DOLLARS}
+    request = replace(cast.request("payment_cancel", number, payment), currency="USD")
+    paid = {"amount": _PAID_DOLLARS, "currency": "USD", "pg_provider": "paypal_v2", "booking": {}}
+    return Scenario(
+        title="PayPal accepts a refund in dollars and books it later",
+        subject=cast.payment(number),
+        requests=(request,),
+        seeds={"payments": (cast.paid(number, **paid),)},
+        books_late=True,
+        expected=("CancelSucceeded",),
+        moved=_PART_DOLLARS,
+        currency="USD",
+        hint="pending, then found by the sweeper",
+    )
 
 
 def _number(cast: Cast, number: int, cancel_type: str, pay_method: str, title: str) -> Scenario:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from local.demo.verdict import Verdict
+from local.stack.statements import by_currency, in_words
 
-_WIDTH = 150
+_WIDTH = 100
 
 
 class Screen:
@@ -22,35 +24,29 @@ class Screen:
 
     def say(self, what: str) -> None:
         """A line of progress with the seconds since the start."""
-        self._console.print(f"[dim]{time.monotonic() - self._began:6.1f} s[/dim]  {what}")
+        seconds = time.monotonic() - self._began
+        self._console.print(f"[dim]{seconds:6.1f} s[/dim]  {what}", soft_wrap=True)
 
     def table(self, verdicts: Sequence[Verdict]) -> None:
         """One row per scenario."""
         table = Table(
-            title="\nWhat happened, what the provider moved, what accounting was told", title_justify="left"
+            title="\nWhat happened, what the provider moved, what accounting was told",
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
         )
-        for column in (
-            "",
-            "what happens",
-            "cancel type",
-            "provider moved",
-            "calls",
-            "accounting heard",
-            "DLQ",
-        ):
-            table.add_column(
-                column, overflow="fold", justify="right" if column in ("provider moved", "calls") else "left"
-            )
+        table.add_column("")
+        table.add_column("what happens")
+        table.add_column("provider\nmoved", justify="right")
+        table.add_column("calls", justify="right")
+        table.add_column("accounting heard,\nand what waits in the DLQ")
         for verdict in verdicts:
             table.add_row(
                 "[red]✗[/red]" if verdict.problems else "[green]✓[/green]",
-                verdict.scenario.title
-                + (f"\n[dim]{verdict.scenario.hint}[/dim]" if verdict.scenario.hint else ""),
-                verdict.scenario.requests[0].cancel_type,
+                f"{verdict.scenario.title}\n[dim]{_beside(verdict)}[/dim]",
                 _moved(verdict),
                 str(verdict.sends),
-                "\n".join(verdict.heard),
-                "\n".join(verdict.dead),
+                "\n".join([*verdict.heard, *(f"[dim]DLQ: {code}[/dim]" for code in verdict.dead)]),
             )
         self._console.print(table)
 
@@ -63,11 +59,11 @@ class Screen:
             problems.append("messages are still waiting in a queue")
         problems += leaks
         requests = sum(len(v.scenario.requests) for v in verdicts)
-        moved = sum(v.moved for v in verdicts)
+        moved = by_currency(item for v in verdicts for item in v.moved.items())
         voided = sum(v.voided for v in verdicts)
         self._console.print(
-            f"\nThe oracle: {published} events published for {requests} cancellations; {moved:,} won moved "
-            f"and {voided} numbers and receipts voided, each once;\n"
+            f"\nThe oracle: {published} events published for {requests} cancellations; {in_words(moved)} "
+            f"moved and {voided} numbers and receipts voided, each once;\n"
             f"{requests} cancellations have exactly one outcome each, "
             f"{sum(len(v.dead) for v in verdicts)} messages wait in a DLQ for a person."
         )
@@ -81,7 +77,10 @@ class Screen:
         return not problems
 
 
+def _beside(verdict: Verdict) -> str:
+    """What is worth knowing besides; else the cancel type."""
+    return verdict.scenario.hint or verdict.scenario.requests[0].cancel_type
+
+
 def _moved(verdict: Verdict) -> str:
-    if verdict.moved:
-        return f"{verdict.moved:,} won"
-    return f"{verdict.voided} voided" if verdict.voided else "nothing"
+    return f"{verdict.voided} voided" if verdict.voided and not verdict.moved else in_words(verdict.moved)

@@ -13,16 +13,17 @@ from local.simulator.control import SimulatorControl
 from local.simulator.faults import Operation
 from local.simulator.movements import Actor, Movement, MovementKind
 from local.stack import OutcomeLog
+from local.stack.statements import believed, by_currency, cancelled, in_words, is_final
 
 _SENDS = (Operation.CANCEL, Operation.REVOKE, Operation.RECEIPT)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One scenario judged; ``problems`` is empty if everything is as it must be."""
+    """One scenario judged; ``moved`` is by currency, ``problems`` empty if everything is as it must be."""
 
     scenario: Scenario
-    moved: Decimal
+    moved: Mapping[str, Decimal]
     voided: int
     heard: tuple[str, ...]
     dead: tuple[str, ...]
@@ -35,18 +36,18 @@ def judge(
 ) -> Verdict:
     """Compare oracle, accounting bus and DLQ with each other and with what the scenario demands."""
     movements = [m for m in simulator.ledger(scenario.subject) if m.who is Actor.API]
-    moved = sum((m.amount for m in movements if m.kind is MovementKind.REFUND), Decimal(0))
+    moved = by_currency((m.currency, m.amount) for m in movements if m.kind is MovementKind.REFUND)
     voided = sum(1 for m in movements if _is_void(m))
     keys = {request.cancel_request_id for request in scenario.requests}
     letters = _one_per_request(
         dead_letter for dead_letter in dead if cancel_request_id(dead_letter["Body"]) in keys
     )
-    finals = [_final(log.of(request.cancel_request_id)) for request in scenario.requests]
+    finals = [believed(log.of(request.cancel_request_id)) for request in scenario.requests]
     return Verdict(
         scenario=scenario,
         moved=moved,
         voided=voided,
-        heard=tuple(detail_type(o) if o else "nothing" for o in finals),
+        heard=tuple(_heard(log.of(request.cancel_request_id)) for request in scenario.requests),
         dead=tuple(_code(dead_letter) for dead_letter in letters),
         sends=sum(simulator.calls(scenario.subject, operation) for operation in _SENDS),
         problems=(
@@ -66,24 +67,27 @@ def _is_void(movement: Movement) -> bool:
     return movement.kind not in (MovementKind.REFUND, MovementKind.DEPOSIT)
 
 
-def _final(outcomes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """What accounting holds true in the end: a terminal outcome outranks a parked one."""
-    terminal = [o for o in outcomes if o["outcome"] != "parked"]
-    told = terminal or list(outcomes)
-    return told[-1] if told else None
+def _heard(outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """What accounting heard of a request, in the order of its revisions, each kind once."""
+    in_order = sorted(outcomes, key=lambda one: (is_final(one), one.get("revision", 0)))
+    return " → ".join(dict.fromkeys(detail_type(one) for one in in_order)) or "nothing"
 
 
-def _money_problems(scenario: Scenario, moved: Decimal, voided: int) -> list[str]:
+def _money_problems(scenario: Scenario, moved: Mapping[str, Decimal], voided: int) -> list[str]:
     problems = []
-    if moved != scenario.moved:
-        problems.append(f"the provider moved {moved:,} won instead of {scenario.moved:,}")
+    wanted = by_currency([(scenario.currency, Decimal(scenario.moved))])
+    if moved != wanted:
+        problems.append(f"the provider moved {in_words(moved)} instead of {in_words(wanted)}")
     if voided != scenario.voided:
         problems.append(f"the provider voided {voided} instead of {scenario.voided}")
     return problems
 
 
 def _outcome_problems(
-    scenario: Scenario, log: OutcomeLog, finals: Sequence[Mapping[str, Any] | None], moved: Decimal
+    scenario: Scenario,
+    log: OutcomeLog,
+    finals: Sequence[Mapping[str, Any] | None],
+    moved: Mapping[str, Decimal],
 ) -> list[str]:
     problems = []
     for request, final, expected in zip(scenario.requests, finals, scenario.expected, strict=True):
@@ -91,16 +95,18 @@ def _outcome_problems(
         if heard != expected:
             problems.append(f"{request.cancel_request_id}: accounting heard {heard} instead of {expected}")
         problems += _contradictions(request, log)
-    told = sum((final["money"] or {}).get("cancelled") or 0 for final in finals if final and final["money"])
+        if scenario.books_late and "CancelPending" not in _heard(log.of(request.cancel_request_id)):
+            problems.append(f"{request.cancel_request_id}: accounting did not hear that it is booked later")
+    told = by_currency(cancelled(final) for final in finals if final)
     unknown = any(final and final["error"] and final["error"]["may_have_been_applied"] for final in finals)
     if told != moved and not unknown:
-        problems.append(f"accounting was told {told:,} won, the provider moved {moved:,}")
+        problems.append(f"accounting was told {in_words(told)}, the provider moved {in_words(moved)}")
     return problems
 
 
 def _contradictions(request: Request, log: OutcomeLog) -> list[str]:
     """A request has one terminal outcome, however often it is told."""
-    terminal = {o["outcome_id"] for o in log.of(request.cancel_request_id) if o["outcome"] != "parked"}
+    terminal = {o["outcome_id"] for o in log.of(request.cancel_request_id) if is_final(o)}
     return [f"{request.cancel_request_id}: {len(terminal)} terminal outcomes"] if len(terminal) > 1 else []
 
 

@@ -1,4 +1,4 @@
-"""`python -m local.stack up | down | invoke FUNCTION EVENT`: the local stack, from the Makefile."""
+"""`python -m local.stack up | down | tail | invoke FUNCTION EVENT`: the local stack, from the Makefile."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.simulator.control import SimulatorControl
 from local.stack import sam_local
+from local.stack.deployment import STACK_NAME
 from local.stack.invoke import invoke
 from local.stack.launch import Options, Say, start, update
 from local.stack.processes import listening_address
 from local.stack.stack import MINISTACK, Stack
+from local.stack.tail import tail
 from local.stack.toolchain import PROJECT, STATE_DIR, StackError
 
 # What a shell says of a program that Ctrl-C has ended.
@@ -30,6 +33,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start the stack, or deploy the working tree to the running one")
     commands.add_parser("down", help="stop the stack")
+    commands.add_parser("tail", help="show the outcomes on the accounting bus, as they come")
     invoking = commands.add_parser("invoke", help="one event through `sam local invoke`, in Docker")
     invoking.add_argument("function", help="its folder, e.g. payment_cancel")
     invoking.add_argument("event", type=Path, help="file of the trigger event")
@@ -39,6 +43,8 @@ def main() -> int:
             return _up()
         if arguments.command == "down":
             return _down()
+        if arguments.command == "tail":
+            return _tail()
         return invoke(Stack.load(), arguments.function, arguments.event)
     except StackError as error:
         print(error, file=sys.stderr)
@@ -59,6 +65,7 @@ def _up() -> int:
         refuse_moving(stack, os.environ, options)
         say("the stack is running: deploying the working tree to it")
         update(stack, options, say)
+    sweep_often(stack)
     sam_local.write(stack)
     say("ready")
     print(f"\nlocal AWS   {stack.endpoint_url}  (region {stack.region}, any credentials)")
@@ -66,7 +73,26 @@ def _up() -> int:
     print(f"described   {(STATE_DIR / 'stack.json').relative_to(PROJECT)}")
     if not sam_local.reachable_from_containers(stack):
         print("sam local   cannot reach it: make down && BIND_HOST=0.0.0.0 make up")
+    print("\nto look at (events/README.md has events to publish):")
+    looks = {
+        "make tail": "outcomes on the accounting bus, as they come",
+        ".venv/bin/refundctl status ID --local": "the story of one cancel_request_id",
+        ".venv/bin/refundctl dlq list --local": "what waits for a person",
+    }
+    if stack.simulator_url:
+        looks[f"curl -s {stack.simulator_url}/_control/summary"] = "what the providers really moved"
+    for order, shows in looks.items():
+        print(f"  {order:<54}  {shows}")
     return 0
+
+
+def sweep_often(stack: Stack) -> None:
+    """Let the sweeper run every minute, as often as a rule can: here nobody waits for production's ten."""
+    resources = stack.aws.cloudformation.describe_stack_resources(
+        StackName=STACK_NAME, LogicalResourceId="SweeperFunctionSchedule"
+    )["StackResources"]
+    for rule in resources:
+        stack.aws.events.put_rule(Name=rule["PhysicalResourceId"], ScheduleExpression="rate(1 minute)")
 
 
 def refuse_moving(stack: Stack, environment: Mapping[str, str], options: Options) -> None:
@@ -115,6 +141,15 @@ def _down() -> int:
         print("the local stack is stopped")
     else:
         print("no local stack is running")
+    return 0
+
+
+def _tail() -> int:
+    stack = Stack.load()
+    if not stack.is_running():
+        raise StackError("the local stack is not running: make up")
+    with suppress(KeyboardInterrupt):  # the usual end of it
+        tail(stack, lambda line: print(line, flush=True))
     return 0
 
 

@@ -19,6 +19,8 @@ _BUILT = PROJECT / ".aws-sam" / "build" / "template.yaml"
 def invoke(stack: Stack, function: str, event: Path) -> int:
     """Invoke a function with the event; its answer and its log go to the terminal.
 
+    An exported dead letter waits in its dead-letter queue already: the function puts no copy beside it.
+
     Args:
         stack: left running by ``make up``.
         function: its folder, as in ``payment_cancel``.
@@ -35,7 +37,28 @@ def invoke(stack: Stack, function: str, event: Path) -> int:
     if not reachable_from_containers(stack):
         raise StackError("containers cannot reach the stack: make down && BIND_HOST=0.0.0.0 make up")
     _refuse_without_docker()
-    return _sam_build(stack) or _sam("local", "invoke", logical_id, "--event", str(event.resolve()))
+    order = ["local", "invoke", logical_id, "--event", str(event.resolve())]
+    if is_exported(event):
+        order += ["--env-vars", str(_without_dead_letters(stack))]
+    return _sam_build(stack) or _sam(*order)
+
+
+def is_exported(event: Path) -> bool:
+    """Whether `refundctl dlq export` wrote the file: its records have no receipt to act on."""
+    content = json.loads(event.read_text(encoding="utf-8"))
+    records = content.get("Records", []) if isinstance(content, dict) else []
+    return bool(records) and all(record.get("receiptHandle") == "" for record in records)
+
+
+def _without_dead_letters(stack: Stack) -> Path:
+    """Every function's variables, without where dead letters go."""
+    folder = stack.directory / SAM_FOLDER
+    variables = json.loads((folder / "variables.json").read_text(encoding="utf-8"))
+    path = folder / "variables-of-exported.json"
+    path.write_text(
+        json.dumps({name: {**values, "DLQ_URL": ""} for name, values in variables.items()}), encoding="utf-8"
+    )
+    return path
 
 
 def _refuse_bad_event(event: Path) -> None:

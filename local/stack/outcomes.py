@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Self
 
 from local.stack.stack import Stack
@@ -21,7 +22,7 @@ class OutcomeLog:
     """Listens on the accounting bus through a queue of its own, as accounting would.
 
     Attributes:
-        events: the EventBridge envelopes in order of arrival, repetitions included.
+        events: the EventBridge envelopes in order of arrival, repetitions included; amounts are exact.
     """
 
     stack: Stack
@@ -99,4 +100,4 @@ class OutcomeLog:
         ).get("Messages", [])
         for message in messages:
             sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-        return [json.loads(message["Body"]) for message in messages]
+        return [json.loads(message["Body"], parse_float=Decimal) for message in messages]

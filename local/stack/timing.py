@@ -10,6 +10,8 @@ from typing import Final
 from local.stack.toolchain import StackError
 
 _LONGEST: Final = 10.0
+# By itself: nobody waits for minutes because other work is going on.
+_LONGEST_BY_LOAD: Final = 3.0
 _STEP: Final = 0.5
 # What a slow machine uses up. Waits between two attempts and counts stay as they are.
 _STRETCHED: Final = frozenset(
@@ -25,7 +27,7 @@ _STRETCHED_SUFFIX: Final = "VisibilityTimeout"
 
 
 def time_scale(environment: Mapping[str, str], load: float | None = None) -> float:
-    """The factor: TIME_SCALE, else runnable processes per processor, from 1 to 10.
+    """The factor: TIME_SCALE, from 1 to 10, else runnable processes per processor, from 1 to 3.
 
     Args:
         environment: may have TIME_SCALE.
@@ -39,7 +41,7 @@ def time_scale(environment: Mapping[str, str], load: float | None = None) -> flo
         return _checked(wanted)
     if load is None:
         load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return min(max(math.ceil(load / _STEP) * _STEP, 1.0), _LONGEST)
+    return min(max(math.ceil(load / _STEP) * _STEP, 1.0), _LONGEST_BY_LOAD)
 
 
 def _checked(text: str) -> float:

@@ -12,19 +12,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 import typer
-from botocore.config import Config
 
-from refunds.aws import AwsClients
 from refunds.errors import ConfigurationError
-from refunds.operators.cancel_queues import queues_of_outputs, output_name
-from refunds.operators.operations import Operations
-from refunds.settings import Settings
-from refunds.telemetry.logs import quiet_libraries
+
+if TYPE_CHECKING:
+    from refunds.operators.operations import Operations
 
 _STACK_FILE: Final = Path(".local") / "stack.json"
 _CONNECTIONS: Final = 20
@@ -41,7 +37,12 @@ class Target:
 
     stack: Annotated[
         str | None,
-        typer.Option("--stack", envvar="REFUNDCTL_STACK", help="CloudFormation stack, e.g. refunds-prod."),
+        typer.Option(
+            "--stack",
+            metavar="NAME",
+            envvar="REFUNDCTL_STACK",
+            help="CloudFormation stack, e.g. refunds-prod.",
+        ),
     ] = None
     local: Annotated[
         bool,
@@ -50,13 +51,17 @@ class Target:
     region: Annotated[
         str | None,
         typer.Option(
-            "--region", envvar="AWS_REGION", help="AWS region; else the one of your AWS configuration."
+            "--region",
+            metavar="REGION",
+            envvar="AWS_REGION",
+            help="AWS region; else the one of your AWS configuration.",
         ),
     ] = None
     hold: Annotated[
         int,
         typer.Option(
             "--hold",
+            metavar="SECONDS",
             min=1,
             max=43_200,
             help="Seconds a message looked at stays hidden if refundctl is killed, at least.",
@@ -76,6 +81,11 @@ class Target:
         Raises:
             ConfigurationError: no deployment is named, or it is not one of a refund handler.
         """
+        from refunds.operators.cancel_queues import queues_of_outputs
+        from refunds.operators.operations import Operations
+        from refunds.settings import Settings
+        from refunds.telemetry.logs import quiet_libraries
+
         quiet_libraries()
         if self.local and self.stack is not None:
             raise ConfigurationError(
@@ -129,6 +139,10 @@ def _remote(stack: str, region: str | None) -> tuple[Callable[[str], Any], Mappi
 
 def _factory(region: str | None, endpoint_url: str | None = None, **credentials: str) -> Callable[[str], Any]:
     """Clients with more patience than the functions': an operator's network is further away."""
+    from botocore.config import Config
+
+    from refunds.aws import AwsClients
+
     config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
     clients = AwsClients(
         connections=_CONNECTIONS,
@@ -147,6 +161,10 @@ def _function_configuration(
 
     Leases are judged by the functions' clock: a laptop that is ahead would find one ended that is not.
     """
+    from email.utils import parsedate_to_datetime
+
+    from refunds.operators.cancel_queues import output_name
+
     name = output_name("payment_cancel", "FunctionName")
     if name not in outputs:
         raise ConfigurationError(f"the stack has no output {name}: is it a refund handler's stack?")

@@ -45,9 +45,10 @@ def with_option_groups(command: F) -> F:
     return run  # type: ignore[return-value]
 
 
-def _options(group: type) -> list[inspect.Parameter]:
+@functools.cache  # a group is part of many commands
+def _options(group: type) -> tuple[inspect.Parameter, ...]:
     hints = get_type_hints(group, include_extras=True)
-    return [
+    return tuple(
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
@@ -55,7 +56,7 @@ def _options(group: type) -> list[inspect.Parameter]:
             annotation=hints[field.name],
         )
         for field in _given(group)
-    ]
+    )
 
 
 def _given(group: type) -> list[Field[Any]]:

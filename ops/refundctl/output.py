@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 _GAP: Final = "  "
 _INDENT: Final = "    "
 _NARROWEST: Final = 20  # columns for words, however narrow the terminal is
+_READABLE: Final = 100  # columns of prose, however wide the terminal is
 _ENDLESS: Final = 1_000_000
 
 
@@ -35,16 +38,20 @@ class Output:
 
     @cached_property
     def _console(self) -> Console:
+        from rich.console import Console
+
         return Console(markup=False, highlight=False, soft_wrap=True)
 
     @cached_property
     def _remarks(self) -> Console:
+        from rich.console import Console
+
         return Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
     def row(self, kind: str, /, **values: Any) -> None:
-        """One JSON line; nothing without ``--json``."""
+        """One JSON line, numbers as numbers, absent things as null; nothing without ``--json``."""
         if self.as_json:
-            print(json.dumps({"type": kind, **values}, ensure_ascii=False, default=_plain))
+            print(as_json({"type": kind, **values}))
 
     def table(
         self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, words: bool = False
@@ -55,6 +62,8 @@ class Output:
         """
         if self.as_json:
             return
+        from rich.cells import cell_len
+
         lines = [[_text(cell) for cell in row] for row in rows]
         fixed = len(columns) - words
         widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
@@ -72,6 +81,8 @@ class Output:
         """What is known of one thing, a name and a value a line; nothing with ``--json``."""
         if self.as_json:
             return
+        from rich.cells import cell_len, set_cell_size
+
         pairs = [(name, _text(value)) for name, value in facts if value is not None]
         self.say("")
         self._print(title, style="bold")
@@ -84,6 +95,19 @@ class Output:
         if not self.as_json:
             for line in text.split("\n"):
                 self._hanging(line[: len(line) - len(line.lstrip())], line.lstrip())
+
+    def prose(self, text: str) -> None:
+        """Sentences wrapped for reading, also in a pipe; lines that are indented stay as they are."""
+        if self.as_json:
+            return
+        for line in text.split("\n"):
+            if line.startswith(" "):
+                self._print(line)
+                continue
+            lead = re.match(r"(?:- |\d+\. )?", line)[0]  # type: ignore[index]
+            room = min(max(self._console.width, _NARROWEST), _READABLE) - len(lead)
+            for number, part in enumerate(_wrapped(line[len(lead) :], room)):
+                self._print(f"{' ' * len(lead) if number else lead}{part}")
 
     def suggest(self, words: str, *commands: str) -> None:
         """What to do next, each command on a line of its own; nothing with ``--json``."""
@@ -99,6 +123,8 @@ class Output:
 
     def progress(self) -> Progress:
         """A progress bar on standard error, if that is a terminal."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
         return Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -110,6 +136,8 @@ class Output:
 
     def _hanging(self, lead: str, words: str) -> None:
         """``words`` after ``lead``, and below their own beginning where the terminal ends."""
+        from rich.cells import cell_len
+
         room = max(_width(self._console) - cell_len(lead), _NARROWEST)
         for line in _wrapped(words, room):
             self._print(f"{lead}{line}")
@@ -125,11 +153,15 @@ def _width(console: Console) -> int:
 
 
 def _in_columns(cells: Iterable[str], widths: Iterable[int]) -> str:
+    from rich.cells import set_cell_size
+
     return _GAP.join(set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=False))
 
 
 def _wrapped(words: str, room: int) -> Iterator[str]:
     """Lines of at most ``room`` columns; a word that is longer stays whole."""
+    from rich.cells import cell_len
+
     line = ""
     for word in words.split(" "):
         longer = f"{line} {word}" if line else word
@@ -149,21 +181,41 @@ def _text(cell: object) -> str:
 
 def age_of(moment: float, now: float) -> str:
     """How long ago, in the two largest units."""
-    seconds = max(int(now - moment), 0)
-    days, seconds = divmod(seconds, 86_400)
-    hours, seconds = divmod(seconds, 3600)
-    minutes, seconds = divmod(seconds, 60)
-    parts = [(days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")]
+    return span(now - moment)
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units."""
+    left = max(int(seconds), 0)
+    days, left = divmod(left, 86_400)
+    hours, left = divmod(left, 3600)
+    minutes, left = divmod(left, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "m"), (left, "s")]
     shown = [f"{count}{unit}" for count, unit in parts if count]
     return " ".join(shown[:2]) or "0s"
 
 
 def iso(moment: float) -> str:
-    """UNIX seconds as ISO 8601."""
+    """UNIX seconds as ISO 8601 in UTC: the one way in which times are shown."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _plain(value: object) -> object:
+def utc(text: str) -> str:
+    """A time that was written in another zone or precision, as ``iso`` shows times; else the text itself."""
+    try:
+        return iso(datetime.fromisoformat(text).timestamp())
+    except ValueError:
+        return text
+
+
+def as_json(value: object) -> str:
+    """One line of JSON. An amount is written as the number it is, digit by digit."""
     if isinstance(value, Decimal):
-        return int(value) if value == int(value) else str(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
+        return str(int(value)) if value == int(value) else format(value, "f")
+    if isinstance(value, Mapping):
+        return (
+            "{" + ", ".join(f"{json.dumps(str(name))}: {as_json(one)}" for name, one in value.items()) + "}"
+        )
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(as_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

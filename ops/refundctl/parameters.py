@@ -5,14 +5,45 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from refunds.operators.dead_letters import Selection
+from refundctl.choices import check_dlq_code, check_type, complete_dlq_code, complete_type
+
+if TYPE_CHECKING:
+    from refunds.operators.dead_letters import Selection
 
 _DURATION: Final = re.compile(r"(\d+)\s*([smhd])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+CancelTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        "-t",
+        metavar="TYPE",
+        callback=check_type,
+        autocompletion=complete_type,
+        help="Cancel type, e.g. payment_cancel; repeatable. Without it, every one.",
+    ),
+]
+CancelTypeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--type",
+        "-t",
+        metavar="TYPE",
+        callback=check_type,
+        autocompletion=complete_type,
+        help="Cancel type, where the id was used in several.",
+    ),
+]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Your name; else your AWS identity.")]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; for the audit trail. Needed with --yes.")
+]
 
 
 def duration(text: str) -> float:
@@ -36,33 +67,68 @@ def moment(text: str, now: float) -> float:
     return parsed.timestamp()
 
 
+def amount(text: str) -> Decimal:
+    """An amount of money as it is typed: ``1000`` or ``181.56``, without a currency or separators."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = None
+    if found is None or not found.is_finite() or found <= 0:
+        raise typer.BadParameter(f"{text!r} is no amount such as 1000 or 181.56")
+    return found
+
+
 @dataclass(frozen=True)
 class Filters:
-    """The options that choose dead letters."""
+    """The options that choose dead letters; each that is given must hold."""
 
-    cancel_types: Annotated[
-        list[str] | None, typer.Option("--type", "-t", help="Cancel type, e.g. payment_cancel; repeatable.")
-    ] = None
+    cancel_types: CancelTypes = None
     error_codes: Annotated[
-        list[str] | None, typer.Option("--error-code", "-e", help="Error code; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--error-code",
+            "-e",
+            metavar="CODE",
+            callback=check_dlq_code,
+            autocompletion=complete_dlq_code,
+            help="Error code; repeatable.",
+        ),
     ] = None
-    orders: Annotated[list[str] | None, typer.Option("--order", help="order_id; repeatable.")] = None
+    orders: Annotated[
+        list[str] | None, typer.Option("--order", metavar="ORDER", help="order_id; repeatable.")
+    ] = None
     ids: Annotated[
-        list[str] | None, typer.Option("--id", help="cancel_request_id or message id; repeatable.")
+        list[str] | None,
+        typer.Option("--id", metavar="ID", help="cancel_request_id or message id; repeatable."),
+    ] = None
+    matches: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--match",
+            "-m",
+            metavar="[FIELD=]TEXT",
+            help="TEXT stands in the message or in its reason; or the event's FIELD is TEXT "
+            "(request.imp_uid=imp_1). Repeatable.",
+        ),
     ] = None
     older_than: Annotated[
-        str | None, typer.Option("--older-than", help="In the DLQ for at least: 90s, 15m, 2h, 3d.")
+        str | None,
+        typer.Option("--older-than", metavar="AGE", help="In the DLQ for at least: 90s, 15m, 2h, 3d."),
     ] = None
     younger_than: Annotated[
-        str | None, typer.Option("--younger-than", help="In the DLQ for at most: 90s, 15m, 2h, 3d.")
+        str | None,
+        typer.Option("--younger-than", metavar="AGE", help="In the DLQ for at most: 90s, 15m, 2h, 3d."),
     ] = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything but the cancel type is asked for: then it is an error that nothing matches."""
+        return any(
+            (self.error_codes, self.orders, self.ids, self.matches, self.older_than, self.younger_than)
+        )
 
     def selection(self) -> Selection:
         """The filter that these options describe."""
-        return Selection(
-            error_codes=frozenset(self.error_codes or ()),
-            orders=frozenset(self.orders or ()),
-            ids=frozenset(self.ids or ()),
-            older_than=duration(self.older_than) if self.older_than else None,
-            younger_than=duration(self.younger_than) if self.younger_than else None,
-        )
+        from refundctl.actions.matching import selection
+
+        return selection(self)

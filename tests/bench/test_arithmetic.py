@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.cost import Prices, Usage, gb_seconds_per_million
-from bench.deployment import DOCUMENTED, OURS, POOLED
+from bench.cost import VARIABLE, Way, gb_seconds_per_million, per_million
+from bench.deployment import DOCUMENTED, OURS
 from bench.figures import Series
 from bench.imports import parse
 from bench.measure import Cold, Warm
-from bench.report import page, summary
+from bench.report import measured, page, summary
 from bench.results import Case, Occasion, Results
 from bench.rows import Limit, rows
 from bench.simulation import Seen
 from bench.throttle import PERIOD, Allowance, share_of
+from bench.usage import Measured, Refund, Standing, Usage
 from bench.world.aws import Aws
 from bench.world.http import Request
 from bench.world.latency import Latency
@@ -35,7 +38,7 @@ def warm(wall: float, cpu: float) -> Warm:
 @pytest.fixture
 def results() -> Results:
     """Everything the table of targets needs, the documented way ten times as slow."""
-    rivals = {DOCUMENTED: warm(2.5, 0.025), POOLED: warm(2.4, 0.0065), OURS: warm(0.25, 0.0025)}
+    rivals = {DOCUMENTED: warm(2.5, 0.025), OURS: warm(0.25, 0.0025)}
     cold = {DOCUMENTED: Cold([4.0], [2.5], [1.4]), OURS: Cold([0.5], [0.25], [0.3])}
     return Results(
         occasions={"warm": Occasion("2026-11-21T12:00+00:00", 60.0, 0.5)},
@@ -66,20 +69,37 @@ def test_gb_seconds() -> None:
 
 def test_bill() -> None:
     """Every item of the bill is its use times the price in the list."""
-    usage = Usage(write_units=4.0, events=1.0, logged=500.0)
-    bill = Prices().bill(12_500, "arm64", usage)
-    assert bill.items == pytest.approx(
+    measured = Measured("", batch_seconds=0.25, logged=500.0, write_units=4.0, read_units=1.0, events=1.0)
+    refund = Refund(4, item=900, entries=(50, 50), later_read_units=8.0, later_seconds=0.01)
+    standing = Standing(5, 40, 50, 1, 1, 4400, 8.0)
+    bill = per_million(Way(measured, standing, refund, one_by_one=False), days=365)
+    assert bill.groups[VARIABLE] == pytest.approx(
         {
             "Lambda, time": 12_500 * 0.0000133334,
             "Lambda, requests": 0.02,
             "SQS": 0.48,
             "DynamoDB, writes": 2.50,
+            "DynamoDB, reads": 0.125,
             "EventBridge": 1.0,
             "CloudWatch, logs": 0.25,
         },
         rel=1e-3,
     )
-    assert bill.total == pytest.approx(sum(bill.items.values()))
+    assert bill.item("DynamoDB, storage") == pytest.approx(1.3 * 12 * 0.25)
+    assert bill.item("DynamoDB, recovery") == pytest.approx(1.0 * 12 * 0.20)
+    assert bill.item("scheduled functions, reads") == pytest.approx(1.0)
+    assert bill.total == pytest.approx(sum(bill.of(group) for group in bill.groups))
+
+
+def test_messages_of_a_batch() -> None:
+    """A batch has one message until all batches are busy; whoever works one by one fills his sooner."""
+    measured = Measured("", batch_seconds=0.5, logged=0.0, write_units=0.0, read_units=0.0, events=0.0)
+    standing = Standing(5, 0, 0, 0, 0, 0, 0.0)
+    together, one_by_one = (Way(measured, standing, None, one_by_one=way) for way in (False, True))
+    assert [together.messages(rate) for rate in (1, 20, 100, 1_000)] == [1, 1, 5, 10]
+    assert [one_by_one.messages(rate) for rate in (1, 200, 201)] == [1, 1, 10]
+    assert together.seconds(5) == pytest.approx(0.1)
+    assert one_by_one.seconds(1) == pytest.approx(0.05)
 
 
 def test_prices_say_where_they_are_from() -> None:
@@ -87,12 +107,17 @@ def test_prices_say_where_they_are_from() -> None:
     listed = json.loads(PRICES.read_text(encoding="utf-8"))
     for name in (listed.pop("source"), listed.pop("region"), listed.pop("as_of")):
         assert name
-    prices = [
-        price
-        for entry in listed.values()
-        for price in (entry.values() if isinstance(entry, dict) else [entry])
-    ]
+    prices = list(_numbers(listed))
+    assert len(prices) > 15
     assert all(price > 0 for price in prices)
+
+
+def _numbers(listed: dict[str, Any]) -> Iterator[float]:
+    for entry in listed.values():
+        if isinstance(entry, dict):
+            yield from _numbers(entry)
+        else:
+            yield entry
 
 
 def test_write_units() -> None:
@@ -171,18 +196,27 @@ def test_limits() -> None:
 def test_rows_of_what_was_measured(results: Results) -> None:
     """A run of some parts has the rows of these parts, and each says whether its target is met."""
     found = {row.figure: row.limits for row in rows(results)}
-    documented, pooled, floor = found["wall time of a batch, a whole processor"]
-    assert (documented.met, pooled.met, floor.met) == (True, True, True)
+    documented, floor = found["wall time of a batch of ten, a whole processor"]
+    assert (documented.met, floor.met) == (True, True)
     assert floor.measured.median == pytest.approx(0.25 / 0.225)
     assert not any("lookup" in figure or "drained" in figure for figure in found)
 
 
 def test_document(results: Results) -> None:
     """The document has the command, the targets, and says which parts were not measured."""
-    text = page(results, "make bench")
+    text = page(results, Usage.load(), "make bench")
     assert "`make bench`" in text
     assert summary(results) in text
     assert text.count("Not measured in this run.") >= 3
+
+
+def test_the_bill_counts_on_what_was_measured(results: Results) -> None:
+    """Time at 512 MB, log, units and events of a refund; nothing where one of these was not measured."""
+    assert measured(results, OURS) is None
+    results.occasions["shares"] = Occasion("2026-11-21T12:10+00:00", 60.0, 0.5)
+    assert measured(results, OURS) == Measured("2026-11-21T12:10+00:00", 0.25, 500.0, 2.0, 0.0, 1.0)
+    results.warm = {}
+    assert measured(results, OURS) is None
 
 
 def test_results_are_kept(results: Results, tmp_path: Path) -> None:

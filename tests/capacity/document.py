@@ -1,4 +1,4 @@
-"""The tables in ``docs/capacity.md`` that are computed."""
+"""The tables in ``docs/capacity.md`` and ``docs/performance.md`` that are computed."""
 
 from __future__ import annotations
 
@@ -6,26 +6,36 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from bench.usage import Usage
 from refunds.cancel_types import MODULES
 from refunds.ledger.shards import DAY_SHARDS
 from tests.capacity.plan import PARTITION, RATES, gigabytes, items, minutes_to_grow, needs
+from tests.capacity.usage import refund, standing
 from tests.capacity.weights import Weight, weigh
-from tests.unit.rig import running_rig
+from tests.unit.rig import Rig
 
-PATH: Final = Path(__file__).parents[2] / "docs" / "capacity.md"
-_TYPE: Final = "payment_cancel"  # what the plan is made for: the heaviest, and the one that moves money
+_DOCS: Final = Path(__file__).parents[2] / "docs"
+PATH: Final = _DOCS / "capacity.md"
+BILL: Final = _DOCS / "performance.md"
+_TYPE: Final = (
+    "payment_cancel"  # what the plan is made for: the one that most refunds are, and that moves money
+)
 
 
-def generated(text: str) -> str:
-    """The document with its tables made anew."""
-    with running_rig() as rig:
-        weights = {name: weigh(rig, name) for name in MODULES}
+def generated(text: str, rig: Rig) -> str:
+    """The plan with its tables made anew."""
+    weights = {name: weigh(rig, name) for name in MODULES}
     for name, table in (("weights", _weights(weights)), ("plan", _plan(weights[_TYPE]))):
         begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->"
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)
         text = f"{before}{begin}{table}{end}{after}"
     return text
+
+
+def counted(rig: Rig) -> Usage:
+    """What is billed: what the benchmark measured last, and what can be counted, counted anew."""
+    return Usage.load().counted(refund(weigh(rig, _TYPE)), standing(rig))
 
 
 def _weights(weights: dict[str, Weight]) -> str:
@@ -35,6 +45,7 @@ def _weights(weights: dict[str, Weight]) -> str:
         "item ended",
         "write units",
         "of these `by_day`",
+        "of these held entries",
         "bites at",
     )
     rows = [
@@ -44,6 +55,7 @@ def _weights(weights: dict[str, Weight]) -> str:
             f"{one.ended / 1024:.1f} KB",
             str(one.units),
             str(one.by_day),
+            str(one.held),
             f"{PARTITION * DAY_SHARDS // one.by_day:,}/s",
         )
         for name, one in weights.items()

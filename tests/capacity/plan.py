@@ -22,7 +22,7 @@ CONCURRENCY: Final = 1_000  # environments of an account
 MAPPING: Final = 1_250  # environments of one event source mapping
 GROWTH: Final = 300  # environments a mapping adds in a minute, from 5 on
 PARTITION: Final = 1_000  # write units a second of one partition key
-_INDEX_ENTRY: Final = 200  # bytes of keys, and what DynamoDB adds to each entry of an index
+_OVERHEAD: Final = 100  # bytes that DynamoDB adds to each item and each entry of an index
 TABLE: Final = 40_000  # write units a second of a table, and of each index
 SECRETS: Final = 10_000  # GetSecretValue a second
 IN_FLIGHT: Final = 120_000  # messages of a queue received and not deleted
@@ -70,8 +70,7 @@ def items(rate: float) -> float:
 
 def gigabytes(rate: float, weight: Weight) -> float:
     """Their size, with their entries in the three indexes that finished items are in."""
-    entries = 3 * _INDEX_ENTRY
-    return items(rate) * (round(weight.ended / 1024, 1) * 1024 + entries) / 1e9
+    return items(rate) * sum(one + _OVERHEAD for one in (weight.ended, *weight.entries)) / 1e9
 
 
 def minutes_to_grow(rate: float) -> float:

@@ -79,4 +79,3 @@ def test_a_refund_is_seen_by_alarms_and_dashboard(
     assert {"Succeeded", "Refunded", "Age", "ProviderLatency", "ProviderFailure", "UnresolvedAge"} <= names
     assert settled["message"] == "cancellation succeeded"
     assert settled.keys() >= {"order_id", "cancel_type", "correlation_id", "message_id", "attempt"}
-    assert settled["xray_trace_id"]

@@ -13,7 +13,7 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
-from local.demo.play import dead_letters, is_settled, publish, seed
+from local.demo.play import dead_letters, is_pending, is_settled, publish, seed, sweep
 from local.demo.scenario import Scenario
 from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
 from local.simulator.control import SimulatorControl
@@ -83,6 +83,29 @@ def test_operators_functions_may_do_their_work(
     payload = answer["Payload"].read().decode()
     assert answer.get("FunctionError") is None, payload
     assert "AccessDenied" not in payload
+
+
+def test_the_sweeper_may_tell_of_dead_letters_and_late_bookings(guarded: Stack) -> None:
+    """Of a message that the queue moved itself it tells, and a pending refund that was booked it ends."""
+    assert guarded.simulator_url is not None
+    cast = Cast(run=uuid.uuid4().hex[:8])
+    dead = cast.request("payment_cancel", 40, {"imp_uid": cast.payment(40), "amount": 1_000})
+    late = next(one for one in everything_that_goes_wrong(cast) if one.books_late)
+    (pending,) = late.requests
+    with SimulatorControl(guarded.simulator_url) as simulator, OutcomeLog.attach(guarded) as log:
+        seed(simulator, [late])
+        publish(guarded, [late])
+        log.wait_for(lambda seen: is_pending(late, seen), _PATIENCE_SECONDS)
+        simulator.end_bookings(late.subject)
+        guarded.aws.sqs.send_message(QueueUrl=guarded.outputs["PaymentCancelDlqUrl"], MessageBody=dead.body())
+        log.wait_for(
+            lambda seen: sweep(guarded) and is_settled(late, seen) and bool(seen.of(dead.cancel_request_id)),
+            _PATIENCE_SECONDS,
+        )
+        assert {told["outcome"] for told in log.of(dead.cancel_request_id)} == {"parked"}
+        told = next(one for one in log.of(pending.cancel_request_id) if one["outcome"] == "succeeded")
+    assert (told["money"]["currency"], told["money"]["cancelled"]) == ("USD", late.moved)
+    assert _log_lines(guarded, "AccessDenied") == []
 
 
 def _adapt_policies(stack: Stack) -> None:

@@ -206,7 +206,7 @@ class Tape:
         letters = [letter.attributes for queue in simulation.queues.values() for letter in queue.dlq]
         events = [event.detail for event in simulation.bus.events]
         return "\n".join(
-            [self.log.getvalue(), json.dumps([simulation.table.items, letters], ensure_ascii=False), *events]
+            [self.log.getvalue(), repr([list(simulation.table.stored.values()), letters]), *events]
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.answers import Exceptions, no_answer, refusal
@@ -10,7 +11,7 @@ from tests.simulation.gate import Call, Gate
 from tests.simulation.table import read_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 FUNCTION_TIMEOUT: Final = 90.0
 VISIBILITY_TIMEOUT: Final = 540.0
@@ -26,6 +27,11 @@ class Event:
     kind: str
     detail: str
 
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """The statement, amounts exact."""
+        return read_outcome(self.detail)
+
 
 class Bus:
     """The accounting bus and its client; ``on_event`` is told every event it takes."""
@@ -34,6 +40,7 @@ class Bus:
 
     def __init__(self, gate: Gate, on_event: Callable[[Event], None]) -> None:
         self.events: list[Event] = []
+        self._details: set[str] = set()
         self._gate = gate
         self._on_event = on_event
 
@@ -63,12 +70,18 @@ class Bus:
         key = f"{detail['cancel_type']}#{detail['cancel_request_id']}"
         event = Event(key, detail["outcome"], entry["Detail"])
         self.events.append(event)
+        self._details.add(event.detail)
         self._gate.note(f"  {entry['DetailType']} {key}")
         self._on_event(event)
 
+    def forget(self) -> None:
+        """Nobody has ever heard anything."""
+        self.events.clear()
+        self._details.clear()
+
     def has(self, detail: str) -> bool:
         """Whether an event with this very detail was taken."""
-        return any(event.detail == detail for event in self.events)
+        return detail in self._details
 
 
 @dataclass(slots=True)
@@ -97,13 +110,25 @@ class Message:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DeadLetter:
-    """A message in the DLQ; without attributes it was moved there by SQS."""
+    """A message in the DLQ; without attributes it was moved there by SQS.
 
+    ``hidden_until`` is when it can be received again: somebody looks at it.
+    """
+
+    message_id: str
     body: str
     key: str
+    sent_at: float
     attributes: dict[str, str] = field(default_factory=dict)
+    hidden_until: float = 0.0
+    receives: int = 0
+
+    @property
+    def receipt(self) -> str:
+        """The handle of its latest receive."""
+        return f"{self.message_id}/{self.receives}"
 
 
 class Queue:
@@ -112,6 +137,7 @@ class Queue:
     Args:
         key_of: reads from a body which cancel request it carries.
         clock: UNIX seconds.
+        on_letter: told of everything that comes into the DLQ.
     """
 
     def __init__(
@@ -122,8 +148,10 @@ class Queue:
         clock: Callable[[], float],
         key_of: Callable[[str], str],
         max_receives: int,
+        on_letter: Callable[[DeadLetter], None],
     ) -> None:
         self._kind = kind
+        self._on_letter = on_letter
         self.messages: dict[str, Message] = {}
         self.dlq: list[DeadLetter] = []
         self.max_receives = max_receives
@@ -145,7 +173,7 @@ class Queue:
         for message in wanted:
             if message.receives >= self.max_receives:
                 del self.messages[message.message_id]
-                self.dlq.append(DeadLetter(message.body, message.key))
+                self._bury(message.body, {})
                 self._gate.note(f"  SQS moves {message.key} to the DLQ")
                 continue
             message.receives += 1
@@ -182,7 +210,7 @@ class Queue:
         *,
         QueueUrl: str,  # noqa: N803
         MessageBody: str,  # noqa: N803
-        MessageAttributes: dict[str, dict[str, str]],  # noqa: N803
+        MessageAttributes: Mapping[str, Mapping[str, str]] = MappingProxyType({}),  # noqa: N803
         DelaySeconds: int = 0,  # noqa: N803
     ) -> None:
         """Put a copy into the DLQ, or, held back, into the queue again."""
@@ -196,12 +224,106 @@ class Queue:
             assert 0 <= DelaySeconds <= 900
             self.send(MessageBody, delay=DelaySeconds)
         else:
-            self.dlq.append(DeadLetter(MessageBody, self._key_of(MessageBody), attributes))
-            self._gate.note(f"  DLQ {attributes['error_code']}")
+            self._bury(MessageBody, attributes)
+            self._gate.note(f"  DLQ {attributes.get('error_code')}")
         if fault is not None:
             raise no_answer()
 
-    def keeps(self, body: str, *, but: str) -> bool:
-        """Whether a copy of a message, other than the message ``but`` itself, is in the queue or the DLQ."""
-        waiting = any(m.body == body and m.message_id != but for m in self.messages.values())
-        return waiting or any(letter.body == body for letter in self.dlq)
+    def _bury(self, body: str, attributes: dict[str, str]) -> None:
+        self._sent += 1
+        letter = DeadLetter(f"d{self._sent}", body, self._key_of(body), self._clock(), attributes)
+        self.dlq.append(letter)
+        self._on_letter(letter)
+
+    def now(self) -> float:
+        """UNIX seconds."""
+        return self._clock()
+
+    def look(self, most: int, seconds: float) -> list[DeadLetter]:
+        """Show dead letters and hide them for so long."""
+        shown = [one for one in self.dlq if one.hidden_until <= self._clock()][:most]
+        for letter in shown:
+            letter.receives += 1
+            letter.hidden_until = self._clock() + seconds
+        return shown
+
+    def keeps(self, message: Message, *, quietly: bool) -> bool:
+        """Whether a copy of it, or another message that speaks for a quiet one, is still there."""
+        others = (one for one in self.messages.values() if one.message_id != message.message_id)
+        waiting = any(one.body == message.body or (quietly and one.key == message.key) for one in others)
+        return waiting or any(letter.body == message.body for letter in self.dlq)
+
+
+class AllQueues:
+    """Every queue by its URL, for the scheduled functions and for operators: ``<cancel type>/<which>``."""
+
+    def __init__(self, gate: Gate, queues: Mapping[str, Queue]) -> None:
+        self._gate = gate
+        self._queues = queues
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803
+        """How many dead letters there are, the hidden ones told apart."""
+        queue = self._of(QueueUrl)
+        now = queue.now()
+        visible = sum(letter.hidden_until <= now for letter in queue.dlq)
+        counts = {
+            "ApproximateNumberOfMessages": str(visible),
+            "ApproximateNumberOfMessagesNotVisible": str(len(queue.dlq) - visible),
+        }
+        return {"Attributes": {name: counts[name] for name in AttributeNames}}
+
+    def receive_message(self, *, QueueUrl: str, **how: Any) -> dict[str, Any]:  # noqa: N803
+        """Look at dead letters."""
+        if self._gate.enter(Call.PEEK) is not None:
+            raise no_answer()
+        letters = self._of(QueueUrl).look(how["MaxNumberOfMessages"], how["VisibilityTimeout"])
+        return {
+            "Messages": [
+                {
+                    "MessageId": letter.message_id,
+                    "ReceiptHandle": letter.receipt,
+                    "Body": letter.body,
+                    "Attributes": {"SentTimestamp": str(int(letter.sent_at * 1000))},
+                    "MessageAttributes": {
+                        name: {"DataType": "String", "StringValue": value}
+                        for name, value in letter.attributes.items()
+                    },
+                }
+                for letter in letters
+            ]
+        }
+
+    def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        """Delete dead letters."""
+        fault = self._gate.enter(Call.REMOVE)
+        if fault is not None and fault.effect == "not sent":
+            raise no_answer()
+        queue = self._of(QueueUrl)
+        gone = {entry["ReceiptHandle"].partition("/")[0] for entry in Entries}
+        queue.dlq = [letter for letter in queue.dlq if letter.message_id not in gone]
+        if fault is not None:
+            raise no_answer()
+        return {}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        """Show dead letters again."""
+        again = {entry["ReceiptHandle"] for entry in Entries}
+        for letter in self._of(QueueUrl).dlq:
+            if letter.receipt in again:
+                letter.hidden_until = 0.0
+        return {}
+
+    def send_message(self, *, QueueUrl: str, **message: Any) -> None:  # noqa: N803
+        """Put a copy into a DLQ."""
+        self._of(QueueUrl).send_message(QueueUrl=DLQ_URL, **message)
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        """Put messages into a queue."""
+        if self._gate.enter(Call.HOLD) is not None:
+            raise no_answer()
+        for entry in Entries:
+            self._of(QueueUrl).send(entry["MessageBody"])
+        return {}
+
+    def _of(self, url: str) -> Queue:
+        return self._queues[url.partition("/")[0]]

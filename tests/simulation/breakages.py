@@ -11,7 +11,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from tests.simulation import invariants, mistakes, scenarios
-from tests.simulation.enumeration import GIVEN_BACK, ONE_FAULT, TWO_FAULTS, Axis, Schedule
+from tests.simulation.enumeration import (
+    GIVEN_BACK,
+    ONE_FAULT,
+    SAID_TWICE,
+    TWO_FAULTS,
+    USED_AGAIN,
+    Axis,
+    Schedule,
+)
 from tests.simulation.process import Wiring
 from tests.simulation.simulation import Setting
 
@@ -122,7 +130,7 @@ BREAKAGES: Final = (
         "a parked request is never taken up again",
         Wiring(ledger=mistakes.GivesUpOnParked),
         invariants.everything_that_can_be_resolved_is,
-        _REFUNDS,
+        (scenarios.ASKED_TWICE,),
     ),
     Breakage(
         "a partial refund is sent without its amount",
@@ -151,7 +159,7 @@ BREAKAGES: Final = (
     Breakage(
         "money is a float",
         Wiring(provider_http=mistakes.FloatMoney),
-        invariants.amounts_are_sent_as_integers,
+        invariants.amounts_are_sent_exactly,
         _REFUNDS,
     ),
     Breakage(
@@ -191,6 +199,111 @@ BREAKAGES: Final = (
         Wiring(operation=mistakes.RefundsPaidNumbers),
         invariants.a_voided_number_never_becomes_a_refund,
         _NUMBERS,
+    ),
+    Breakage(
+        "a PG that books later is taken for one that books at once",
+        Wiring(operation=mistakes.BooksAtOnce),
+        invariants.nothing_is_sent_twice_at_a_pg_that_books_later,
+        scenarios.LATE,
+    ),
+    Breakage(
+        "a read timeout is answered by sending again, where it is booked later",
+        Wiring(provider_http=mistakes.RepeatsOrders),
+        invariants.nothing_is_accepted_twice,
+        scenarios.LATE,
+    ),
+    Breakage(
+        "the payment of a merchant_uid is chosen anew",
+        Wiring(operation=mistakes.ChoosesAnew),
+        invariants.the_amount_moved_is_the_amount_asked,
+        (scenarios.REUSED,),
+        USED_AGAIN,
+    ),
+    Breakage(
+        "a payment made after the event is meant by it",
+        Wiring(operation=mistakes.MeansYoungerPayments),
+        invariants.the_amount_moved_is_the_amount_asked,
+        (scenarios.REUSED,),
+    ),
+    Breakage(
+        "one bad item ends the sweeper's run",
+        Wiring(sweeper=mistakes.StopsAtOneItem),
+        invariants.a_run_is_stopped_by_nothing,
+        (scenarios.BESIDE_POISON,),
+    ),
+    Breakage(
+        "every amount is told as won",
+        Wiring(operation=mistakes.TellsWon),
+        invariants.accounting_believes_what_the_books_say,
+        scenarios.CURRENCIES,
+    ),
+    Breakage(
+        "cents are cut off",
+        Wiring(provider_http=mistakes.CutsCents),
+        invariants.amounts_are_sent_exactly,
+        scenarios.CURRENCIES,
+    ),
+    Breakage(
+        "every code of EBP's is a refusal",
+        Wiring(operation=mistakes.TrustsAnyCode),
+        invariants.a_recorded_failure_is_true,
+        _ORDERS,
+    ),
+    Breakage(
+        "one id for everything that is parked",
+        Wiring(publisher=mistakes.NamesByKindAlone),
+        invariants.a_statement_has_one_content,
+        (scenarios.ASKED_TWICE,),
+        SAID_TWICE,
+    ),
+    Breakage(
+        "nothing is marked as unpublished",
+        Wiring(ledger=mistakes.MarksNothing),
+        invariants.a_message_is_acknowledged_only_after_its_outcome,
+        (scenarios.QUIET,),
+        TWO_FAULTS,
+    ),
+    Breakage(
+        "whose an entry is, is left to an index",
+        Wiring(ledger=mistakes.HoldsNothing),
+        invariants.no_cancellation_is_claimed_by_two_requests,
+        (scenarios.UNINDEXED,),
+    ),
+    Breakage(
+        "a number that cannot be represented hides whom a message is about",
+        Wiring(record=mistakes.unreadable),
+        invariants.nothing_is_lost,
+        (scenarios.MALFORMED,),
+    ),
+    Breakage(
+        "limits know no amount",
+        Wiring(operation=mistakes.MovesNothing),
+        invariants.nothing_is_sent_beyond_the_guard_rails,
+        (scenarios.BEYOND_A_LIMIT,),
+    ),
+    Breakage(
+        "an outcome is made anew when it is published",
+        Wiring(publisher=mistakes.TellsWhatItHasAtHand),
+        invariants.what_is_published_was_recorded_so,
+        _REFUNDS,
+    ),
+    Breakage(
+        "accounting hears of ends only",
+        Wiring(publisher=mistakes.KeepsQuietAboutParked),
+        invariants.what_a_function_buries_is_told,
+        (scenarios.ASKED_TWICE,),
+    ),
+    Breakage(
+        "nobody looks at what the queue moved itself",
+        Wiring(telling=mistakes.TellsOfNoDeadLetter),
+        invariants.every_dead_letter_is_told,
+        (scenarios.LEFT_ALONE,),
+    ),
+    Breakage(
+        "what settles later is looked at once",
+        Wiring(due_after=()),
+        invariants.what_comes_back_is_noticed,
+        (scenarios.REJECTED_LATER,),
     ),
 )
 

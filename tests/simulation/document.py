@@ -29,10 +29,12 @@ def promises() -> str:
     """Every invariant with its meaning, and when it is asked."""
     when = (
         ("money moves", invariants.ON_MOVE),
+        ("a PG accepts something", invariants.ON_ACCEPT),
         ("the ledger is written", invariants.ON_WRITE),
         ("an event is published", invariants.ON_PUBLISH),
         ("something is sent", invariants.ON_SEND),
         ("a message is deleted", invariants.ON_ACKNOWLEDGE),
+        ("a message comes into a DLQ", invariants.ON_BURY),
         ("everything is quiet", invariants.AT_REST),
     )
     rows = [

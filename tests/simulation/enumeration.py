@@ -15,13 +15,16 @@ from tests.simulation import faults
 from tests.simulation.gate import Call, Fault, Plan
 from tests.simulation.scenarios import (
     ALL,
+    ASKED_TWICE,
     COLD,
     CORE,
+    LATE,
     LESS,
     ORDER_PART,
     PART,
     PART_CHECKED,
     PART_LOOKED,
+    REUSED,
     RIVALS,
     Scenario,
 )
@@ -111,23 +114,29 @@ def _anything(_number: int, scenario: Scenario, call: Call) -> tuple[Fault, ...]
     own = _credible(scenario, faults.BY_CALL[call])
     rival = (faults.RIVAL,) if len(scenario.wanted) > 1 else ()
     around = _somebody_else(scenario) if call in _QUESTIONS_AND_ORDERS else ()
-    return (faults.DEATH, *faults.DELIVERIES, faults.SWEPT, *rival, *around, *own)
+    changes = (faults.ROTATED, faults.ROLLED_BACK) if scenario in CORE else ()
+    return (faults.DEATH, *faults.DELIVERIES, faults.SWEPT, *rival, *around, *changes, *own)
 
 
 def _credible(scenario: Scenario, own: tuple[Fault, ...]) -> tuple[Fault, ...]:
     """EBP's answer is the only proof there is of a part: one that lies in every detail is believed."""
     if scenario.order is None:
         return own
-    return tuple(fault for fault in own if fault is not faults.FALSE_SUCCESS)
+    denials = faults.EBP_DENIALS if faults.FALSE_SUCCESS in own else ()
+    return (*(fault for fault in own if fault is not faults.FALSE_SUCCESS), *denials)
 
 
 def _somebody_else(scenario: Scenario) -> tuple[Fault, ...]:
     kind = scenario.wanted[0].cancel_type
     if kind == "receipt_revoke":
-        return (faults.SOMEBODY_VOIDS,)
+        return (faults.SOMEBODY_VOIDS, faults.REISSUED)
     if kind in ("vbank_revoke", "cvs_revoke"):
         return (faults.SOMEBODY_PAYS, faults.SOMEBODY_VOIDS)
+    again = (faults.PAID_AGAIN, faults.PAID_TWICE) if "merchant_uid" in scenario.wanted[0].request else ()
+    booked = (faults.BOOKED, faults.REFUSED_IN_THE_END) if scenario in LATE else ()
     return (
+        *again,
+        *booked,
         faults.somebody_cancels(PART),
         faults.somebody_cancels_silently(PART),
         faults.somebody_cancels(LESS),
@@ -190,6 +199,20 @@ def _essential(_number: int, scenario: Scenario, call: Call) -> tuple[Fault, ...
     return (faults.DEATH, *faults.DELIVERIES, *rival, *_credible(scenario, faults.ESSENTIAL[call]))
 
 
+def _used_again(number: int, _scenario: Scenario, call: Call) -> tuple[Fault, ...]:
+    """Refused for today; then the payment is cancelled and another one made, perhaps before the event."""
+    if number == 0:
+        return (faults.REFUSED_LATER, faults.LOST_BEFORE) if call is Call.CANCEL else ()
+    return (faults.PAID_AGAIN, faults.PAID_AGAIN_EARLIER) if call in (Call.GET, Call.LOOKUP) else ()
+
+
+def _said_twice(number: int, _scenario: Scenario, call: Call) -> tuple[Fault, ...]:
+    """Nothing can be asked; asked for again, an answer is lost."""
+    if number == 0:
+        return (faults.UNAVAILABLE,) if call is Call.LOOKUP else ()
+    return (faults.LOST_BEFORE, faults.LOST_AFTER) if call is Call.CANCEL else ()
+
+
 ONE_FAULT: Final = Axis("any one fault at any call of any scenario", ALL, 1, _anything)
 TWO_FAULTS: Final = Axis("any two grave faults", CORE, 2, _grave)
 TWINS: Final = Axis("two deliveries of one request, interleaved at any two calls", CORE, 1, _held_twin)
@@ -202,7 +225,9 @@ PAIRS: Final = Axis(
 GIVEN_BACK: Final = Axis(
     "nothing sent, then interleaved, then a death", (PART_LOOKED, PART_CHECKED, ORDER_PART), 3, _given_back
 )
+USED_AGAIN: Final = Axis("refused, then paid again under the same merchant_uid", (REUSED,), 2, _used_again)
+SAID_TWICE: Final = Axis("parked for one reason, then for another", (ASKED_TWICE,), 2, _said_twice)
 DEEP: Final = Axis("any two faults, one of each class, in any scenario", ALL, 2, _essential)
 """About 160,000 schedules; ``python -m tests.simulation --deep`` plays them."""
 
-AXES: Final = (ONE_FAULT, TWO_FAULTS, TWINS, PAIRS, GIVEN_BACK)
+AXES: Final = (ONE_FAULT, TWO_FAULTS, TWINS, PAIRS, GIVEN_BACK, USED_AGAIN, SAID_TWICE)

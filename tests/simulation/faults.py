@@ -62,6 +62,29 @@ SOMEBODY_CANCELS_ALL: Final = _meanwhile("somebody else cancels all", "somebody 
 SOMEBODY_VOIDS: Final = _meanwhile("somebody else voids it", "somebody void")
 SOMEBODY_PAYS: Final = _meanwhile("the customer pays", "somebody deposit")
 
+# --- the world goes on
+
+_MINUTES: Final = 130.0
+"""Seconds: more than two clocks may differ, so that what is made then is younger than the event."""
+
+
+def _later(name: str, effect: str) -> Fault:
+    return Fault(name, Kind.MEANWHILE, effect=effect, sleep=_MINUTES)
+
+
+PAID_AGAIN: Final = _later(
+    "cancelled at the console and paid again under its merchant_uid", "world pay_again"
+)
+PAID_AGAIN_EARLIER: Final = _later(
+    "cancelled and paid again, by a clock that is behind, before the event", "world pay_again earlier"
+)
+PAID_TWICE: Final = _later("paid a second time under its merchant_uid", "world pay_again keep")
+REISSUED: Final = _later("the receipt is revoked and issued anew", "world reissue")
+BOOKED: Final = _meanwhile("what the PG accepted is booked", "world book")
+REFUSED_IN_THE_END: Final = _meanwhile("what the PG accepted is refused in the end", "world refuse")
+ROTATED: Final = _meanwhile("the secret rotates", "world rotate")
+ROLLED_BACK: Final = _meanwhile("items are as the previous version writes them", "world roll_back")
+
 
 def somebody_cancels(amount: int) -> Fault:
     """Somebody else cancels ``amount`` won, and says why."""
@@ -72,6 +95,8 @@ def somebody_cancels_silently(amount: int) -> Fault:
     """Somebody else cancels ``amount`` won without a reason, as a PG shows ours that drops reasons."""
     return _meanwhile(f"somebody else cancels {amount}, no reason given", "somebody cancel silently", amount)
 
+
+WORLD: Final = (PAID_AGAIN, PAID_TWICE, REISSUED, BOOKED, REFUSED_IN_THE_END, ROTATED, ROLLED_BACK)
 
 # --- the way to the provider and back
 
@@ -101,6 +126,17 @@ DENIED: Final = _provider("applied, but refused", "error_answer_after_commit")
 FALSE_SUCCESS: Final = _provider("success, not applied", "false_success")
 WRONG_ID: Final = _provider("applied, another id in the answer", "wrong_echo", variant="identity")
 WRONG_AMOUNT: Final = _provider("applied, another amount in the answer", "wrong_echo", variant="amount")
+EBP_INTERNAL: Final = _provider(
+    "applied, EBP-D-0001", "error_answer_after_commit", status=400, code="EBP-D-0001", message="internal"
+)
+EBP_UNHEARD_OF: Final = _provider(
+    "applied, result code 1", "error_answer_after_commit", status=200, code="1", message="error"
+)
+EBP_OTHER_FAMILY: Final = _provider(
+    "applied, EBP-E-0001", "error_answer_after_commit", status=500, code="EBP-E-0001", message="error"
+)
+EBP_DENIALS: Final = (EBP_INTERNAL, EBP_UNHEARD_OF, EBP_OTHER_FAMILY)
+"""Codes that no list of refusals has, after the order was cancelled."""
 NO_HISTORY: Final = _provider("applied, the answer's history lacks it", "wrong_echo", variant="history")
 LATE_1: Final = _late("lost, arrives after the next lookup", "lookups", 1)
 LATE_2: Final = _late("lost, arrives after two lookups", "lookups", 2)
@@ -110,7 +146,7 @@ LATEST: Final = _late("lost, arrives when everything is over", "seconds", _FAR_A
 UNKNOWN_TO_LOOKUP: Final = _provider("404", "lookup_404")
 STALE: Final = _provider("stale", "stale_lookup")
 
-DENIALS: Final = (DENIED,)
+DENIALS: Final = (DENIED, *EBP_DENIALS)
 """The provider refuses what it has done."""
 CONCEALMENTS: Final = (STALE, UNKNOWN_TO_LOOKUP)
 """A lookup does not show what was done. After a denial, nobody can know that anything was."""
@@ -180,6 +216,8 @@ BY_CALL: Final[Mapping[Call, tuple[Fault, ...]]] = {
     Call.HIDE: (AWS_NOT_SENT, AWS_LOST),
     Call.HOLD: (AWS_NOT_SENT, AWS_LOST),
     Call.DEAD_LETTER: (AWS_NOT_SENT, AWS_LOST),
+    Call.PEEK: (AWS_NOT_SENT,),
+    Call.REMOVE: (AWS_NOT_SENT, AWS_LOST),
     Call.RETURN: (),
 }
 """What can go wrong in each call itself; death and other deliveries can happen at every one."""

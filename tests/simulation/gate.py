@@ -32,6 +32,8 @@ class Call(StrEnum):
     HIDE = "hide"
     HOLD = "hold"
     DEAD_LETTER = "dead_letter"
+    PEEK = "peek"
+    REMOVE = "remove"
     RETURN = "return"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -23,11 +25,15 @@ from refunds.domain.operation import (
     Resolution,
     ResolveContext,
     Siblings,
+    Unapplied,
+    Unproven,
 )
 from refunds.errors import ErrorCode, Fenced, OutcomeUnknown, Refused, ResponseMismatch
 from refunds.ledger.claims import AlreadyClaimed, Ledger
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue
+from refunds.operators.sweeper import Sweep, Sweeper
+from refunds.operators.telling import DeadLetterTelling, Telling
 from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.portone.number_revoke import NumberRevoke
 from tests.simulation.answers import no_answer
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
 
     from refunds.domain.deadline import Deadline
     from refunds.domain.disposition import Reason
+    from refunds.operators.cancel_queues import CancelQueues
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
     from tests.simulation.table import Table
@@ -66,6 +73,17 @@ class WithoutChecksum(_Exchange):
     @override
     def send(self, method: str, url: str, **parts: Any) -> Answer:
         return self.again(method, url, _edited(parts, lambda body: body.pop("checksum", None)))
+
+
+class CutsCents(_Exchange):
+    """Writes amounts as whole numbers, as if every currency were won."""
+
+    @override
+    def send(self, method: str, url: str, **parts: Any) -> Answer:
+        def cut(body: dict[str, Any]) -> None:
+            body.update({k: int(v) for k, v in body.items() if isinstance(v, float)})
+
+        return self.again(method, url, _edited(parts, cut))
 
 
 class FloatMoney(_Exchange):
@@ -190,6 +208,74 @@ class TrustsRefusals(_Around):
         return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="portone")))
 
 
+class BooksAtOnce(_Around):
+    """Takes what a PG does not show for what it has not got, wherever it is."""
+
+    @override
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
+        resolution = super().resolve(attempt, baseline, context)
+        if isinstance(resolution, Unproven) and "book later" in resolution.message:
+            return Unapplied(baseline)
+        return resolution
+
+
+class ChoosesAnew(_Around):
+    """Asks at every beginning which payment a ``merchant_uid`` means."""
+
+    @override
+    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | Failure:
+        return super().precheck(attempt, None)
+
+
+class MeansYoungerPayments(_Around):
+    """Takes a payment that was made after the event for the one that it means."""
+
+    @override
+    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | Failure:
+        made = attempt.cancellation.requested_at + timedelta(days=365)
+        later = attempt.cancellation.model_copy(update={"requested_at": made})
+        return super().precheck(replace(attempt, cancellation=later), chosen)
+
+
+class TellsWon(_Around):
+    """Tells every amount as won."""
+
+    @override
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect | Accepted:
+        effect = super().send(attempt, baseline)
+        if effect.money is None:
+            return effect
+        whole = effect.money.model_copy(update={"currency": "KRW"})
+        return replace(effect, money=whole)
+
+
+class TrustsAnyCode(_Around):
+    """Takes every answer of EBP that is no success for a refusal, and a refusal for the truth."""
+
+    @override
+    def send(self, attempt: Attempt[Any], baseline: Baseline) -> Effect | Accepted:
+        try:
+            return super().send(attempt, baseline)
+        except OutcomeUnknown as unknown:
+            if unknown.status is None:
+                raise
+            raise Refused(str(unknown), provider_code=unknown.provider_code) from None
+
+    @override
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
+        if context.refusal is None or not context.only_attempt:
+            return super().resolve(attempt, baseline, context)
+        return Rejected(Failure(ErrorCode.PROVIDER_REFUSED, "refused", ProviderRefs(name="ebp")))
+
+
+class MovesNothing(_Around):
+    """Tells the guard rails that no request moves anything."""
+
+    @override
+    def amount(self, cancellation: Any, baseline: Baseline) -> Money:
+        return replace(super().amount(cancellation, baseline), amount=Decimal(0))
+
+
 class RefundsPaidNumbers(_Around):
     """Helpfully refunds a number that was paid before it could be voided."""
 
@@ -251,6 +337,22 @@ class KnowsNoSiblings(Ledger):
     @override
     def hold_entry(self, entry: Entry, provider: str, subject: str, name: str) -> bool:
         return True
+
+
+class HoldsNothing(Ledger):
+    """Lets every request be proven by any entry: the index of a payment will tell."""
+
+    @override
+    def hold_entry(self, entry: Entry, provider: str, subject: str, name: str) -> bool:
+        return True
+
+
+class MarksNothing(Ledger):
+    """Relies on a later delivery to publish what could not be published."""
+
+    @override
+    def record(self, entry: Entry, state: State, outcome: Outcome, **how: Any) -> Entry:
+        return super().record(entry, state, outcome, **{**how, "unpublished": False})
 
 
 class ParksAsNotApplied(Ledger):
@@ -318,12 +420,63 @@ class FailsTheBatch(Publisher):
         return unpublished
 
 
+class NamesByKindAlone(Publisher):
+    """Gives everything that is told of a request while it is parked one id."""
+
+    @override
+    def publish(self, outcomes: Iterable[Outcome]) -> frozenset[str]:
+        named = [
+            outcome.model_copy(update={"outcome_id": f"{outcome.cancel_request_id}#{outcome.outcome}"})
+            for outcome in outcomes
+        ]
+        super().publish(named)
+        return frozenset()
+
+
+class TellsWhatItHasAtHand(Publisher):
+    """Publishes outcomes without what only the first worker knew."""
+
+    @override
+    def publish(self, outcomes: Iterable[Outcome]) -> frozenset[str]:
+        return super().publish(one.model_copy(update={"occurred_at": one.requested_at}) for one in outcomes)
+
+
+class KeepsQuietAboutParked(Publisher):
+    """Tells accounting of ends only."""
+
+    @override
+    def publish(self, outcomes: Iterable[Outcome]) -> frozenset[str]:
+        return super().publish(one for one in outcomes if one.outcome.final)
+
+
+class StopsAtOneItem(Sweeper):
+    """Lets whatever is wrong with one request end the run."""
+
+    @override
+    def _guarded(self, entry: Entry, sweep: Sweep, act: Callable[[Entry], None]) -> None:
+        act(entry)
+
+
+class TellsOfNoDeadLetter(DeadLetterTelling):
+    """Leaves the dead letters to the operators."""
+
+    @override
+    def run(self, all_queues: Iterable[CancelQueues], deadline: Deadline) -> Telling:
+        return Telling()
+
+
 class ForgetsTheDeadLetter(MessageQueue):
     """Has messages acknowledged that are not in the DLQ yet."""
 
     @override
     def dead_letter(self, body: str, reason: Reason, **about: Any) -> bool:
         return True
+
+
+def unreadable(_simulation: Simulation, message: Message) -> dict[str, Any]:
+    """Reads nothing at all of a body with a number that cannot be represented."""
+    record = message.record()
+    return {**record, "body": "{"} if "1e400" in message.body else record
 
 
 def keyed_by_message(simulation: Simulation, message: Message) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from tests.simulation.gate import Call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.simulator.late_booking import Acceptance
+
 
 UNKNOWN: Final = "unknown"
 REFUSED: Final = "refused"
@@ -21,25 +23,58 @@ _NO_ANSWER: Final = frozenset({408, 425, 429})
 
 
 class Books(MoneyLedger):
-    """The provider's statement, with the cancel request behind every movement the API made."""
+    """The provider's statement, with the cancel request behind everything the API did.
 
-    def __init__(self, on_movement: Callable[[Movement, str | None], None]) -> None:
+    Attributes:
+        owned: every movement and whose it is: ``None`` for somebody else's.
+        accepted_for: by acceptance, the request whose cancellation a PG accepted to book it later.
+    """
+
+    def __init__(
+        self,
+        on_movement: Callable[[Movement, str | None], None],
+        on_acceptance: Callable[[Acceptance, str | None], None],
+    ) -> None:
         super().__init__()
         self.sender: str | None = None
         self.owned: list[tuple[Movement, str | None]] = []
+        self.accepted_for: dict[str, str | None] = {}
         self._on_movement = on_movement
+        self._on_acceptance = on_acceptance
 
     @override
     def record(self, movement: Movement) -> None:
-        """Add a line, and note whose it is: ``None`` for somebody else's."""
+        """Add a line, and note whose it is; what was accepted before is its sender's, whoever talks now."""
         super().record(movement)
         owner = self.sender if movement.who is Actor.API else None
+        if movement.acceptance_id:
+            owner = self.accepted_for.get(movement.acceptance_id)
         self.owned.append((movement, owner))
         self._on_movement(movement, owner)
+
+    @override
+    def accept(self, acceptance: Acceptance) -> None:
+        """Note an acceptance, and whose it is, or how it ended."""
+        super().accept(acceptance)
+        if acceptance.acceptance_id not in self.accepted_for:
+            self.accepted_for[acceptance.acceptance_id] = self.sender
+            self._on_acceptance(acceptance, self.sender)
 
     def of_request(self, key: str) -> list[Movement]:
         """What one cancel request moved."""
         return [movement for movement, owner in self.owned if owner == key]
+
+    def acceptances_of(self, key: str) -> list[Acceptance]:
+        """What PGs accepted of one cancel request, however it ended."""
+        return [self.acceptances[name] for name, owner in self.accepted_for.items() if owner == key]
+
+    def waits(self, key: str) -> bool:
+        """Whether a PG may still book something for a request."""
+        return any(one.state == "waiting" for one in self.acceptances_of(key))
+
+    def may_move(self, key: str) -> bool:
+        """Whether a request has moved something, or something that a PG accepted may still do so."""
+        return bool(self.of_request(key)) or self.waits(key)
 
 
 @dataclass(slots=True)

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
 from refunds.cancel_types import CancelType, cancel_type
 from refunds.ledger.claims import Ledger
+from refunds.ledger.hourly_count import DynamoDbHourlyCounter
 from refunds.messaging.batch import BatchProcessor
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
+from refunds.operators.reconciliation import DUE_AFTER
+from refunds.operators.sweeper import Sweeper
+from refunds.operators.telling import DeadLetterTelling
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.http.provider_http import ProviderHttp, Timeouts
+from refunds.service.guard import Guard, HourlyCounter
 from refunds.service.parts import Timing
 from refunds.service.refund_service import RefundService
 from tests.simulation.aws import DLQ_URL, FUNCTION_TIMEOUT, QUEUE_URL
 from tests.simulation.gate import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from refunds.contracts.outbound import Outcome
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from refunds.domain.operation import Operation
     from refunds.domain.policy import Policy
     from refunds.domain.provider_call import ProviderCall
+    from refunds.providers.portone.client import PortOneClient
     from tests.simulation.aws import Message
     from tests.simulation.simulation import Simulation
 
@@ -41,12 +47,19 @@ LEASE_MARGIN: Final = 10.0
 SEND_BUDGET: Final = TIMEOUTS.connect + TIMEOUTS.read + 2
 BACKOFF: Final = Backoff(base=30, cap=900, later=1800)
 TTL_DAYS: Final = 400
-SECRET: Final = json.dumps(
-    {
-        "portone": {"imp_key": "simulator-imp-key", "imp_secret": "simulator-imp-secret"},
-        "ebp": {"access_key": "simulator-access-key", "hash_key": "simulator-hash-key"},
-    }
-)
+
+
+def secret_of(imp_secret: str, hash_key: str) -> str:
+    """The provider secret's text with these keys."""
+    return json.dumps(
+        {
+            "portone": {"imp_key": "simulator-imp-key", "imp_secret": imp_secret},
+            "ebp": {"access_key": "simulator-access-key", "hash_key": hash_key},
+        }
+    )
+
+
+SECRET: Final = secret_of("simulator-imp-secret", "simulator-hash-key")
 _HEADERS: Final = EbpHeaders("division", "store", "channel", "KIC", "KR", "KRW")
 CANCEL_TYPES: Final = {
     name: cancel_type(name)
@@ -81,6 +94,10 @@ class Watcher:
         """Follow the work from record to record."""
         request = str(keys.get("cancel_request_id"))
         return _Following(self, f"{self._name}#{self._aliases.get(request, request)}")
+
+    def following(self, key: str) -> AbstractContextManager[None]:
+        """Follow the work on the request with this ledger key."""
+        return _Following(self, key)
 
     def identify(self, **keys: object) -> None:
         """Nothing to do."""
@@ -140,6 +157,10 @@ class Wiring:
     record: Callable[[Simulation, Message], dict[str, Any]] = _record_of
     watcher: Callable[[Policy, Mapping[str, str]], Watcher] = _watcher
     lease_margin: float = LEASE_MARGIN
+    counter: type[DynamoDbHourlyCounter] = DynamoDbHourlyCounter
+    sweeper: type[Sweeper] = Sweeper
+    telling: type[DeadLetterTelling] = DeadLetterTelling
+    due_after: Sequence[int] = DUE_AFTER
 
 
 class _Following:
@@ -183,10 +204,14 @@ class Process:
     Args:
         number: unique in the simulation.
         skew: seconds by which its wall clock is ahead; time limits use a clock without skew.
+        scheduled: what it is, if it is no function with a batch.
     """
 
-    def __init__(self, simulation: Simulation, kind: CancelType, number: int, skew: float) -> None:
+    def __init__(
+        self, simulation: Simulation, kind: CancelType, number: int, skew: float, scheduled: str = ""
+    ) -> None:
         self.number = number
+        self.scheduled = scheduled
         self.kind = kind
         self.skew = skew
         self.simulation = simulation
@@ -196,14 +221,31 @@ class Process:
         self.end = simulation.clock.now + FUNCTION_TIMEOUT
         self.ended = False
         self._owners = 0
-        self.operation = simulation.environments.take(kind) or self.wiring.operation(
-            kind.operation(self._clients())
-        )
+        self._clients_made: ProviderClients | None = None
+        self.operation = simulation.environments.take(kind) or self._operation_of(kind)
         client = self.wiring.client(simulation.table)
         self.ledger = self.wiring.ledger(client, "ledger", clock=self.wall_clock, ttl_days=TTL_DAYS)
         bus: Any = simulation.bus
         self.publisher = self.wiring.publisher(bus, "accounting")
         self.processor = self._build()
+
+    def _operation_of(self, kind: CancelType) -> Operation[Any]:
+        if self._clients_made is None:
+            self._clients_made = self._clients()
+        return self.wiring.operation(kind.operation(self._clients_made))
+
+    def portone(self) -> PortOneClient:
+        """A client of PortOne, for those who only look."""
+        return self._clients().portone()
+
+    def operation_of(self, name: str) -> Operation[Any]:
+        """Of any cancel type: for those who work for all of them."""
+        kind = CANCEL_TYPES[name]
+        return self.operation if kind is self.kind else self._operation_of(kind)
+
+    def service_of(self, name: str) -> RefundService[Any]:
+        """The same for the protocol."""
+        return self._service(CANCEL_TYPES[name], self.operation_of(name))
 
     def survived(self) -> None:
         """The environment waits for the next batch, with its access token."""
@@ -215,9 +257,7 @@ class Process:
 
     def _build(self) -> BatchProcessor[Any]:
         simulation, policy, wiring = self.simulation, self.kind.policy, self.wiring
-        service: RefundService[Any] = RefundService(
-            policy, self.operation, self.ledger, timing=self._timing(), new_owner=self._new_owner
-        )
+        service = self._service(self.kind, self.operation)
         queue: Any = simulation.queues[policy.cancel_type]
         watcher: Any = self.watcher
         return BatchProcessor(
@@ -229,24 +269,42 @@ class Process:
             schedule=RetrySchedule(BACKOFF, simulation.setting.jitter),
             telemetry=watcher,
             max_receive_count=queue.max_receives,
-            workers=InlineExecutor(),
+            workers=simulation.setting.workers(),
             requeue_policy=self._requeue_policy(),
         )
+
+    def _service(self, kind: CancelType, operation: Operation[Any]) -> RefundService[Any]:
+        return RefundService(
+            kind.policy,
+            operation,
+            self.ledger,
+            timing=self._timing(),
+            new_owner=self._new_owner,
+            guard=Guard(self.simulation.limits, self._counter(kind), memory=(TTL_DAYS - 1) * 86_400.0),
+        )
+
+    def _counter(self, kind: CancelType) -> HourlyCounter:
+        client: Any = self.simulation.table
+        return self.wiring.counter(client, "ledger", kind.policy.cancel_type, clock=self.wall_clock)
 
     def _requeue_policy(self) -> RequeuePolicy:
         setting = self.simulation.setting
         return RequeuePolicy(
-            None, paused=setting.paused(), longest=3600, clock=self.wall_clock, jitter=setting.jitter
+            self.simulation.circuit,
+            paused=setting.paused(),
+            longest=3600,
+            clock=self.wall_clock,
+            jitter=setting.jitter,
         )
 
     def _clients(self) -> ProviderClients:
         simulation = self.simulation
         return ProviderClients(
-            provider_http=self.wiring.provider_http(simulation.http, TIMEOUTS, observe=self.watcher.called),
+            provider_http=self.wiring.provider_http(simulation.http, TIMEOUTS, observe=self._observe),
             credentials=CredentialSource(self._read_secret, clock=simulation.clock),
             portone_base_url="https://portone.invalid",
             ebp_base_url="https://ebp.invalid",
-            ebp_headers=_HEADERS,
+            ebp_headers=replace(_HEADERS, currency_code=simulation.setting.ebp_currency),
             clock=simulation.clock,
         )
 
@@ -256,7 +314,15 @@ class Process:
     def _read_secret(self, _again: bool) -> str:  # noqa: FBT001 - as a source calls it
         if self.simulation.gate.enter(Call.SECRET) is not None:
             raise ConnectionError
-        return SECRET
+        return self.simulation.secret
+
+    def _observe(self, call: ProviderCall) -> None:
+        circuit = self.simulation.circuit
+        if circuit is not None and call.failure is None:
+            circuit.succeeded()
+        elif circuit is not None:
+            circuit.failed()
+        self.watcher.called(call)
 
     def _new_owner(self) -> str:
         self._owners += 1

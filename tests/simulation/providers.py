@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from local.simulator.wire import Reply
 
 _NO_ANSWER: Final = frozenset({408, 425, 429})
+_EBP_REFUSAL: Final = re.compile(r"EBP-([AB]-\d{4}|C-000[1-7])")
+"""What EBP finds out before it touches a payment (docs/providers.md); any other code proves nothing."""
 _ANSWERED: Final = frozenset({200, 400, 404})
 _ERRORS: Final[Mapping[LossKind, type[httpx.TransportError]]] = {
     LossKind.REFUSED: httpx.ConnectError,
@@ -256,4 +259,7 @@ def _judge(response: Response) -> str:
     if not isinstance(body, dict) or (status >= 500 and status != 501) or status in _NO_ANSWER:
         return UNKNOWN
     success = body.get("code") == 0 or body.get("resultCode") == "0"
-    return ACCEPTED if success and status == 200 else REFUSED
+    if success:
+        return ACCEPTED if status == 200 else UNKNOWN
+    documented = "resultCode" not in body or _EBP_REFUSAL.fullmatch(str(body["resultCode"]))
+    return REFUSED if documented else UNKNOWN

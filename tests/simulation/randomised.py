@@ -6,13 +6,18 @@ A history is a function of its seed and of nothing else.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulation import faults
+from refunds.domain.limits import Limits
+from tests.simulation import faults, operating
 from tests.simulation.gate import Call, Fault
 from tests.simulation.invariants import Watch
-from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke
+from tests.simulation.poison import plant
+from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke, unwritable
 from tests.simulation.simulation import Setting, Simulation
 
 if TYPE_CHECKING:
@@ -20,10 +25,46 @@ if TYPE_CHECKING:
 
 _FAULT_RATES: Final = (0.0, 0.02, 0.05, 0.1, 0.25)
 _SKEWS: Final = (0.0, 0.0, 0.0, 0.0, 0.3, -0.3, 5.0, -5.0, 150.0)
-_INDEX_LAG: Final = 0.03
+_INDEX_LAGS: Final = (0.03, 0.03, 0.03, 1.0, 30.0, 1_800.0)
+_LIMITS: Final = (
+    Limits(largest={"KRW": Decimal(3_000)}),
+    Limits(per_hour=2),
+    Limits(largest={"KRW": Decimal(10**6)}, amount_per_hour={"KRW": Decimal(6_000)}),
+)
+_RARELY: Final = 0.12
 _PAUSED: Final = 0.03
 _KEPT_REASONS: Final = ("verbatim", "verbatim", "verbatim", "dropped", "truncated:12", "replaced:PG 취소")
 _AMOUNTS: Final = (1_000, 2_000, 3_000, 3_000, 5_000)
+_CENTS: Final = (Decimal("30.25"), Decimal("60.5"), Decimal("60.5"), Decimal("99.99"))
+_BOOKINGS: Final[tuple[Any, ...]] = (
+    {"lookups": 1},
+    {"lookups": 2},
+    {"seconds": 400},
+    {"lookups": 1, "balance": "moved"},
+    {},
+    {"lookups": 2, "end": "refused"},
+    {"end": "never"},
+)
+_LATE: Final[tuple[Mapping[str, Any], ...]] = (
+    {"pg_provider": "paypal_v2", "currency": "USD"},
+    {"pg_provider": "paypal_v2", "currency": "USD"},
+    {"pg_provider": "smartro_v2", "pay_method": "vbank"},
+    {"pg_provider": "daou", "pay_method": "vbank"},
+    {"pg_provider": "heard_of_by_nobody"},
+)
+_AT_ONCE: Final[tuple[Mapping[str, Any], ...]] = (
+    {},
+    {},
+    {"pg_provider": "nice_v2"},
+    {"pg_provider": "naverpay"},
+    {"pg_provider": "kcp_v2", "currency": "USD"},
+)
+_ACCOUNT: Final[Mapping[str, Any]] = {
+    "refund_holder": "홍길동",
+    "refund_bank": "04",
+    "refund_account": "11012345678",
+    "refund_tel": "01000000000",
+}
 _QUESTIONS_AND_ORDERS: Final = frozenset({Call.LOOKUP, Call.DETAIL, Call.CANCEL, Call.REVOKE})
 
 
@@ -48,7 +89,7 @@ class Dice:
         roll = self._random.random()
         own = faults.BY_CALL[call]
         if roll < 0.6 and own:
-            return self._random.choice(own)
+            return self._random.choice((*own, *faults.EBP_DENIALS) if self._at_ebp(call) else own)
         if roll < 0.7:
             return faults.DEATH
         if roll < 0.9:
@@ -69,14 +110,23 @@ class Dice:
                 faults.SOMEBODY_CANCELS_ALL,
                 faults.SOMEBODY_VOIDS,
                 faults.SOMEBODY_PAYS,
+                *faults.WORLD,
             )
         )
 
     def _is_undetectable(self, fault: Fault | None, call: Call) -> bool:
-        """EBP's answer is the only proof there is of a part: one that lies in every detail is believed."""
+        """EBP's answer is the only proof there is of a part: one that lies in every detail is believed.
+
+        So is a lookup that shows money on a number: nobody voids a number that was paid to.
+        """
+        if fault is faults.WRONG_AMOUNT and call is Call.LOOKUP:
+            process = self.simulation.process
+            return process is not None and process.watcher.key.startswith(("vbank_revoke", "cvs_revoke"))
+        return fault is faults.FALSE_SUCCESS and self._at_ebp(call)
+
+    def _at_ebp(self, call: Call) -> bool:
         process = self.simulation.process
-        at_ebp = process is not None and process.kind.policy.provider == "ebp"
-        return fault is faults.FALSE_SUCCESS and call is Call.CANCEL and at_ebp
+        return call is Call.CANCEL and process is not None and process.kind.policy.provider == "ebp"
 
 
 class History:
@@ -89,10 +139,13 @@ class History:
         setting = Setting(
             jitter=self._random.random,
             max_receives=self._random.choice((2, 3, 4)),
-            index_lag=_INDEX_LAG,
+            index_lag=self._random.choice(_INDEX_LAGS),
             plain_http=True,
             warm=True,
             paused=lambda: self._random.random() < _PAUSED,
+            limits=self._random.choice(_LIMITS) if self._random.random() < _RARELY else Limits(),
+            circuit=3 if self._random.random() < _RARELY else 0,
+            ebp_currency="USD" if self._random.random() < _RARELY else "KRW",
         )
         self.simulation = Simulation(dice, watch, setting)
         dice.simulation = watch.simulation = self.simulation
@@ -102,11 +155,16 @@ class History:
     def play(self) -> Simulation:
         """Everything that happens, until all is quiet and after."""
         simulation = self.simulation
+        if self._random.random() < _RARELY:
+            plant(simulation)
         for wanted in self._requests():
+            if self._random.random() < 0.02:
+                self._publish_malformed(wanted)
+                continue
             simulation.publish(wanted)
             self._repeat(wanted)
         self._deliver_everything()
-        simulation.finish()
+        simulation.finish(left_alone=self._random.random() < 0.05)
         self._watch.at_rest()
         if self._random.random() < 0.2:
             self._replay_archive()
@@ -133,7 +191,10 @@ class History:
     def _refunds(self) -> list[Wanted]:
         """One or more refunds of one payment."""
         imp_uid = f"imp_{self._number()}"
-        paid = self._random.choice((5_000, 10_000))
+        late = self._random.random() < 0.25
+        kind = self._random.choice(_LATE if late else _AT_ONCE)
+        cents = kind.get("currency") == "USD"
+        paid = self._random.choice((Decimal("726.24"), Decimal(100)) if cents else (5_000, 10_000))
         self.simulation.world.seed_payment(
             {
                 "imp_uid": imp_uid,
@@ -141,26 +202,41 @@ class History:
                 "amount": paid,
                 "keeps_reason": self._random.choice(_KEPT_REASONS),
                 "partial_status": self._random.choice(("paid", "cancelled")),
+                **kind,
+                **({"booking": self._random.choice(_BOOKINGS)} if late else {}),
             }
         )
+        requested_at = _iso(self.simulation.clock.now)
         balance = paid
         if self._random.random() < 0.15:
-            baseline = self._random.choice(_AMOUNTS)
+            baseline = self._random.choice(_CENTS if cents else _AMOUNTS)
             self.simulation.world.somebody_else(imp_uid, "cancel", baseline)
             self.simulation.clock.advance(self._random.choice((1.0, 86_400.0)))
             balance -= min(baseline, paid)
         refunds = []
         for _ in range(self._random.choice((1, 1, 1, 2, 3))):
-            amount = self._random.choice((None, *_AMOUNTS))
-            refunds.append(self._refund(imp_uid, amount, balance))
+            amount = self._random.choice((None, *(_CENTS if cents else _AMOUNTS)))
+            refunds.append(self._refund(imp_uid, amount, balance, requested_at, kind))
             balance = max(balance - (amount or balance), 0)
         return refunds
 
-    def _refund(self, imp_uid: str, amount: int | None, balance: int) -> Wanted:
+    def _refund(
+        self, imp_uid: str, amount: Any, balance: Any, requested_at: str, kind: Mapping[str, Any]
+    ) -> Wanted:
         number = self._number()
         checksum = balance if self._random.random() < 0.4 and balance >= max(amount or 1, 1) else None
         by_order = f"M-{imp_uid}" if self._random.random() < 0.2 else None
-        return refund(number, imp_uid, amount, checksum=checksum, merchant_uid=by_order)
+        account = _ACCOUNT if kind.get("pay_method") == "vbank" else {}
+        return refund(
+            number,
+            imp_uid,
+            amount,
+            checksum=checksum,
+            merchant_uid=by_order,
+            currency=kind.get("currency"),
+            requested_at=requested_at,
+            **account,
+        )
 
     def _revokes(self) -> list[Wanted]:
         """One or two revocations of one number or receipt."""
@@ -184,11 +260,15 @@ class History:
     def _order_cancels(self) -> list[Wanted]:
         """One or two cancellations of one order."""
         order_no = f"O-{self._number()}"
-        lines = [line(1, 2, 5_000), line(2, 1, 3_000, "DELIVERY")]
-        self.simulation.world.seed_order({"orderNo": order_no, "items": lines})
-        some = ([line(1, 1, 5_000)], [line(2, 1, 3_000, "DELIVERY")], [line(1, 1, 2_000)], lines, lines)
+        currency = self.simulation.setting.ebp_currency
+        whole, part, sent = (
+            (Decimal("50.25"), Decimal("20.1"), 3) if currency == "USD" else (5_000, 2_000, 3_000)
+        )
+        lines = [line(1, 2, whole), line(2, 1, sent, "DELIVERY")]
+        self.simulation.world.seed_order({"orderNo": order_no, "items": lines, "currency": currency})
+        some = ([line(1, 1, whole)], [line(2, 1, sent, "DELIVERY")], [line(1, 1, part)], lines, lines)
         return [
-            order_cancel(self._number(), order_no, self._random.choice(some))
+            order_cancel(self._number(), order_no, self._random.choice(some), currency=currency)
             for _ in range(self._random.choice((1, 1, 2)))
         ]
 
@@ -207,7 +287,15 @@ class History:
         elif roll < 0.13:
             queue.send(_contradicting(wanted.body), delay=5.0)
         elif roll < 0.16:
-            queue.send(_broken(wanted.body), delay=5.0)
+            queue.send(self._random.choice((_broken, unwritable))(wanted.body), delay=5.0)
+        elif roll < 0.22:
+            queue.send(wanted.quiet_body, delay=self._random.choice((0.0, 10.0, 1_000.0)))
+
+    def _publish_malformed(self, wanted: Wanted) -> None:
+        """The publisher's first and only message is broken; operators mend it in the end."""
+        self.simulation.wanted[wanted.key] = wanted
+        broken = self._random.choice((_broken, unwritable))(wanted.body)
+        self.simulation.queues[wanted.cancel_type].send(broken)
 
     def _deliver_everything(self) -> None:
         """Deliver in batches; now and then an operator redrives a DLQ while everything still goes wrong."""
@@ -220,12 +308,25 @@ class History:
             elif redrives:
                 redrives -= 1
                 simulation.clock.advance(600)
-                for name, queue in simulation.queues.items():
-                    if self._random.random() < 0.5:
-                        simulation.sweep(name)
-                    queue.redrive()
+                self._operate()
             else:
                 return
+
+    def _operate(self) -> None:
+        """The sweeper's turn comes, and operators do something."""
+        simulation = self.simulation
+        if self._random.random() < 0.8:
+            simulation.sweep(daily=self._random.random() < 0.2)
+        work = self._random.choice(
+            (None, None, None, operating.replay, operating.mend, operating.resolve, operating.resolve_loosely)
+        )
+        if simulation.limits.hourly or simulation.limits.largest:
+            simulation.run_scheduled("admit", operating.admit)
+        if work is not None:
+            simulation.run_scheduled("operator", work)
+        if work is not operating.replay:
+            for queue in simulation.queues.values():
+                queue.redrive()
 
     def _next_batch(self) -> list[Any]:
         simulation = self.simulation
@@ -243,13 +344,19 @@ class History:
         return [first, *ready[: self._random.choice((0, 0, 1, 3))]]
 
     def _replay_archive(self) -> None:
-        """Weeks later everything is published once more: what has ended stays as it was."""
+        """Later everything is published once more: what has ended stays as it was, forgotten or not."""
         simulation = self.simulation
-        simulation.clock.advance(14 * 86_400)
+        weeks, forgotten, quiet = (self._random.random() < share for share in (1.0, 0.1, 0.3))
+        simulation.clock.advance((500 if forgotten else 14 * weeks) * 86_400)
+        simulation.forgotten |= simulation.table.forget(simulation.clock.now)
         for wanted in simulation.wanted.values():
-            simulation.publish(wanted)
+            simulation.queues[wanted.cancel_type].send(wanted.quiet_body if quiet else wanted.body)
         simulation.run()
         self._watch.at_rest()
+
+
+def _iso(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _contradicting(body: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from local.simulator.currencies import as_number
 from tests.simulation.process import CANCEL_TYPES
 
 if TYPE_CHECKING:
@@ -21,15 +23,21 @@ class Wanted:
 
     Attributes:
         subject: the payment, receipt or order at the provider.
-        amount: won; ``None`` for all that is left, and for what moves no money.
+        amount: in ``currency``; ``None`` for all that is left, and for what moves no money.
+        currency: what the payment or order is in.
+        said: the event says the currency.
+        requested_at: ISO 8601.
     """
 
     cancel_type: str
     cancel_request_id: str
     subject: str
-    amount: int | None
+    amount: Decimal | None
     request: Mapping[str, Any]
     order_id: str = "ORD1"
+    currency: str = "KRW"
+    said: bool = False
+    requested_at: str = "2026-11-21T05:00:00Z"
 
     @property
     def key(self) -> str:
@@ -39,39 +47,64 @@ class Wanted:
     @cached_property
     def body(self) -> str:
         """The SQS message body: an EventBridge envelope."""
+        return json.dumps(self._envelope(), default=as_number)
+
+    @cached_property
+    def quiet_body(self) -> str:
+        """The same event from a replay that is silent about what was published."""
+        return json.dumps({**self._envelope(), "replay-name": "quiet-again"}, default=as_number)
+
+    def _envelope(self) -> dict[str, Any]:
         detail = {
             "schema_version": "1.0",
             "cancel_request_id": self.cancel_request_id,
             "order_id": self.order_id,
-            "requested_at": "2026-11-21T05:00:00Z",
+            "requested_at": self.requested_at,
             "requested_by": "customer",
             "reason": REASON,
+            **({"currency": self.currency} if self.said else {}),
             "request": self.request,
         }
-        return json.dumps(
-            {
-                "version": "0",
-                "source": "order-service",
-                "detail-type": CANCEL_TYPES[self.cancel_type].policy.detail_type,
-                "detail": detail,
-            }
-        )
+        return {
+            "version": "0",
+            "source": "order-service",
+            "detail-type": CANCEL_TYPES[self.cancel_type].policy.detail_type,
+            "detail": detail,
+        }
 
 
-def refund(
+def _exact(amount: Any) -> Decimal | None:
+    return None if amount is None else Decimal(str(amount))
+
+
+def refund(  # noqa: PLR0913 - everything a test may want to say, by name
     number: int,
     imp_uid: str,
-    amount: int | None,
+    amount: Any,
     *,
-    checksum: int | None = None,
+    checksum: Any = None,
     merchant_uid: str | None = None,
+    currency: str | None = None,
+    requested_at: str = Wanted.requested_at,
     **fields: Any,
 ) -> Wanted:
-    """A ``payment_cancel``; with ``merchant_uid`` the event does not name the payment itself."""
+    """A ``payment_cancel``; with ``merchant_uid`` the event does not name the payment itself.
+
+    ``currency``: the event says it; amounts are won otherwise.
+    """
     request: dict[str, Any] = {"merchant_uid": merchant_uid} if merchant_uid else {"imp_uid": imp_uid}
     optional = {"amount": amount, "checksum": checksum, **fields}
     request.update({name: value for name, value in optional.items() if value is not None})
-    return Wanted("payment_cancel", f"cr-{number}", imp_uid, amount, request)
+    return Wanted(
+        "payment_cancel",
+        f"cr-{number}",
+        imp_uid,
+        _exact(amount),
+        request,
+        currency=currency or "KRW",
+        said=currency is not None,
+        requested_at=requested_at,
+    )
 
 
 def revoke(number: int, kind: str, subject: str) -> Wanted:
@@ -80,14 +113,18 @@ def revoke(number: int, kind: str, subject: str) -> Wanted:
     return Wanted(kind, f"cr-{number}", subject, None, {name: subject})
 
 
-def order_cancel(number: int, order_no: str, items: list[dict[str, Any]], **fields: Any) -> Wanted:
-    """An ``order_cancel`` of the given lines."""
-    total = sum(item["quantity"] * item["amount"] for item in items)
+def order_cancel(
+    number: int, order_no: str, items: list[dict[str, Any]], currency: str = "KRW", **fields: Any
+) -> Wanted:
+    """An ``order_cancel`` of the given lines; the event leaves the currency to the deployment."""
+    total = sum((item["quantity"] * Decimal(str(item["amount"])) for item in items), Decimal(0))
     request = {"orderNo": order_no, "totalCancelAmount": total, "items": items, **fields}
-    return Wanted("order_cancel", f"cr-{number}", order_no, total, request, order_id=order_no)
+    return Wanted(
+        "order_cancel", f"cr-{number}", order_no, total, request, order_id=order_no, currency=currency
+    )
 
 
-def line(seq: int, quantity: int, amount: int, item_type: str = "PHYSICAL") -> dict[str, Any]:
+def line(seq: int, quantity: int, amount: Any, item_type: str = "PHYSICAL") -> dict[str, Any]:
     """One order line; ``amount`` is won per unit."""
     return {
         "seq": seq,
@@ -96,3 +133,8 @@ def line(seq: int, quantity: int, amount: int, item_type: str = "PHYSICAL") -> d
         "quantity": quantity,
         "amount": amount,
     }
+
+
+def unwritable(body: str) -> str:
+    """The same event with a number that nobody can represent."""
+    return body.replace('"request": {', '"request": {"tax_free": 1e400, ', 1)

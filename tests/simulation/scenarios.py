@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from refunds.domain.limits import Limits
 from tests.simulation.invariants import Watch
-from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke
+from tests.simulation.poison import plant
+from tests.simulation.reconciling import days_pass
+from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke, unwritable
 from tests.simulation.simulation import Setting, Simulation
 
 if TYPE_CHECKING:
@@ -30,6 +34,13 @@ class Scenario:
         payment, receipt, order: the record at the provider, as the simulator is seeded; absent if unknown.
         cancelled_before: won that somebody else has cancelled long before.
         retry_later: requests published when the others have been delivered for the last time.
+        quietly: the events come from a replay that is silent about what was published.
+        malformed: what is published first has a number that nobody can represent; operators mend it.
+        poisoned: the ledger holds items that nobody can read, judge or write.
+        largest: won that one request may move at most, until the faults stop.
+        left_alone: no operator redrives anything.
+        rejected_later: days after it was booked, the bank rejects what it was to pay out.
+        settings: what is changed of the setting.
     """
 
     name: str
@@ -39,23 +50,45 @@ class Scenario:
     order: Mapping[str, Any] | None = None
     cancelled_before: int = 0
     retry_later: tuple[Wanted, ...] = ()
+    quietly: bool = False
+    malformed: bool = False
+    poisoned: bool = False
+    largest: int | None = None
+    left_alone: bool = False
+    rejected_later: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def simulate(self, chooser: Chooser, setting: Setting = COLD) -> Simulation:
         """Play the whole history: up to three deliveries with faults, then what follows once they stop."""
         watch = Watch()
-        simulation = Simulation(chooser, watch, setting)
+        simulation = Simulation(chooser, watch, self._changed(setting))
         watch.simulation = simulation
         self._seed(simulation)
         for requests in (self.wanted, self.retry_later):
             for wanted in requests:
-                simulation.publish(wanted)
+                self._publish(simulation, wanted)
             simulation.run()
         simulation.faulty_calls = len(simulation.gate.calls)
-        simulation.finish()
+        simulation.finish(left_alone=self.left_alone)
         watch.at_rest()
+        if self.rejected_later:
+            days_pass(simulation, self.wanted[0].subject)
+            watch.at_rest()
         return simulation
 
+    def _changed(self, setting: Setting) -> Setting:
+        if self.largest is not None:
+            setting = replace(setting, limits=Limits(largest={"KRW": Decimal(self.largest)}))
+        return replace(setting, **self.settings) if self.settings else setting
+
+    def _publish(self, simulation: Simulation, wanted: Wanted) -> None:
+        simulation.wanted[wanted.key] = wanted
+        body = wanted.quiet_body if self.quietly else wanted.body
+        simulation.queues[wanted.cancel_type].send(unwritable(body) if self.malformed else body)
+
     def _seed(self, simulation: Simulation) -> None:
+        if self.poisoned:
+            plant(simulation)
         world = simulation.world
         if self.payment:
             world.seed_payment(self.payment)
@@ -74,6 +107,15 @@ def _payment(**switches: Any) -> dict[str, Any]:
 
 def _number(pay_method: str, **switches: Any) -> dict[str, Any]:
     return _payment(status="ready", pay_method=pay_method, **switches)
+
+
+_CENTS: Final = {"currency": "USD", "amount": Decimal("726.24")}
+_SOME_CENTS: Final = Decimal("60.5")
+
+
+def _late(**switches: Any) -> dict[str, Any]:
+    """A payment at a PG that books later: after one lookup has seen nothing, unless it is said otherwise."""
+    return _payment(**{"pg_provider": "paypal_v2", **_CENTS, "booking": {"lookups": 1}, **switches})
 
 
 _REFUND_ACCOUNT: Final[dict[str, Any]] = {
@@ -185,6 +227,110 @@ VARIANTS: Final = (
 """Everything else a request can meet."""
 
 
+LATE_PART: Final = Scenario("booked later, part", (refund(1, "imp_1", _SOME_CENTS, currency="USD"),), _late())
+LATE_CHECKED: Final = Scenario(
+    "booked later, part, checksum",
+    (refund(1, "imp_1", _SOME_CENTS, checksum=Decimal("726.24"), currency="USD"),),
+    _late(),
+)
+LATE: Final = (
+    LATE_PART,
+    LATE_CHECKED,
+    Scenario("booked later, full", (refund(1, "imp_1", None, currency="USD"),), _late(booking={})),
+    Scenario(
+        "refused in the end",
+        (refund(1, "imp_1", _SOME_CENTS, currency="USD"),),
+        _late(booking={"lookups": 2, "end": "refused"}),
+    ),
+    Scenario(
+        "never booked", (refund(1, "imp_1", _SOME_CENTS, currency="USD"),), _late(booking={"end": "never"})
+    ),
+    Scenario(
+        "booked later, a virtual account",
+        (refund(1, "imp_1", PART, refund_tel="01000000000", **_REFUND_ACCOUNT),),
+        _payment(pg_provider="smartro_v2", pay_method="vbank"),
+    ),
+    Scenario(
+        "booked later by a PG nobody has heard of",
+        (refund(1, "imp_1", PART),),
+        _payment(pg_provider="heard_of_by_nobody", booking={"seconds": 300}),
+    ),
+)
+"""PGs that accept a cancellation and book it later, or never."""
+
+PART_IN_CENTS: Final = Scenario(
+    "part in cents", (refund(1, "imp_1", _SOME_CENTS, currency="USD"),), _payment(**_CENTS)
+)
+ORDER_IN_CENTS: Final = Scenario(
+    "order in cents",
+    (order_cancel(1, "O1", [line(1, 1, Decimal("50.25"))], currency="USD"),),
+    order={"orderNo": "O1", "currency": "USD", "items": [line(1, 2, Decimal("50.25"))]},
+    settings={"ebp_currency": "USD"},
+)
+CURRENCIES: Final = (
+    PART_IN_CENTS,
+    Scenario(
+        "full in cents, checksum",
+        (refund(1, "imp_1", None, checksum=Decimal("726.24"), currency="USD"),),
+        _payment(**_CENTS),
+    ),
+    Scenario("part of a payment in another currency", (refund(1, "imp_1", PART),), _payment(**_CENTS)),
+    ORDER_IN_CENTS,
+)
+"""Money that is not won."""
+
+REUSED: Final = Scenario(
+    "part by a merchant_uid that is used again", (refund(1, "imp_1", PART, merchant_uid="ORD1"),), _payment()
+)
+QUIET: Final = Scenario("part, a quiet replay", (refund(1, "imp_1", PART),), _payment(), quietly=True)
+MALFORMED: Final = Scenario(
+    "part, a number nobody can represent", (refund(1, "imp_1", PART),), _payment(), malformed=True
+)
+BESIDE_POISON: Final = Scenario(
+    "part, beside items nobody can read", (refund(1, "imp_1", PART),), _payment(), poisoned=True
+)
+BEYOND_A_LIMIT: Final = Scenario(
+    "part, beyond a limit", (refund(1, "imp_1", PART),), _payment(), largest=LESS
+)
+ASKED_TWICE: Final = Scenario(
+    "part, asked for twice, one receive",
+    (refund(1, "imp_1", PART),),
+    _payment(),
+    retry_later=(refund(1, "imp_1", PART),),
+    settings={"max_receives": 1},
+)
+UNINDEXED: Final = Scenario(
+    "two equal parts, reasons dropped, indexes half an hour late",
+    (refund(1, "imp_1", PART), refund(2, "imp_1", PART)),
+    _payment(keeps_reason="dropped"),
+    settings={"index_lag": 1_800.0},
+)
+LEFT_ALONE: Final = Scenario(
+    "part, one receive, no operator",
+    (refund(1, "imp_1", PART),),
+    _payment(),
+    left_alone=True,
+    settings={"max_receives": 1},
+)
+REJECTED_LATER: Final = Scenario(
+    "part to a bank account, rejected days later",
+    (refund(1, "imp_1", PART, **_REFUND_ACCOUNT),),
+    _payment(pay_method="vbank"),
+    rejected_later=True,
+)
+TROUBLES: Final = (
+    REUSED,
+    QUIET,
+    MALFORMED,
+    BESIDE_POISON,
+    BEYOND_A_LIMIT,
+    ASKED_TWICE,
+    UNINDEXED,
+    LEFT_ALONE,
+)
+"""What happens around a request."""
+
+
 def _pair(name: str, one: Wanted, other: Wanted, **switches: Any) -> Scenario:
     return Scenario(name, (one, other), _payment(**switches))
 
@@ -256,8 +402,16 @@ RIVALS: Final = (
         (revoke(1, "vbank_revoke", "imp_1"), revoke(2, "vbank_revoke", "imp_1")),
         _number("vbank"),
     ),
+    Scenario(
+        "booked later, two equal parts",
+        (
+            refund(1, "imp_1", _SOME_CENTS, currency="USD"),
+            refund(2, "imp_1", _SOME_CENTS, currency="USD"),
+        ),
+        _late(booking={"lookups": 2}),
+    ),
 )
 """A second request on the same payment or order."""
 
-ALL: Final = (*CORE, *FORGETFUL, *VARIANTS, *RIVALS)
+ALL: Final = (*CORE, *FORGETFUL, *VARIANTS, *LATE, *CURRENCIES, *TROUBLES, *RIVALS)
 BY_NAME: Final = {scenario.name: scenario for scenario in ALL}

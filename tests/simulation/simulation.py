@@ -11,29 +11,48 @@ from typing import TYPE_CHECKING, Any, Final
 from local.simulator import World
 from local.simulator.movements import Movement
 from refunds.domain.deadline import Deadline
+from refunds.domain.entry import State
+from refunds.domain.limits import Limits
+from refunds.ledger.item import is_open
+from refunds.messaging.circuit_breaker import Circuit
 from refunds.providers.http.provider_http import open_http
 from tests.simulation.answers import AWS_ERRORS
-from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, Bus, Message, Queue
+from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, AllQueues, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
+from tests.simulation.operating import mend
 from tests.simulation.oracle import Books, Sent
-from tests.simulation.process import CANCEL_TYPES, LEASE_MARGIN, Environments, Process, Wiring
+from tests.simulation.previous import roll_back
+from tests.simulation.process import (
+    CANCEL_TYPES,
+    LEASE_MARGIN,
+    Environments,
+    InlineExecutor,
+    Process,
+    Wiring,
+    secret_of,
+)
 from tests.simulation.providers import GatedTransport, PlainHttp, ProviderGate
 from tests.simulation.standby import STANDBY
 from tests.simulation.sweeping import sweep
-from tests.simulation.table import Item, Table
+from tests.simulation.table import Seen, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
 
     import httpx
 
-    from tests.simulation.aws import Event
+    from local.simulator.late_booking import Acceptance
+    from refunds.operators.reconciliation import Difference
+    from tests.simulation.aws import DeadLetter, Event
     from tests.simulation.requests import Wanted
 
 START: Final = 1_795_237_200.0
 ZOMBIE_SLEEP: Final = max(VISIBILITY_TIMEOUT, FUNCTION_TIMEOUT + LEASE_MARGIN) + 60
 MAX_DEPTH: Final = 2
 _WIRING: Final = Wiring()
+_NO_LIMITS: Final = Limits()
+_DAY: Final = 86_400.0
 CONSOLE_WORDS: Final = "관리자 취소"
 
 
@@ -58,14 +77,20 @@ class Observer:
     def __init__(self) -> None:
         self.broken: list[tuple[str, str]] = []
 
-    def wrote(self, old: Item | None, new: Item) -> None:
-        """A ledger item was written."""
+    def wrote(self, old: Seen | None, new: Seen) -> None:
+        """A request's ledger item was written."""
 
     def published(self, event: Event) -> None:
         """The accounting bus took an event."""
 
     def moved(self, movement: Movement, owner: str | None) -> None:
         """Money moved, or something was voided; ``owner`` is the cancel request that did it."""
+
+    def accepted(self, acceptance: Acceptance, owner: str | None) -> None:
+        """A PG took a cancellation without booking it; ``owner`` is the cancel request that asked for it."""
+
+    def dead_lettered(self, letter: DeadLetter) -> None:
+        """A message came into its DLQ."""
 
     def sending(self, sent: Sent) -> None:
         """A call that moves money or voids something is about to leave."""
@@ -114,6 +139,11 @@ class Setting:
         warm: an environment works on batch after batch, with the access token it has.
         paused: whether an invocation finds that nothing is to be sent at present.
         around: wraps the transport to the providers.
+        limits: the guard rails' bounds, of every cancel type.
+        circuit: failures in a row that open the circuit; 0 for none.
+        ebp_currency: of the deployment's EBP region.
+        pending_for: seconds until what a PG accepted and does not book is parked.
+        workers: makes what runs the records of a batch.
     """
 
     jitter: Callable[[], float] = lambda: 0.5
@@ -124,6 +154,11 @@ class Setting:
     warm: bool = False
     paused: Callable[[], bool] = lambda: False
     around: Callable[[httpx.BaseTransport], httpx.BaseTransport] = _as_it_is
+    limits: Limits = _NO_LIMITS
+    circuit: int = 0
+    ebp_currency: str = "KRW"
+    pending_for: float = 14 * 86_400.0
+    workers: Callable[[], Executor] = InlineExecutor
 
 
 class Simulation:
@@ -146,15 +181,38 @@ class Simulation:
         self.table = Table(self.gate, self._wrote, clock=self.clock, index_lag=setting.index_lag)
         self.bus = Bus(self.gate, self._published)
         self.queues = {
-            name: Queue(name, self.gate, clock=self.clock, key_of=key_of, max_receives=setting.max_receives)
+            name: Queue(
+                name,
+                self.gate,
+                clock=self.clock,
+                key_of=key_of,
+                max_receives=setting.max_receives,
+                on_letter=observer.dead_lettered,
+            )
             for name in CANCEL_TYPES
         }
+        self.all_queues = AllQueues(self.gate, self.queues)
         self.wanted: dict[str, Wanted] = {}
+        self.limits = setting.limits
+        self.circuit = (
+            Circuit(failures=setting.circuit, cool_down=60.0, clock=self.clock) if setting.circuit else None
+        )
+        self.keys = {"imp_secret": "simulator-imp-secret", "hash_key": "simulator-hash-key"}
+        self.let_pass: set[str] = set()
+        self.resolved_by_hand: set[str] = set()
+        self.planted: set[str] = set()
+        self.forgotten: set[str] = set()
+        self.statements: dict[str, str] = {}
+        self.sent_before_limits: set[str] = set()
+        self.stopped_runs: list[Exception] = []
         self.aliases: dict[str, str] = {}
         self.crashes: list[BaseException] = []
         self.raised: list[Exception] = []
         self.processes: dict[int, Process] = {}
         self.faulty_calls = 0
+        self.left_alone = False
+        self.reconciled = False
+        self.differences: list[Difference] = []
         self.process: Process | None = None
         self.current: list[Message] = []
         self._depth = 0
@@ -206,30 +264,48 @@ class Simulation:
         self._release()
         self.observer.delivered()
 
-    def sweep(self, name: str) -> None:
+    def sweep(self, *, daily: bool = False) -> None:
         """The sweeper runs; it is a process like any other, and dies like one."""
+        self.run_scheduled("sweep", lambda process: sweep(process, daily=daily))
+
+    def run_scheduled(self, what: str, work: Callable[[Process], None]) -> None:
+        """Somebody works beside the functions: a process like any other, which dies like one."""
         if self._depth >= MAX_DEPTH:
             return
-        process = Process(self, CANCEL_TYPES[name], len(self.processes) + 1, 0.0)
+        process = Process(self, CANCEL_TYPES["payment_cancel"], len(self.processes) + 1, 0.0, what)
         self.processes[process.number] = process
-        self.gate.note(f"sweep {process.number}")
+        self.gate.note(f"{what} {process.number}")
         outer, self.process, self._depth = self.process, process, self._depth + 1
         try:
-            sweep(process)
-        except (ProcessDied, *AWS_ERRORS) as error:
-            self.gate.note(f"sweep {process.number} ends with {type(error).__name__}")
+            work(process)
+        except ProcessDied:
+            self.gate.note(f"{what} {process.number} dies")
+        except Exception as error:  # noqa: BLE001 - an invariant says that there are none but AWS's
+            self.gate.note(f"{what} {process.number} is stopped by {type(error).__name__}")
+            if not isinstance(error, AWS_ERRORS) or isinstance(self.gate.chooser, NoFaults):
+                self.stopped_runs.append(error)
         finally:
             self.process, self._depth = outer, self._depth - 1
             process.ended = True
 
-    def finish(self) -> None:
-        """The faults stop, operators redrive the DLQs, and what is late arrives."""
+    def finish(self, *, left_alone: bool = False) -> None:
+        """The faults stop, operators redrive the DLQs, what is late arrives, and the sweeper runs.
+
+        ``left_alone``: there are no operators.
+        """
+        self.left_alone = left_alone
         self.gate.chooser = NoFaults()
         self.gate.note("--- faults stop")
-        self._drain(1)
+        self.limits = _NO_LIMITS
+        self._drain(0 if left_alone else 1)
         self.gate.note("--- late calls arrive")
         self.world.settle()
-        self._drain(2)
+        self._drain(0 if left_alone else 2)
+        if left_alone:
+            self._sweep_up()
+            return
+        self._mend()
+        self._sweep_up()
 
     def _drain(self, rounds: int) -> None:
         self.run()
@@ -238,6 +314,38 @@ class Simulation:
             if not sum(queue.redrive() for queue in self.queues.values()):
                 return
             self.run()
+
+    def _mend(self) -> None:
+        """Operators correct what was malformed."""
+        letters = [letter for queue in self.queues.values() for letter in queue.dlq]
+        if any(letter.attributes.get("error_code") == "INVALID_REQUEST" for letter in letters):
+            self.run_scheduled("mend", mend)
+            self.run()
+
+    def _sweep_up(self) -> None:
+        """What no message brings any more: the sweeper asks, tells, and gives up waiting after its time."""
+        if not self.anything_open:
+            return
+        self.clock.advance(2 * _DAY)
+        before = self._number_open()
+        self.sweep(daily=True)
+        if 0 < self._number_open() < before:  # what ended was perhaps the rival of what is left
+            self.sweep()
+        if any(seen.entry.state is State.PENDING for seen in self.table.requests.values()):
+            self.clock.advance(self.setting.pending_for)
+            self.sweep()
+
+    def _number_open(self) -> int:
+        return sum(not seen.entry.state.terminal for seen in self.table.requests.values())
+
+    @property
+    def anything_open(self) -> bool:
+        """Whether the sweeper has anything to do."""
+        return (
+            any(is_open(seen.entry) for seen in self.table.requests.values())
+            or bool(self.planted)
+            or any(queue.dlq for queue in self.queues.values())
+        )
 
     @property
     def broken(self) -> list[tuple[str, str]]:
@@ -287,8 +395,9 @@ class Simulation:
         if name == "somebody":
             self._somebody(rest, fault.argument)
         elif name == "sweep":
-            assert self.process is not None
-            self.sweep(self.process.kind.policy.cancel_type)
+            self.sweep()
+        elif name == "world":
+            self._goes_on(rest)
         else:
             self._deliver_meanwhile(name, rest, fault)
 
@@ -332,6 +441,39 @@ class Simulation:
             self.world.somebody_else(wanted.subject, what, amount or None, words)
         except ValueError:
             self.gate.note("  nobody can")
+
+    def _goes_on(self, what: str) -> None:
+        """The providers' records, the secret or the deployment change."""
+        wanted = self.wanted.get(self._who()[0])
+        console = self.world.portone.console
+        try:
+            match what.split():
+                case ["rotate"]:
+                    self._rotate()
+                case ["roll_back"]:
+                    roll_back(self.table)
+                case ["pay_again", *how] if wanted and wanted.cancel_type == "payment_cancel":
+                    paid_at = {"paid_at": int(START)} if "earlier" in how else {}
+                    console.pay_again(wanted.subject, keep="keep" in how, changes=paid_at)
+                case ["reissue"] if wanted and wanted.cancel_type == "receipt_revoke":
+                    console.reissue(wanted.subject)
+                case ["book" | "refuse" as end] if wanted:
+                    self.world.end_bookings(wanted.subject, {"book": "booked", "refuse": "refused"}[end])
+                case _:
+                    self.gate.note("  nothing can")
+        except ValueError:
+            self.gate.note("  nobody can")
+
+    def _rotate(self) -> None:
+        number = len(self.gate.calls)
+        self.keys = {name: f"{name}-{number}" for name in self.keys}
+        changed: Any = self.keys
+        self.world.rotate_keys(**changed)
+
+    @property
+    def secret(self) -> str:
+        """The secret's text as it is now."""
+        return secret_of(**self.keys)
 
     # --- true interleaving
 
@@ -393,18 +535,21 @@ class Simulation:
         return PlainHttp(self.providers, self.world, self.clock.advance)
 
     def _keep_books(self) -> Books:
-        books = Books(self._moved)
+        books = Books(self._moved, self.observer.accepted)
         self.world.money = self.world.portone_state.money = self.world.ebp_state.money = books
         return books
 
     def _moved(self, movement: Movement, owner: str | None) -> None:
         whose = owner or "somebody else"
-        self.gate.note(f"  {movement.kind} of {movement.subject}: {movement.amount} won by {whose}")
+        self.gate.note(
+            f"  {movement.kind} of {movement.subject}: {movement.amount} {movement.currency} by {whose}"
+        )
         self.observer.moved(movement, owner)
 
-    def _wrote(self, old: Item | None, new: Item) -> None:
-        context = ", in doubt" if new["in_doubt"]["BOOL"] else ""
-        self.gate.note(f"  {new['pk']['S']} {new['state']['S']} attempt {new['attempt']['N']}{context}")
+    def _wrote(self, old: Seen | None, new: Seen) -> None:
+        entry = new.entry
+        context = ", in doubt" if entry.in_doubt else ""
+        self.gate.note(f"  {new.key} {entry.state} attempt {entry.attempt}{context}")
         self.observer.wrote(old, new)
 
     def _published(self, event: Event) -> None:

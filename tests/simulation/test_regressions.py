@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +11,10 @@ from refunds.ledger import timeline
 from refunds.ledger.item import decode
 from refunds.ledger.queries import recorded_at
 from refunds.ledger.shards import day_of
-from tests.simulation import faults, randomised
-from tests.simulation.gate import Fault, Script
-from tests.simulation.scenarios import BY_NAME
+from tests.simulation import faults
+from tests.simulation.gate import Fault, NoFaults, Script
+from tests.simulation.requests import refund
+from tests.simulation.scenarios import BY_NAME, COLD, Scenario
 from tests.simulation.trace import report
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def play(scenario: str, **struck: Fault) -> Simulation:
 def state(simulation: Simulation, number: int = 1) -> str:
     """How a request ended."""
     key = next(key for key in simulation.wanted if key.endswith(f"#cr-{number}"))
-    return str(simulation.table.items[key]["state"]["S"])
+    return str(simulation.table.requests[key].entry.state)
 
 
 def refunded(simulation: Simulation) -> int:
@@ -128,10 +130,55 @@ def test_an_item_says_when_its_outcome_was_recorded() -> None:
     assert item["day"]["S"].startswith(str(day_of(ended)))
 
 
-@pytest.mark.parametrize(("seed", "lag"), [(1002, 1.0), (7796, 1.0), (298, 1_800.0), (2269, 1_800.0)])
-def test_an_index_that_lags_proves_nothing_twice(
-    seed: int, lag: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Equal cancellations at a PG without reasons never claim one entry, however late the index is."""
-    monkeypatch.setattr(randomised, "_INDEX_LAG", lag)
-    assert randomised.History(seed).play().broken == []
+@pytest.mark.parametrize("lag", [0.03, 1.0, 30.0, 1_800.0])
+@pytest.mark.parametrize(
+    "scenario", ["two equal parts, reasons dropped", "two equal parts, checksums in order, reasons dropped"]
+)
+@pytest.mark.parametrize(
+    "fault",
+    [faults.LOST_BEFORE, faults.LOST_AFTER, faults.LATE_1, faults.DENIED],
+    ids=lambda fault: fault.name,
+)
+@pytest.mark.parametrize("call", ["cancel 1", "cancel 2"])
+def test_an_index_that_lags_proves_nothing(lag: float, scenario: str, fault: Fault, call: str) -> None:
+    """Two equal cancellations, one lost: no entry proves both, however late the index shows the other one.
+
+    Seeds 1002 and 7796 at one second, 298 and 2269 at half an hour, of the histories at the time.
+    """
+    simulation = BY_NAME[scenario].simulate(Script({call: fault}), replace(COLD, index_lag=lag))
+    assert not simulation.broken, report(simulation, scenario)
+    succeeded = [key for key, seen in simulation.table.requests.items() if seen.entry.state == "SUCCEEDED"]
+    assert len(succeeded) <= len(simulation.books.owned)
+
+
+def test_a_payment_made_anew_under_the_same_merchant_uid_is_not_refunded() -> None:
+    """Refused for today, cancelled at the console, paid again: the retry leaves the new payment alone."""
+    scenario = "part by a merchant_uid that is used again"
+    simulation = play(scenario, cancel_1=faults.REFUSED_LATER, get_2=faults.PAID_AGAIN_EARLIER)
+    assert simulation.books.refunded("imp_1_2") == 0
+    assert state(simulation) == "FAILED"
+
+
+@pytest.mark.parametrize("name", ["booked later, part", "booked later by a PG nobody has heard of"])
+@pytest.mark.parametrize("lost", [faults.LOST_AFTER, faults.BROKEN_AFTER, faults.LOST_BEFORE, faults.LATE_2])
+def test_what_a_pg_books_later_is_accepted_once(name: str, lost: Fault) -> None:
+    """The answer is lost: no redelivery, no sweeper and no replay sends it again."""
+    simulation = play(name, cancel_1=lost)
+    assert len(simulation.books.accepted_for) <= 1
+    assert len(simulation.books.owned) <= 1
+
+
+def test_a_worker_that_parks_and_dies_before_it_tells_has_told() -> None:
+    """The next delivery finds the lease of what was parked: on its last receive it tells what it says."""
+    simulation = play("order, an item", cancel_1=faults.LOST_AFTER, update_1=faults.AWS_LOST)
+    assert any(event.kind == "parked" for event in simulation.bus.events)
+
+
+def test_a_booked_cancellation_is_recognised_beside_another_one() -> None:
+    """Two cancellations wait when the event's own checksum is sent; the whole history adds up in the end."""
+    two = tuple(refund(number, "imp_1", 10 * number, checksum=100, currency="USD") for number in (1, 2))
+    payment = {"imp_uid": "imp_1", "merchant_uid": "M", "amount": 100, "pg_provider": "paypal_v2"}
+    scenario = Scenario("two at once", two, {**payment, "booking": {"lookups": 2}})
+    simulation = scenario.simulate(NoFaults())
+    assert not simulation.broken, report(simulation, scenario.name)
+    assert {state(simulation, number) for number in (1, 2)} == {"SUCCEEDED"}

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.simulation.knowledge import indistinguishable
-from tests.simulation.table import Item, outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from local.simulator.movements import Movement
+    from refunds.contracts.outbound import Outcome
     from tests.simulation.requests import Wanted
     from tests.simulation.simulation import Simulation
 
 
-def not_done(s: Simulation, wanted: Wanted, item: Item) -> str | None:
-    """Why the success recorded in ``item`` is not true; ``None`` if it is."""
+def not_done(s: Simulation, wanted: Wanted, outcome: Outcome) -> str | None:
+    """Why the success that ``outcome`` tells of is not true; ``None`` if it is."""
     if wanted.cancel_type == "payment_cancel":
-        return _not_refunded(s, wanted, outcome_of(item))
+        return _not_refunded(s, wanted, outcome)
     if wanted.cancel_type == "order_cancel":
         return _not_cancelled(s, wanted)
     return _not_voided(s, wanted)
 
 
-def _not_refunded(s: Simulation, wanted: Wanted, outcome: Mapping[str, Any]) -> str | None:
-    movement, owner = _claimed(s, wanted, outcome["provider"]["cancellation_id"])
+def _not_refunded(s: Simulation, wanted: Wanted, outcome: Outcome) -> str | None:
+    money, cancellation_id = outcome.money, outcome.provider.cancellation_id
+    if money is None:
+        return f"{wanted.key} is SUCCEEDED without an amount"
+    if cancellation_id is None and wanted.key in s.resolved_by_hand:  # nobody said which it was
+        moved = [movement.amount for movement in s.books.of_request(wanted.key)]
+        return None if moved == [money.cancelled] else f"{wanted.key} was resolved by hand as another amount"
+    movement, owner = _claimed(s, wanted, cancellation_id or "")
     if movement is None:
         return f"{wanted.key} is SUCCEEDED with a cancellation PortOne does not have"
-    if movement.amount != outcome["money"]["cancelled"]:
-        return f"{wanted.key} reports {outcome['money']['cancelled']} won, {movement.amount} moved"
+    if (movement.amount, movement.currency) != (money.cancelled, money.currency):
+        moved_as = f"{movement.amount} {movement.currency}"
+        return f"{wanted.key} reports {money.cancelled} {money.currency}, {moved_as} moved"
     if owner == wanted.key or (owner is None and indistinguishable(s, wanted, movement)):
         return None
     return f"{wanted.key} is SUCCEEDED with a cancellation made by {owner or 'somebody else'}"

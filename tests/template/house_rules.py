@@ -16,8 +16,6 @@ Rule = Callable[[Expanded], Iterator[str]]
 
 #: The only managed policy: AWS's own for CodeDeploy and functions.
 MANAGED_POLICY = "iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"
-#: X-Ray's actions know no resources.
-WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 WRITING = {
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
@@ -144,7 +142,7 @@ def policies_name_what_they_allow(template: Expanded) -> Iterator[str]:
                 yield f"{name}: has the managed policy {policy}"
         for statement in granted(template, name):
             actions = set(_list(statement.get("Action", "*")))
-            resources = "" if actions <= WITHOUT_RESOURCES else json.dumps(statement.get("Resource", "*"))
+            resources = json.dumps(statement.get("Resource", "*"))
             if "*" in json.dumps(sorted(actions)) + resources:
                 yield f"{name}: allows by wildcard in {statement.get('Sid')}"
 
@@ -213,7 +211,7 @@ def ledger_writes_are_confined(template: Expanded) -> Iterator[str]:
 
 
 def requeueing_is_no_loop(template: Expanded) -> Iterator[str]:
-    """Who puts messages back into the queue that feeds it is not stopped as a loop; who does not, is."""
+    """Who feeds its own queue or invokes itself is not stopped as a loop; everybody else is."""
     fed = {
         mapping["FunctionName"].removeprefix("<").removesuffix("Aliaslive>"): mapping["EventSourceArn"]
         for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values()
@@ -224,7 +222,11 @@ def requeueing_is_no_loop(template: Expanded) -> Iterator[str]:
             "sqs:SendMessage" in _list(one["Action"]) and fed.get(name) in _list(one["Resource"])
             for one in granted(template, role)
         )
-        if (function.get("RecursiveLoop") == "Allow") != requeues:
+        invokes_itself = any(
+            "lambda:InvokeFunction" in _list(one["Action"]) and f"<{name}.Arn>" in _list(one["Resource"])
+            for one in granted(template, role)
+        )
+        if (function.get("RecursiveLoop") == "Allow") != (requeues or invokes_itself):
             yield f"{name}: is {'' if requeues else 'not '}stopped by Lambda's recursion detection"
 
 
@@ -276,15 +278,15 @@ def functions_have_their_own_role(template: Expanded) -> Iterator[str]:
 
 
 def functions_are_safe_by_default(template: Expanded) -> Iterator[str]:
-    """Traced, published, and without a switch of Powertools that weakens safety."""
+    """Published, without a trace that ends half-way, and without a switch that weakens safety."""
     for name, function in template.of_type("AWS::Lambda::Function").items():
         variables = function["Environment"]["Variables"]
         switches = {key for key in variables if key.startswith("POWERTOOLS_")}
         harmless = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOGGER_LOG_EVENT"}
         if switches - harmless or variables.get("POWERTOOLS_LOGGER_LOG_EVENT") != "false":
             yield f"{name}: has switches of Powertools that weaken safety"
-        if function.get("TracingConfig") != {"Mode": "Active"}:
-            yield f"{name}: is not traced"
+        if "TracingConfig" in function:
+            yield f"{name}: is traced, and the trace ends before the outcome"
         if f"{name}Aliaslive" not in template.resources:
             yield f"{name}: is not published under an alias"
 

@@ -96,7 +96,6 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
                 Resource={"Fn::Sub": "${LedgerTable.Arn}/*"}
             ),
         ),
-        (ROLE, lambda all_: statement(all_, ROLE, "Trace").update(Action=["xray:*"])),
         (ROLE, lambda all_: statement(all_, ROLE, "KeepLedger").pop("Action")),
         (
             ROLE,
@@ -137,7 +136,8 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
     ],
     "requeueing_is_no_loop": [
         ("PaymentCancelFunction", lambda all_: of(all_, "PaymentCancelFunction").pop("RecursiveLoop")),
-        (FUNCTION, lambda all_: of(all_, FUNCTION).update(RecursiveLoop="Allow")),
+        (FUNCTION, lambda all_: of(all_, FUNCTION).pop("RecursiveLoop")),
+        ("DlqReplayFunction", lambda all_: of(all_, "DlqReplayFunction").update(RecursiveLoop="Allow")),
     ],
     "outcomes_come_from_the_handler_only": [
         (ROLE, lambda all_: statement(all_, ROLE, "PublishOutcomes").pop("Condition")),
@@ -187,7 +187,7 @@ BREACHES: dict[str, list[tuple[str, Breach]]] = {
                 POWERTOOLS_LOGGER_LOG_EVENT="true"
             ),
         ),
-        (FUNCTION, lambda all_: of(all_, FUNCTION).pop("TracingConfig")),
+        (FUNCTION, lambda all_: of(all_, FUNCTION).update(TracingConfig={"Mode": "Active"})),
         (FUNCTION, lambda all_: all_.pop("SweeperFunctionAliaslive")),
     ],
     "functions_are_invoked_by_rules_only": [

@@ -190,8 +190,6 @@ def test_role_reaches_its_own_resources_only(expanded: Expanded, cancel_type: Ca
         "events:PutEvents": ["<AccountingBus.Arn>"],
         "logs:CreateLogStream": log_group,
         "logs:PutLogEvents": log_group,
-        "xray:PutTraceSegments": ["*"],
-        "xray:PutTelemetryRecords": ["*"],
     }
     conditions = {one["Sid"]: one["Condition"] for one in statements if "Condition" in one}
     own_items = [f"{cancel_type.name}#*", f"{KEY_PREFIX}{cancel_type.name}#*"]

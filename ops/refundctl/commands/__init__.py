@@ -1,24 +1,179 @@
-"""The commands."""
+"""The commands: what can be typed. What they do is in ``refundctl.actions``, loaded when one runs."""
 
 from __future__ import annotations
 
-import typer
+from typing import Annotated, Any, Final
 
-from refundctl.commands import accounting, dlq, replaying, sending, settle, status
+import typer
+from typer.core import TyperGroup
+
+from refundctl.commands import accounting, dlq, explaining, requests, sending
+
+
+class Group(TyperGroup):
+    """A group whose help loads nothing that only values of options need."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option ``--help``; where it is not given there is no value to convert."""
+        option: Any = super().get_help_option(ctx)
+        if option is not None and "process_value" not in vars(option):
+            usual = option.process_value
+            option.process_value = lambda context, value: None if value is None else usual(context, value)
+        return option
+
+
+def _examples(*commands: str) -> str:
+    """The end of a command's help; the sign keeps its lines as they are."""
+    return "\n".join(["\b", "Examples:", *(f"  refundctl {command}" for command in commands)])
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if value:
+        from importlib.metadata import version
+
+        print(f"refundctl {version('refund-handler')}")
+        raise typer.Exit
+
+
+_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
+    add_completion=False,  # its options would load what completing does not need: `refundctl completion`
+    rich_markup_mode=None,  # plain help: whole words in 80 columns, and nothing to load
     pretty_exceptions_enable=False,  # tracebacks with local variables would show messages
-    help="See, repair, replay and settle refunds. Every command takes --json. Start with `dlq list`.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
+    epilog=_examples(
+        "queues --stack refunds-prod",
+        "dlq list",
+        "explain OUTCOME_UNKNOWN",
+        "status cr-20261121-0001",
+        "dlq replay -e PROVIDER_UNAVAILABLE",
+    )
+    + "\n\n\b\nExit codes: 0 done, 1 error, 2 wrong usage, 3 differences found,\n"
+    "4 something is left to do, 130 interrupted.",
 )
-dlq.app.command("replay")(replaying.replay)
-app.add_typer(dlq.app, name="dlq")
-app.command("status")(status.status)
-app.command("resolve")(settle.resolve)
-app.command("admit")(settle.admit)
-app.command("republish")(accounting.republish)
-app.command("reconcile")(accounting.reconcile)
-app.command("pause")(sending.pause)
-app.command("resume")(sending.resume)
-app.command("sending")(sending.sending)
+_dlq = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Dead-letter queues: list, show, replay, discard, export.",
+)
+
+
+@app.callback()
+def _main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """See, repair, replay and resolve refunds. Every command takes --json. Start with `dlq list`."""
+
+
+def _add(to: typer.Typer, name: str, command: Any, summary: str, *examples: str) -> None:
+    """``summary`` is the command's line in the list of commands: it fits 80 columns."""
+    to.command(name, short_help=summary, epilog=_examples(*examples))(command)
+
+
+_add(
+    _dlq,
+    "list",
+    dlq.list_messages,
+    "What is there, since when and why.",
+    "dlq list",
+    "dlq list -t order_cancel --older-than 1d",
+    "dlq list --match request.imp_uid=imp_448280090638",
+    "dlq list --json | jq -r 'select(.type == \"message\").cancel_request_id'",
+)
+_add(_dlq, "show", dlq.show_message, "One message, masked, and its verdict.", "dlq show cr-20261121-0001")
+_add(
+    _dlq,
+    "replay",
+    dlq.replay,
+    "Tell what a replay would do; do it.",
+    "dlq replay -e PROVIDER_UNAVAILABLE",
+    "dlq replay -e PROVIDER_UNAVAILABLE --limit 5 --yes --reason 'ticket 4711'",
+    "dlq replay --step --reason 'ticket 4711'",
+    'dlq replay --id cr-1 --patch \'{"request": {"amount": 3000}}\'',
+)
+_add(
+    _dlq,
+    "discard",
+    dlq.discard,
+    "End requests that never moved money.",
+    "dlq discard --id cr-1 --by kim --reason 'not wanted, ticket 4711'",
+    "dlq discard --id cr-1 --by kim --reason 'not wanted, ticket 4711' --yes",
+)
+_add(
+    _dlq, "export", dlq.export, "Write messages as files for sam local.", "dlq export --id cr-1 --to letters"
+)
+app.add_typer(_dlq, name="dlq")
+_add(
+    app,
+    "queues",
+    sending.queues,
+    "How many messages wait, and for how long.",
+    "queues",
+    "queues -t payment_cancel --json",
+)
+_add(
+    app,
+    "explain",
+    explaining.explain,
+    "What a code or an alarm means, and what to do.",
+    "explain OUTCOME_UNKNOWN",
+    "explain refunds-prod-payment-cancel-held",
+)
+_add(
+    app,
+    "status",
+    requests.status,
+    "What became of a request, an order, a payment.",
+    "status cr-20261121-0001",
+    "status imp_448280090638 --no-dlq",
+    "status cr-20261121-0001 --wait-for 5m",
+)
+_add(
+    app,
+    "resolve",
+    requests.resolve,
+    "Ask the provider, or end a request by hand.",
+    "resolve cr-20261121-0001",
+    "resolve cr-1 --as succeeded --reference RR-1 --by kim --evidence 'console, 4711'",
+    "resolve cr-1 --as failed --by kim --evidence 'console, 4711'",
+)
+_add(
+    app,
+    "admit",
+    requests.admit,
+    "Let a request pass that a limit keeps back.",
+    "admit cr-1 --by kim --reason 'approved by lee, ticket 4711'",
+)
+_add(
+    app,
+    "republish",
+    accounting.republish,
+    "Publish outcomes again that accounting lost.",
+    "republish --since 2h",
+    "republish --since 2026-11-21T05:00:00+09:00 --until 2h --yes",
+)
+_add(
+    app,
+    "reconcile",
+    accounting.reconcile,
+    "Compare PortOne's books with the ledger.",
+    "reconcile",
+    "reconcile --date 2026-11-20 --csv differences.csv",
+)
+_add(app, "pause", sending.pause, "Stop sending; everything stays queued.", "pause -t payment_cancel")
+_add(app, "resume", sending.resume, "Send again.", "resume")
+_add(app, "sending", sending.sending, "Whether each cancel type is sending or paused.", "sending")
+_add(
+    app,
+    "completion",
+    explaining.completion,
+    "A script that completes types and codes.",
+    "completion bash > ~/.local/share/bash-completion/completions/refundctl",
+)

@@ -101,7 +101,7 @@ def test_verdicts_tell_what_has_changed_and_what_nobody_knows(
     assert "Nobody can tell" in why
 
     order = (*one, "--yes", "--reason", "so that accounting learns that it failed")
-    assert [row["replayed"] for row in shell.run(*order).of("message")] == [False]
+    assert [row["replayed"] for row in shell.run(*order, code=4).of("message")] == [False]
     assert [row["replayed"] for row in shell.run(*order, "--verdict", "stale").of("message")] == [True]
     outcomes.wait_for_requests([stale.cancel_request_id], 30.0)
     (outcome,) = outcomes.of(stale.cancel_request_id)
@@ -130,7 +130,8 @@ def test_status_finds_a_request_by_any_of_its_names(
         assert (row["cancel_request_id"], row["state"]) == (known.cancel_request_id, "SUCCEEDED")
         assert row["proof"]
         assert not any(secret in json.dumps(row, ensure_ascii=False) for secret in _SECRETS)
-    assert shell.run("status", "cr-nobody", code=1).rows == []
+    unknown = shell.run("status", "cr-nobody", "--no-dlq", code=1)
+    assert [row["type"] for row in unknown.rows] == ["error"]
 
 
 def test_status_says_where_the_message_is_and_what_to_do(shell: Shell, parked: Parked) -> None:

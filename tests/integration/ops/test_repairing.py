@@ -88,4 +88,4 @@ def test_a_corrected_copy_takes_the_messages_place(
     )
     assert [movement.amount for movement in simulator.ledger(case.subject)] == [PART]
     (request,) = shell.run("status", case.cancel_request_id, "--no-dlq").of("request")
-    assert any("corrected in detail.request.amount" in line for line in request["audit"])
+    assert any("corrected in detail.request.amount" in line["event"] for line in request["audit"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -9,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from tests.unit.aws.endpoint import AwsError
-from tests.unit.aws.expressions import holds
+from tests.unit.aws.expressions import check_names, holds
+from tests.unit.aws.limits import MOST_KEYS, MOST_OF_A_BATCH, MOST_OF_AN_ITEM, size
 
 TARGET = "DynamoDB_20120810"
 Item = dict[str, Any]
@@ -41,6 +43,7 @@ class Tables:
         self.page = PAGE
         self.unprocessed = 0
         self._keys = keys
+        self._sizes: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +58,7 @@ class Tables:
                 case "PutItem":
                     return self._write(operation, request, request["Item"], request["Item"])
                 case "UpdateItem":
-                    old = self._find(request["TableName"], request["Key"]) or request["Key"]
-                    return self._write(operation, request, request["Key"], _updated(old, request))
+                    return self._write(operation, request, request["Key"], None)
                 case "DeleteItem":
                     return self._write(operation, request, request["Key"], None)
                 case "Query":
@@ -65,10 +67,16 @@ class Tables:
                     return self._batch_get(request)
         raise AwsError("UnknownOperationException", operation)
 
+    def add(self, table: str, key: str) -> None:
+        """One table more, by the name of its partition key."""
+        self.items[table] = {}
+        self._keys[table] = key
+
     def reset(self) -> None:
         """Forget every item, write and disturbance."""
         for items in self.items.values():
             items.clear()
+        self._sizes.clear()
         self.writes.clear()
         self.disturb = _let_pass
         self.missing_indexes.clear()
@@ -85,6 +93,8 @@ class Tables:
     def _write(
         self, operation: str, request: Mapping[str, Any], key: Item, new: Item | None
     ) -> dict[str, Any]:
+        """The condition is judged first: what the update would run into does not matter then."""
+        check_names(request)
         table = request["TableName"]
         old = self._find(table, key)
         condition = request.get("ConditionExpression")
@@ -92,18 +102,28 @@ class Tables:
             shown = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old
             fields: dict[str, Any] = {"Item": old} if shown else {}
             raise AwsError("ConditionalCheckFailedException", "The conditional request failed", **fields)
+        if operation == "UpdateItem":
+            new = _updated(old or dict(key), request, key)
+        self._keep(table, self._key(table, key), new)
         self.writes.append(operation)
-        if new is None:
-            self.items[table].pop(self._key(table, key), None)
-        else:
-            self.items[table][self._key(table, key)] = {name: _normal(value) for name, value in new.items()}
         return {}
+
+    def _keep(self, table: str, key: str, new: Item | None) -> None:
+        if new is None:
+            self.items[table].pop(key, None)
+            return
+        bytes_of_it = size(new)
+        if bytes_of_it > MOST_OF_AN_ITEM:
+            raise _invalid("Item size has exceeded the maximum allowed size")
+        self.items[table][key] = {name: _normal(value) for name, value in new.items()}
+        self._sizes[table, key] = bytes_of_it
 
     def _query(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """A page of an index, by partition key; an index that is not there is refused."""
         if request["IndexName"] in self.missing_indexes:
-            raise AwsError("ValidationException", "The table does not have the specified index")
+            raise _invalid("The table does not have the specified index")
         table = request["TableName"]
+        attribute = request["ExpressionAttributeNames"]["#a"]
         start = request.get("ExclusiveStartKey")
         behind = self._key(table, start) if start else ""
         found = sorted(
@@ -111,18 +131,31 @@ class Tables:
             for key, item in self.items[table].items()
             if key > behind and holds(request["KeyConditionExpression"], item, request)
         )
-        page: dict[str, Any] = {"Items": [{self._keys[table]: {"S": key}} for key in found[: self.page]]}
-        if len(found) > self.page:
-            page["LastEvaluatedKey"] = {**(start or {}), **page["Items"][-1]}
+        most = min(request.get("Limit", self.page), self.page)
+        shown = [self.items[table][key] for key in found[:most]]
+        page: dict[str, Any] = {
+            "Items": [{a: item[a] for a in (self._keys[table], attribute)} for item in shown]
+        }
+        # A page that is full has a last key, whether or not something follows (API_Query).
+        if len(found) >= most:
+            page["LastEvaluatedKey"] = page["Items"][-1]
         return page
 
     def _batch_get(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """``unprocessed`` answers leave all keys but the first unread."""
+        """``unprocessed`` answers leave all keys but the first unread; one answer has 16 MB at most."""
         ((table, wanted),) = request["RequestItems"].items()
         keys, left = wanted["Keys"], []
+        names = [self._key(table, key) for key in keys]
+        if len(names) > MOST_KEYS:
+            raise _invalid(f"Member must have length less than or equal to {MOST_KEYS}")
+        if len(set(names)) < len(names):
+            raise _invalid("Provided list of item keys contains duplicates")
         if self.unprocessed and len(keys) > 1:
             self.unprocessed -= 1
             keys, left = keys[:1], keys[1:]
+        sizes = itertools.accumulate(self._sizes.get((table, name), 0) for name in names)
+        fitting = sum(total <= MOST_OF_A_BATCH for total in sizes)
+        keys, left = keys[:fitting], keys[fitting:] + left
         found = [item for key in keys if (item := self._find(table, key))]
         return {
             "Responses": {table: found},
@@ -130,26 +163,49 @@ class Tables:
         }
 
 
-def _updated(old: Item, request: Mapping[str, Any]) -> Item:
-    """Carry out ``SET #a = :a, #l = list_append(#l, :x) REMOVE #b ADD #n :n``, each clause at will."""
-    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    _, *parts = _CLAUSE.split(request["UpdateExpression"])
+def _updated(old: Item, request: Mapping[str, Any], key: Item) -> Item:
+    """Carry out ``SET #a = :a, #l = list_append(#l, :x) REMOVE #b ADD #n :n``, each clause at will.
+
+    An item that does not exist is made of its key and what is set (API_UpdateItem).
+    """
+    names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
+    _, *parts = _CLAUSE.split(request.get("UpdateExpression", "SET "))
     clauses = dict(zip(parts[::2], parts[1::2], strict=True))
     new = dict(old)
-    for addition in filter(None, clauses.get("ADD", "").split(", ")):
+    changed: list[str] = []
+    for addition in filter(None, clauses.get("ADD", "").strip().split(", ")):
         name, value = addition.split()
         before = Decimal(old.get(names[name], {"N": "0"})["N"])
         new[names[name]] = {"N": str(before + Decimal(values[value]["N"]))}
+        changed.append(names[name])
     for assignment in filter(None, re.split(r", (?=#\w+ = )", clauses.get("SET", "").strip())):
         name, value = assignment.split(" = ")
-        if appended := _APPEND.fullmatch(value):
-            before_list = old.get(names[appended[1] or appended[2]], {"L": []})["L"]
-            new[names[name]] = {"L": [*before_list, *values[appended[3]]["L"]]}
-        else:
-            new[names[name]] = values[value]
+        new[names[name]] = (
+            _appended(old, names, values, found) if (found := _APPEND.fullmatch(value)) else values[value]
+        )
+        changed.append(names[name])
     for name in filter(None, clauses.get("REMOVE", "").strip().split(", ")):
-        new.pop(names[name], None)
+        new.pop(names.get(name, name), None)
+        changed.append(names.get(name, name))
+    if len(set(changed)) < len(changed):
+        raise _invalid("Two document paths overlap with each other")
+    if key.keys() & set(changed):
+        raise _invalid("Cannot update attribute. This attribute is part of the key")
     return new
+
+
+def _appended(
+    old: Item, names: Mapping[str, str], values: Mapping[str, Any], found: re.Match[str]
+) -> dict[str, Any]:
+    """A list and what is appended; one that is not there needs ``if_not_exists``."""
+    before = old.get(names[found[1] or found[2]], {"L": []} if found[1] else None)
+    if before is None:
+        raise _invalid("The provided expression refers to an attribute that does not exist in the item")
+    return {"L": [*before["L"], *values[found[3]]["L"]]}
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
 
 
 def _normal(value: dict[str, Any]) -> dict[str, Any]:

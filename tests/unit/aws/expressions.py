@@ -6,7 +6,10 @@ import operator
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
+
+from tests.unit.aws.endpoint import AwsError
 
 _TOKEN = re.compile(r"\s*(<=|>=|<>|[=<>()]|attribute_exists|attribute_not_exists|size|AND|OR|[#:]?\w+)")
 _COMPARE: Mapping[str, Any] = {
@@ -19,6 +22,22 @@ _COMPARE: Mapping[str, Any] = {
 }
 
 
+_PLACEHOLDER: Final = re.compile(r"[#:]\w+")
+_EXPRESSIONS: Final = ("UpdateExpression", "ConditionExpression", "KeyConditionExpression")
+
+
+def check_names(request: Mapping[str, Any]) -> None:
+    """DynamoDB refuses a name or value that no expression uses, and one that is used and not given.
+
+    Raises:
+        AwsError: there is one.
+    """
+    given = {*request.get("ExpressionAttributeNames", {}), *request.get("ExpressionAttributeValues", {})}
+    used = {name for expression in _EXPRESSIONS for name in _PLACEHOLDER.findall(request.get(expression, ""))}
+    if given != used:
+        raise AwsError("ValidationException", f"unused or undefined in expressions: {sorted(given ^ used)}")
+
+
 def holds(expression: str, item: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     """Whether a condition is true of an item; an item that does not exist has no attributes."""
     return _Condition(expression, item, request).value()
@@ -28,7 +47,7 @@ class _Condition:
     """Recursive descent: OR binds weaker than AND, and every part is read even when it cannot matter."""
 
     def __init__(self, expression: str, item: Mapping[str, Any], request: Mapping[str, Any]) -> None:
-        self._tokens = _TOKEN.findall(expression)
+        self._tokens = list(_tokens(expression))
         self._item = item
         self._names = request.get("ExpressionAttributeNames", {})
         self._values = request.get("ExpressionAttributeValues", {})
@@ -88,6 +107,12 @@ class _Condition:
     def _expect(self, token: str) -> None:
         found = self._next()
         assert found == token, found
+
+
+@lru_cache(maxsize=256)
+def _tokens(expression: str) -> tuple[str, ...]:
+    """A few conditions are asked for over and over."""
+    return tuple(_TOKEN.findall(expression))
 
 
 def _comparable(value: Mapping[str, Any]) -> Any:

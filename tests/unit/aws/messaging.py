@@ -7,9 +7,16 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.unit.aws.endpoint import AwsError
+from tests.unit.aws.limits import check_delay, check_message, check_visibility
+
 EVENTS_TARGET = "AWSEvents"
 SQS_TARGET = "AmazonSQS"
 SECRETS_TARGET = "secretsmanager"
+
+#: Of one PutEvents (API_PutEvents); the size since January 2026 (AWS Compute Blog, "More room to build").
+MOST_ENTRIES = 10
+MOST_BYTES = 1024 * 1024
 
 
 @dataclass
@@ -24,15 +31,24 @@ class Bus:
     fate: deque[Exception | set[int]] = field(default_factory=deque)
 
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """PutEvents."""
+        """PutEvents: a malformed entry is refused alone, too many or too large ones together."""
         assert operation == "PutEvents"
         entries = request["Entries"]
         self.calls.append(entries)
         fate = self.fate.popleft() if self.fate else set[int]()
         if isinstance(fate, Exception):
             raise fate
+        if len(entries) > MOST_ENTRIES:
+            raise AwsError(
+                "ValidationException", f"Member must have length less than or equal to {MOST_ENTRIES}"
+            )
+        if sum(map(_size, entries)) > MOST_BYTES:
+            raise AwsError(
+                "ValidationException", "Total size of the entries in the request is over the limit."
+            )
         results = [self._result(entry, taken=place not in fate) for place, entry in enumerate(entries)]
-        return {"FailedEntryCount": len(fate), "Entries": results}
+        failed = sum("ErrorCode" in result for result in results)
+        return {"FailedEntryCount": failed, "Entries": results}
 
     def reset(self) -> None:
         """Forget everything."""
@@ -46,6 +62,10 @@ class Bus:
     def _result(self, entry: dict[str, Any], *, taken: bool) -> dict[str, Any]:
         if not taken:
             return {"ErrorCode": "InternalFailure", "ErrorMessage": "made up"}
+        if not entry.get("Source"):
+            return {"ErrorCode": "InvalidArgument", "ErrorMessage": "Source is a required argument."}
+        if not _is_json(entry["Detail"]):
+            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
         self.taken.append(entry)
         return {"EventId": f"event-{len(self.taken)}"}
 
@@ -63,9 +83,12 @@ class Queues:
         if self.fate:
             raise self.fate.popleft()
         if operation == "SendMessage":
+            check_delay(request.get("DelaySeconds", 0))
+            check_message(request["MessageBody"], request.get("MessageAttributes", {}))
             self.sent.append(request)
             return {"MessageId": f"message-{len(self.sent)}", "MD5OfMessageBody": "made-up"}
         assert operation == "ChangeMessageVisibility"
+        check_visibility(request["VisibilityTimeout"])
         self.hidden[request["ReceiptHandle"]] = request["VisibilityTimeout"]
         return {}
 
@@ -92,3 +115,15 @@ class Secrets:
         """GetSecretValue."""
         assert operation == "GetSecretValue"
         return {"SecretString": self.text, "Name": request["SecretId"]}
+
+
+def _size(entry: dict[str, Any]) -> int:
+    return sum(len(str(entry.get(name, "")).encode()) for name in ("Source", "DetailType", "Detail"))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

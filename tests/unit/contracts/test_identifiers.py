@@ -120,7 +120,15 @@ def test_references_of_a_request(name: str, expected: dict[str, str]) -> None:
     assert identity_of(cancellation).references() == expected
 
 
-@pytest.mark.parametrize("tier", ["a1b", "A01", "000", "zZ9"])
+@pytest.mark.parametrize("tier", ["a1b", "zZ9", "AB", "ABCD", "A-1", "Ａ０１"])
+def test_what_is_no_tier(tier: str) -> None:
+    """A tier is three capital letters or digits, as the provider's specification has it."""
+    with pytest.raises(InvalidRequest):
+        parse("cvs_revoke", asking("cvs_revoke", tier=tier))
+    assert not is_tier(tier)
+
+
+@pytest.mark.parametrize("tier", ["A1B", "A01", "000", "ZZ9"])
 def test_one_alphabet_of_tiers(tier: str) -> None:
     """What the contract takes as a tier, the client sends."""
     assert parse("cvs_revoke", asking("cvs_revoke", tier=tier)).request.tier == tier

@@ -111,6 +111,31 @@ def test_a_function_that_is_none_is_told(described: Stack, tmp_path: Path) -> No
         invoking.invoke(described, "nope", event)
 
 
+@pytest.mark.parametrize(("receipt", "dlq"), [("", ""), ("AQEB", "http://dlq")])
+def test_an_exported_dead_letter_gets_no_copy(
+    described: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receipt: str, dlq: str
+) -> None:
+    """Replayed from its file, it adds nothing to the dead-letter queue in which it still waits."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"Records": [{"receiptHandle": receipt, "body": "{}"}]}), encoding="utf-8")
+    variables = described.directory / SAM_FOLDER / "variables.json"
+    variables.write_text(json.dumps({"SweeperFunction": {"DLQ_URL": "http://dlq"}}), encoding="utf-8")
+    orders: list[tuple[str, ...]] = []
+    monkeypatch.setattr(invoking, "reachable_from_containers", lambda _stack: True)
+    monkeypatch.setattr(invoking, "_refuse_without_docker", lambda: None)
+    monkeypatch.setattr(invoking, "_sam_build", lambda _stack: 0)
+
+    def sam(*order: str) -> int:
+        orders.append(order)
+        return 0
+
+    monkeypatch.setattr(invoking, "_sam", sam)
+    assert invoking.invoke(described, "sweeper", event) == 0
+    (order,) = orders
+    told = order[order.index("--env-vars") + 1] if "--env-vars" in order else str(variables)
+    assert json.loads(Path(told).read_text(encoding="utf-8"))["SweeperFunction"]["DLQ_URL"] == dlq
+
+
 def test_without_docker_one_sentence(
     described: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.unit.aws.endpoint import Aws
+from tests.unit.aws.endpoint import Aws, AwsError
+from tests.unit.aws.limits import check_delay, check_message, check_visibility
 from tests.unit.aws.messaging import SQS_TARGET
 
 
@@ -19,6 +20,7 @@ class Stored:
     hidden_until: float = 0.0
     receipt: str = ""
     receives: int = 0
+    received_at: float = 0.0
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -59,14 +61,17 @@ class Queue:
         match operation:
             case "ReceiveMessage":
                 return self._receive(request)
+            case "ChangeMessageVisibility":
+                return self._hide(request)
             case "ChangeMessageVisibilityBatch":
                 return self._each(request, self._show)
             case "DeleteMessageBatch":
                 return self._each(request, self._delete)
             case "GetQueueAttributes":
                 return {"Attributes": self._counts(request["AttributeNames"])}
-            case "SendMessage":
-                return self._send(request)
+        return self._send(request) if operation == "SendMessage" else self._send_batch(operation, request)
+
+    def _send_batch(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         assert operation == "SendMessageBatch"
         self.sent += [entry["MessageBody"] for entry in request["Entries"]]
         results = [
@@ -84,14 +89,18 @@ class Queue:
         return {name: known[name] for name in names}
 
     def _send(self, request: dict[str, Any]) -> dict[str, Any]:
+        check_delay(request.get("DelaySeconds", 0))
+        check_message(request["MessageBody"], request.get("MessageAttributes", {}))
         self.sent.append(request["MessageBody"])
         message_id = f"sent-{len(self.sent)}"
         self.put(message_id, request["MessageBody"], age=0.0)
         self.messages[message_id].attributes = request.get("MessageAttributes", {})
+        self.messages[message_id].hidden_until = self.now + request.get("DelaySeconds", 0)
         return {"MessageId": message_id, "MD5OfMessageBody": "x"}
 
     def _receive(self, request: dict[str, Any]) -> dict[str, Any]:
         self.now += self.tick
+        check_visibility(request["VisibilityTimeout"])
         in_flight = len(self.hidden())
         visible = [one for one in self.messages.values() if one.hidden_until <= self.now]
         if in_flight >= self.most_in_flight:
@@ -101,6 +110,7 @@ class Queue:
             self.receipts += 1
             one.receipt = f"receipt-{self.receipts}"
             one.receives += 1
+            one.received_at = self.now
             one.hidden_until = self.now + request["VisibilityTimeout"]
         return {
             "Messages": [
@@ -125,10 +135,16 @@ class Queue:
                 answers["Failed"].append(failed)
         return answers
 
+    def _hide(self, request: dict[str, Any]) -> dict[str, Any]:
+        if not self._show(request):
+            raise AwsError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+        return {}
+
     def _show(self, entry: dict[str, Any]) -> bool:
         one = self._held(entry)
         if one is None:
             return False
+        check_visibility(entry["VisibilityTimeout"], self.now - one.received_at)
         one.hidden_until = self.now + entry["VisibilityTimeout"]
         return True
 

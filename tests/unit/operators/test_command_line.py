@@ -11,10 +11,10 @@ import pytest
 import typer
 
 from refundctl.__main__ import run
+from refundctl.actions.spool import Spool
 from refundctl.option_groups import with_option_groups
 from refundctl.output import age_of
 from refundctl.parameters import Filters, duration, moment
-from refundctl.spool import Spool
 from refunds.cancel_types import MODULES
 from refunds.errors import ConfigurationError
 from refunds.operators.cancel_queues import chosen, queues_of_outputs, output_name, queues_of_url

@@ -154,7 +154,7 @@ def test_a_letter_with_our_reason_is_left_alone(station: Station) -> None:
 
 def test_one_bad_letter_does_not_keep_the_others_from_being_told(station: Station) -> None:
     """Neither one that says nothing, nor one whose item cannot be written."""
-    station.queue.put("m-1", "\x00 no json")
+    station.queue.put("m-1", "no json")
     station.queue.put("m-2", body("cr-2"))
     station.queue.put("m-3", body("cr-3"))
 

@@ -39,8 +39,25 @@ def test_what_a_hinting_refusal_did_is_found_later() -> None:
     tag = world.gateway.sent[0]["reason"]
     world.gateway.apply(Decimal(3_000), tag)
     world.deliver(wanted(**PARTIAL))
-    assert world.told() == [("succeeded", None, None)]
+    assert world.told() == [UNKNOWN, ("succeeded", None, None)]
     assert world.gateway.refunded == 3_000
+
+
+def test_what_was_refused_with_a_hint_is_never_sent_again() -> None:
+    """Neither a redelivery nor a replay sends it: the PG may still book the first attempt."""
+    world = World((Gateway(answers=["PG timeout"]),))
+    for final in (False, False, True, False):
+        world.deliver(wanted(**PARTIAL), final=final)
+    assert len(world.gateway.sent) == 1
+    assert set(world.told()) == {UNKNOWN}
+
+
+def test_a_refusal_beside_a_lost_answer_is_not_repeated_at_once() -> None:
+    """The first answer was lost, the second is a refusal of an unchanged payment: one send a delivery."""
+    world = World((Gateway(answers=["lose before", "한도 초과"]),))
+    world.deliver(wanted(**PARTIAL))
+    world.deliver(wanted(**PARTIAL))
+    assert len(world.gateway.sent) == 2
 
 
 @pytest.mark.parametrize("reason", ["", "고객 변?", "PG 취소", "고객"])

@@ -21,7 +21,7 @@ from refunds.contracts.money import MAX_AMOUNT, exact_number
 ID_PATTERN: Final = r"^[A-Za-z0-9._:-]+$"
 """The alphabet of every id that an event brings."""
 
-TIER_PATTERN: Final = r"^[A-Za-z0-9]{3}$"
+TIER_PATTERN: Final = r"^[A-Z0-9]{3}$"
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TIER: Final = re.compile(TIER_PATTERN[1:-1])

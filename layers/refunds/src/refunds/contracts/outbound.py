@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -238,4 +239,9 @@ def outcome_id(
         statement += f"#{error.code}#{'true' if error.may_have_been_applied else 'false'}"
     if number > 1 and not kind.final:
         statement += f"#{number}"
+    return _named(statement)
+
+
+@lru_cache(maxsize=512)  # an item's outcome is put together at each of its writes and reads
+def _named(statement: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, statement))

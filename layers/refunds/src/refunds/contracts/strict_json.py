@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import json.encoder
 from collections.abc import Mapping
 from decimal import Decimal
 from operator import itemgetter
@@ -119,14 +120,18 @@ def _text(value: object, *, sort_keys: bool) -> str:
         return int.__repr__(value)
     if isinstance(value, Decimal):
         return _number(value)
-    if isinstance(value, Mapping):
-        members = [(_key(name), member) for name, member in value.items()]
-        if sort_keys:
-            members.sort(key=itemgetter(0))
-        return "{" + ",".join(f"{_quoted(k)}:{_text(v, sort_keys=sort_keys)}" for k, v in members) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(_text(element, sort_keys=sort_keys) for element in value) + "]"
+    if isinstance(value, (list, tuple)):  # a union would be made anew at each call
+        return "[" + ",".join([_text(element, sort_keys=sort_keys) for element in value]) + "]"
+    if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - an abstract class is slow to ask
+        return _object(value, sort_keys=sort_keys)
     raise TypeError(f"a {type(value).__name__} is not written as JSON")
+
+
+def _object(value: Mapping[object, object], *, sort_keys: bool) -> str:
+    members = [(_key(name), member) for name, member in value.items()]
+    if sort_keys:
+        members.sort(key=itemgetter(0))
+    return "{" + ",".join([f"{_quoted(k)}:{_text(v, sort_keys=sort_keys)}" for k, v in members]) + "}"
 
 
 def _key(name: object) -> str:
@@ -156,5 +161,5 @@ _LENIENT_DECODER: Final = json.JSONDecoder(
     parse_constant=_not_a_number,
     object_pairs_hook=_unique,
 )
-_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
+_quoted: Final = json.encoder.encode_basestring
 _CONSTANTS: Final[dict[bool | None, str]] = {None: "null", True: "true", False: "false"}

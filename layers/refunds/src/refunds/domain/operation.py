@@ -42,8 +42,8 @@ class Baseline:
         cancellation_ids: the cancellations that were there already; ``None`` without a precheck, because
             the event brought its own checksum or because a repeat is harmless.
         receipt_id: which receipt was issued under the subject: a revoked one may be issued anew.
-        accepted: the provider accepted a cancellation of ours without booking it at once. From then on a
-            missing entry proves nothing.
+        accepted: the provider accepted a cancellation of ours without booking it at once, or refused it as
+            if it had been carried out. From then on a missing entry proves nothing.
         suspects: cancellations that were there when our only attempt was refused: they may be ours, and
             will never be proven to be.
     """

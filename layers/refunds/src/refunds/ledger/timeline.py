@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 #: Events of an item: the first ones and the last ones stay.
@@ -74,6 +75,7 @@ def _events_in(event: str) -> int:
     return int(match[1]) if match else 1
 
 
+@lru_cache(maxsize=512)  # every write of an item writes all its events
 def _short(event: str, start: datetime) -> str:
     time, space, what = event.partition(" ")
     milliseconds = round((_moment(event) - start) / timedelta(milliseconds=1))
@@ -81,6 +83,7 @@ def _short(event: str, start: datetime) -> str:
     return short if _long(short, start) == f"{time}{space}{what}" else event
 
 
+@lru_cache(maxsize=512)
 def _long(event: str, start: datetime) -> str:
     if not event.startswith(("+", "-")):
         return event

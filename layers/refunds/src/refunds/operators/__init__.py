@@ -9,6 +9,7 @@ and started again: nothing is lost, and money moves only through the queues and 
     cancel_queues ◀─ dead_letters ◀─ replay ─▶ replay_verdicts, ledger.audit, rate_limiter
                           ▲
                           └── telling ─▶ service.refund_service
+    dead_letters, resolution ◀─ discarding
     ledger.queries ◀─ resolution ◀─ sweeper ─▶ asking_schedule, walk
     ledger.queries ◀─ reconciliation ─▶ walk;  republication
     pause ◀─ carry_over

@@ -20,6 +20,7 @@ from refunds.messaging.publisher import Publisher
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.carry_over import CarryOver
 from refunds.operators.dead_letters import DeadLetters
+from refunds.operators.discarding import Discarding
 from refunds.operators.pause import SendingSwitch
 from refunds.operators.reconciliation import DUE_AFTER, Reconciliation
 from refunds.operators.replay import Replay
@@ -115,6 +116,11 @@ class Operations:
     def resolver(self) -> Resolver:
         """Ends what is open, without its message."""
         return Resolver(self.ledger, self._publisher, self._status_inquiry, clock=self.clock)
+
+    @cached_property
+    def discarding(self) -> Discarding:
+        """Throws dead letters away that never moved money."""
+        return Discarding(self.dead_letters, self.ledger, self.resolver, self.audit, clock=self.clock)
 
     @cached_property
     def republication(self) -> Republication:

@@ -172,9 +172,26 @@ class Recorder(Generic[RequestT]):
         message = f"{entry.key} is being carried out by another worker; its lease has not ended"
         reason = Reason(ErrorCode.OUTCOME_UNKNOWN, message)
         if self._delivery.final_receive:
+            return self.leave(entry, reason)
+        return Redeliver(reason, not_before=entry.lease_until - self._parts.timing.clock())
+
+    def leave(self, entry: Entry, reason: Reason) -> Disposition:
+        """The message leaves for the DLQ although nothing came of it now: what was recorded is told again.
+
+        A worker that parks it may die before it publishes that. Where nothing was recorded, whoever has the
+        item records it; it is noted as open, in case that worker dies.
+
+        Raises:
+            Fenced: the item is not as ``entry`` saw it.
+        """
+        if entry.state is State.STARTED:
             self._ledger.note_open(entry)
             return DeadLetter(reason)
-        return Redeliver(reason, not_before=entry.lease_until - self._parts.timing.clock())
+        if entry.state is State.UNKNOWN or entry.outcome is None:
+            return DeadLetter(reason)
+        mark = entry if entry.unpublished else self._ledger.mark_unpublished(entry)
+        dead_letter = reason if entry.state is State.PARKED else None
+        return Publish(entry.outcome, dead_letter, Source.LEDGER, mark=mark)
 
     def _record(  # noqa: PLR0913 - one call of the ledger
         self,

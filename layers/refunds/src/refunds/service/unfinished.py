@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 
 from refunds.contracts.inbound import Cancellation, ProviderRequest
 from refunds.domain.deadline import Deadline
-from refunds.domain.disposition import DeadLetter, Disposition, Publish, Reason, Source
+from refunds.domain.disposition import Disposition, Reason
 from refunds.domain.entry import Entry, State
-from refunds.errors import DuplicateKey, NotSent, OutcomeUnknown
+from refunds.errors import DuplicateKey, Fenced, NotSent, OutcomeUnknown
 from refunds.ledger.claims import AlreadyClaimed
 from refunds.service.parts import Delivery, Parts
 from refunds.service.recorder import Recorder
@@ -43,37 +43,25 @@ class Unfinished(Generic[RequestT]):
 
         Raises:
             DuplicateKey: the key belongs to another payload.
-            Fenced: another worker changed the item meanwhile.
+            Fenced: other workers keep changing the item.
         """
+        try:
+            return self._park(reason)
+        except (AlreadyClaimed, Fenced):  # another worker was faster: what it made of it counts
+            return self._park(reason)
+
+    def _park(self, reason: Reason) -> Disposition:
         entry = self._ledger.get(self._parts.key(self._cancellation.cancel_request_id))
         if entry is None:
-            try:
-                return self._recorder.claim_parked(NotSent(reason.message))
-            except AlreadyClaimed as taken:
-                entry = taken.entry
-        if entry.state is State.UNKNOWN:
-            return DeadLetter(reason)
-        self._refuse_another_payload(entry)
-        if entry.state is State.STARTED:
-            return self._park_started(entry, reason)
-        return self._tell_again(entry, reason)
-
-    def _park_started(self, entry: Entry, reason: Reason) -> Disposition:
-        if entry.leased(self._parts.timing.clock()):
-            self._ledger.note_open(entry)
-            return DeadLetter(reason)
+            return self._recorder.claim_parked(NotSent(reason.message))
+        if entry.state is not State.UNKNOWN:
+            self._refuse_another_payload(entry)
+        if entry.state is not State.STARTED or entry.leased(self._parts.timing.clock()):
+            return self._recorder.leave(entry, reason)
         # Without a lease: nothing is begun here that somebody would have to wait for.
         taken = self._ledger.take_over(entry, owner=self._parts.new_owner(), lease_until=0.0)
         error = OutcomeUnknown(reason.message) if taken.in_doubt else NotSent(reason.message)
         return self._recorder.park(taken, error, may_have_been_applied=taken.in_doubt)
-
-    def _tell_again(self, entry: Entry, reason: Reason) -> Disposition:
-        """It is pending, parked or at its end: what was recorded is published once more."""
-        if entry.outcome is None:
-            return DeadLetter(reason)
-        mark = entry if entry.unpublished else self._ledger.mark_unpublished(entry)
-        dead_letter = reason if entry.state is State.PARKED else None
-        return Publish(entry.outcome, dead_letter, Source.LEDGER, mark=mark)
 
     def _refuse_another_payload(self, entry: Entry) -> None:
         if entry.fingerprint != self._parts.fingerprint(self._cancellation):

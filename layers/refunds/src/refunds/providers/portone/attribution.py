@@ -109,7 +109,7 @@ def _growth_is_explained(payment: Payment, baseline: Baseline, search: Search, *
     """The cancelled amount grew by exactly ours, or by ours and others that were faster than the answer."""
     growth = moved(payment, baseline)
     if baseline.cancellation_ids is None:
-        return _adds_up(payment) and (growth == search.amount or (tagged and growth > search.amount))
+        return adds_up(payment) and (growth == search.amount or (tagged and growth > search.amount))
     if growth <= search.amount:
         return growth == search.amount
     return growth == sum((entry.amount for entry in unseen(payment, baseline)), Decimal(0))
@@ -138,7 +138,7 @@ def _after_refusal(
     payment: Payment, baseline: Baseline, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
 ) -> Unclear | None:
     """The only attempt was refused, sometimes falsely: "cancelled already" can be our own doing."""
-    if moved(payment, baseline) and not _adds_up(payment):
+    if moved(payment, baseline) and not adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
     return _suspicious(candidates, context)
 
@@ -151,7 +151,7 @@ def _after_blind_refusal(
     By its age, by another request that holds it, or by another request's tag. What a reason says decides
     nothing: a PG may put its own text there, or cut what it cannot encode.
     """
-    if moved(payment, baseline) > 0 and not _adds_up(payment):
+    if moved(payment, baseline) > 0 and not adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
     return _suspicious([entry for entry in untagged if not _is_older(entry, context)], context)
 
@@ -181,7 +181,7 @@ def _after_silence(
         candidates = _held_by_nobody([e for e in candidates if not _is_older(e, context)], context)
     if growth == 0 and not candidates:
         return None
-    if not _adds_up(payment):
+    if not adds_up(payment):
         return Unclear("the payment's history does not add up to its cancelled amount")
     if growth < search.amount:
         message = "the history shows a cancellation that the balance does not show"
@@ -261,7 +261,8 @@ def _could_be(entry: CancelHistoryEntry, search: Search) -> bool:
     return search.sent_reason.startswith(reason)
 
 
-def _adds_up(payment: Payment) -> bool:
+def adds_up(payment: Payment) -> bool:
+    """Whether every cancellation in the history is in the balance, and nothing else."""
     return sum((entry.amount for entry in payment.cancel_history), Decimal(0)) == payment.cancel_amount
 
 

@@ -1,33 +1,28 @@
-"""Dead letters as rows, and the options that commands about them share."""
+"""Dead letters as rows, and how they are found."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from refundctl.output import Output, iso
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.operations import Operations
 
-Shown = Annotated[int, typer.Option("--show", min=0, help="How many messages to show, the oldest first.")]
-StatusInquiry = Annotated[
-    bool, typer.Option("--ask/--no-ask", help="Ask the providers for a verdict, not the ledger alone.")
-]
 
-
-def summary(dead_letter: DeadLetterMessage) -> dict[str, Any]:
-    """What identifies a message and why it is there, without its body."""
+def summary(dead_letter: DeadLetterMessage, now: float) -> dict[str, Any]:
+    """What identifies a message and why it is there, without its body; ``now`` is UNIX seconds."""
     return {
         "cancel_type": dead_letter.queues.cancel_type,
         "error_code": dead_letter.error_code,
         "cancel_request_id": dead_letter.cancel_request_id,
         "order_id": dead_letter.order_id,
         "message_id": dead_letter.message_id,
-        "sent_at": dead_letter.sent_at,
+        "sent_at": iso(dead_letter.sent_at),
+        "age_seconds": max(int(now - dead_letter.sent_at), 0),
         "why": dead_letter.error_message,
     }
 
@@ -35,9 +30,10 @@ def summary(dead_letter: DeadLetterMessage) -> dict[str, Any]:
 def find(
     operations: Operations, all_queues: Iterable[CancelQueues], selection: Selection
 ) -> list[DeadLetterMessage]:
-    """The messages meant; they stay where they are."""
+    """The messages meant, the oldest first; they stay where they are."""
     with closing(operations.dead_letters.letters(all_queues, selection)) as receives:
-        return [dead_letter for letters in receives for dead_letter in letters]
+        found = [dead_letter for letters in receives for dead_letter in letters]
+    return sorted(found, key=lambda dead_letter: dead_letter.sent_at)
 
 
 def pretty(body: str) -> str:
@@ -51,3 +47,13 @@ def pretty(body: str) -> str:
 def expected(operations: Operations, all_queues: Sequence[CancelQueues], selection: Selection) -> int | None:
     """About how many messages are meant; what is filtered out is not known before it is seen."""
     return operations.dead_letters.count(all_queues) if selection == Selection() else None
+
+
+def tell_unseen(operations: Operations, output: Output) -> int:
+    """Say what the latest look has not seen; returns about how many messages that are."""
+    unseen = {kind: count for kind, count in operations.dead_letters.unseen.items() if count > 0}
+    if unseen:
+        named = ", ".join(f"{kind} {count}" for kind, count in unseen.items())
+        output.remark(f"Incomplete: SQS did not show about so many messages: {named}. Look again.")
+        output.row("unseen", messages=unseen)
+    return sum(unseen.values())

@@ -1,0 +1,156 @@
+"""A deployment in memory that refundctl is run against, in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from refundctl.__main__ import run
+from refundctl.connection import Target
+from refunds.cancel_types import MODULES, all_cancel_types
+from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.operations import Operations
+from refunds.settings import Settings
+from tests.unit.aws.endpoint import Service
+from tests.unit.operators.desk import Desk, Direct
+from tests.unit.operators.sqs import Queue
+from tests.unit.rig import ENVIRONMENT
+
+_PLACES = "https://sqs.invalid/1"
+_PROVIDERS = {"PORTONE_BASE_URL": "https://portone.invalid", "EBP_BASE_URL": "https://ebp.invalid"}
+
+
+@dataclass
+class CountedQueue(Queue):
+    """A queue that also tells how many messages come later: none."""
+
+    def _counts(self, names: list[str]) -> dict[str, str]:
+        known = [name for name in names if not name.endswith("Delayed")]
+        return super()._counts(known) | {name: "0" for name in names if name not in known}
+
+
+@dataclass
+class Account:
+    """Every queue, and the services that are asked for who somebody is and for how old messages are."""
+
+    queues: dict[str, Queue]
+    ages: dict[str, float] = field(default_factory=dict)
+
+    def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """One operation of any of them."""
+        if operation == "GetCallerIdentity":
+            return {"Arn": "arn:aws:iam::000000000000:user/kim"}
+        if operation == "GetMetricData":
+            return {"MetricDataResults": [self._age(query) for query in request["MetricDataQueries"]]}
+        return self.queues[request["QueueUrl"]].carry_out(operation, request)
+
+    def _age(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        (dimension,) = query["MetricStat"]["Metric"]["Dimensions"]
+        found = self.ages.get(dimension["Value"])
+        return {"Id": query["Id"], "Values": [] if found is None else [found]}
+
+
+class Client(Direct):
+    """One that can be closed."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it showed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Standard output, as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The rows of one type."""
+        return [row for row in self.rows if row["type"] == kind]
+
+    @property
+    def words(self) -> str:
+        """Everything for people, without line breaks."""
+        return " ".join((self.out + self.err).split())
+
+
+class Station:
+    """The account, what is in it, and a terminal."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.desk = Desk()
+        self.capsys = capsys
+        names = [kind.replace("_", "-") for kind in MODULES]
+        urls = [f"{_PLACES}/{name}{end}" for name in names for end in ("", "-dlq")]
+        self.account = Account({url: CountedQueue(now=self.desk.now) for url in urls})
+        lanes = tuple(
+            CancelQueues(kind.policy, f"{_PLACES}/{name}", f"{_PLACES}/{name}-dlq")
+            for kind, name in zip(all_cancel_types(), names, strict=True)
+        )
+        services: dict[str, Service] = {"dynamodb": self.desk.tables, "events": self.desk.bus}
+        self.operations = Operations(
+            make_aws_client=lambda name: Client(services.get(name, self.account)),
+            settings=Settings.from_environment(ENVIRONMENT | _PROVIDERS),
+            all_queues=lanes,
+            clock=lambda: self.desk.now,
+        )
+        monkeypatch.setattr(Target, "operations", lambda _: self.operations)
+
+    def queue(self, kind: str = "payment_cancel") -> Queue:
+        """The queue of a cancel type."""
+        return self.account.queues[f"{_PLACES}/{kind.replace('_', '-')}"]
+
+    def dlq(self, kind: str = "payment_cancel") -> Queue:
+        """The dead-letter queue of a cancel type."""
+        return self.account.queues[f"{_PLACES}/{kind.replace('_', '-')}-dlq"]
+
+    def park(self, key: str = "cr-1", code: str = "PROVIDER_UNAVAILABLE", **changes: Any) -> str:
+        """A dead letter, one minute old; its message id."""
+        dlq = self.dlq()
+        message_id = f"m-{key}"
+        dlq.put(message_id, json.dumps(detail(key) | changes, ensure_ascii=False))
+        dlq.messages[message_id].attributes = {
+            "error_code": {"DataType": "String", "StringValue": code},
+            "error_message": {"DataType": "String", "StringValue": f"why {key} is here"},
+        }
+        return message_id
+
+    def run(self, *arguments: str) -> Ran:
+        """Type a command."""
+        self.capsys.readouterr()
+        code = run(arguments)
+        shown = self.capsys.readouterr()
+        return Ran(code, shown.out, shown.err)
+
+    def rows(self, *arguments: str, code: int = 0) -> Ran:
+        """Type a command with ``--json``, which must end with this exit code."""
+        ran = self.run(*arguments, "--json")
+        assert ran.code == code, (ran.code, ran.out, ran.err)
+        return ran
+
+    def audit(self, key: str = "cr-1") -> list[str]:
+        """Who did what to a request."""
+        return self.operations.audit.of(f"payment_cancel#{key}")
+
+
+def detail(key: str = "cr-1") -> dict[str, Any]:
+    """What the order service asks for."""
+    return {
+        "schema_version": "1.0",
+        "cancel_request_id": key,
+        "order_id": "ORD-1",
+        "requested_at": "2026-11-21T14:00:00+09:00",
+        "requested_by": "customer",
+        "reason": "고객 변심",
+        "request": {"imp_uid": f"imp_{key}", "amount": 1000},
+    }
