@@ -238,7 +238,7 @@ def _search(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Searc
 
 
 def _currency(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> str:
-    """What the payment was in when we looked, or what the event says that it is in."""
+    """The payment's currency at the precheck, or what the event says that it is."""
     return baseline.currency or attempt.cancellation.effective_currency(_DEFAULT_CURRENCY)
 
 
@@ -275,7 +275,7 @@ def _is_booked(payment: Payment, own: Own, baseline: Baseline) -> bool:
 
 
 def _books_it_later(payment: Payment, baseline: Baseline, search: Search) -> bool:
-    """The PG said yes and shows nothing yet: an answer that neither proves nor contradicts."""
+    """The PG said yes and shows nothing yet: the answer neither proves nor contradicts anything."""
     growth = moved(payment, baseline)
     if gateway(payment.pg_provider).is_late(payment.pay_method):
         return growth in (0, search.amount)
