@@ -17,7 +17,7 @@ from refundctl.output import age_of
 from refundctl.parameters import Filters, duration, moment
 from refunds.cancel_types import MODULES
 from refunds.errors import ConfigurationError
-from refunds.operators.cancel_queues import chosen, queues_of_outputs, output_name, queues_of_url
+from refunds.operators.cancel_queues import chosen, output_name, queues_of_outputs, queues_of_url
 from refunds.operators.dead_letters import Selection
 from refunds.operators.functions import ReplayFunction, offset
 from tests.unit.operators.requests import dead_letter
