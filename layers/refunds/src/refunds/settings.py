@@ -171,7 +171,7 @@ class Settings:
 
 
 def _refuse_short_memory(settings: Settings, retention_days: int) -> None:
-    """A request must be remembered for as long as its event can be replayed: else it is refunded twice."""
+    """The ledger must remember a request for as long as a copy of its event can be replayed."""
     held_days = settings.circuit.longest_hold / _DAY if settings.circuit.failures else 0
     if settings.ledger_ttl_days < retention_days + held_days:
         raise ConfigurationError(

@@ -105,7 +105,7 @@ class Recorder(Generic[RequestT]):
         sent: bool = False,
         learnt: Baseline | None = None,
     ) -> Disposition:
-        """The outcome is not known yet. A worker that sent keeps its lease: what it sent may still arrive."""
+        """Not known yet. A worker that sent keeps its lease, for what it sent may still arrive."""
         if self._delivery.final_receive:
             return self.park(entry, error, may_have_been_applied=True, baseline=learnt)
         if not sent:
@@ -139,7 +139,7 @@ class Recorder(Generic[RequestT]):
         )
 
     def contradicted(self, entry: Entry, error: ResponseMismatch) -> Disposition:
-        """A success that contradicts what was asked: parked, and never sent again."""
+        """A success that contradicts what was asked is parked. It is never sent again."""
         said_yes = entry.baseline
         if said_yes is not None:
             suspects = (*said_yes.suspects, *error.suspects)
