@@ -331,8 +331,11 @@ class Simulation:
         self.sweep(daily=True)
         if 0 < self._number_open() < before:  # what ended was perhaps the rival of what is left
             self.sweep()
-        if any(seen.entry.state is State.PENDING for seen in self.table.requests.values()):
+        states = {seen.entry.state for seen in self.table.requests.values()}
+        if State.PENDING in states or (self.left_alone and State.STARTED in states):
             self.clock.advance(self.setting.pending_for)
+            self.sweep()
+            self.clock.advance(_DAY)  # what was booked because somebody looked is seen by the next look
             self.sweep()
 
     def _number_open(self) -> int:

@@ -16,7 +16,7 @@ from refunds.domain.entry import Entry, State
 from refunds.domain.operation import Baseline
 from refunds.errors import ErrorCode
 from refunds.ledger.claims import WrittenByNewerVersion
-from refunds.ledger.item import UnreadableItem, decode, encode
+from refunds.ledger.item import UnreadableItem, changed, decode, encode
 from tests.unit.ledger.conftest import NOON, Shelf, new_entry, outcome, parked
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -213,3 +213,10 @@ def test_an_update_never_takes_a_newer_versions_attributes_away(shelf: Shelf) ->
     shelf.item(entry)["review"] = {"S": "by nobody"}
     shelf.ledger.record(entry, State.SUCCEEDED, outcome(entry), in_doubt=False, proof="a tag of ours")
     assert shelf.item(entry)["review"] == {"S": "by nobody"}
+
+
+def test_a_proof_that_version_1_stored_does_not_outlive_the_next_one() -> None:
+    """It stands beside the timeline, which says it too: what no longer says it is taken out of the item."""
+    _sets, removes = changed({}, {})
+    assert removes == ["proof"]
+    assert changed({"proof": {"S": "old"}}, {"proof": {"S": "new"}}) == ({"proof": {"S": "new"}}, [])

@@ -43,6 +43,9 @@ _OPTIONAL: Final = (
     "expires_at",
 )
 
+#: Version 1 stored it although the timeline says it too, so that an entry does not tell whether it is there.
+_BESIDE_THE_TIMELINE: Final = "proof"
+
 _FINGERPRINT: Final = re.compile(r"([0-9]{1,2}):([0-9a-f]{64}):([0-9a-f]{6})")
 _OWNER: Final = re.compile(r"[0-9a-f]{32}")
 _DIGEST_BYTES: Final = 32
@@ -122,7 +125,7 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, A
     """What to set and what to remove, to turn one encoded entry into the other."""
     return (
         {name: value for name, value in new.items() if old.get(name) != value},
-        [name for name in _OPTIONAL if name in old and name not in new],
+        [name for name in _OPTIONAL if name not in new and (name in old or name == _BESIDE_THE_TIMELINE)],
     )
 
 

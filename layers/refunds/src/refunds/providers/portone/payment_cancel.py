@@ -48,7 +48,7 @@ from refunds.providers.portone.attribution import (
     unseen,
 )
 from refunds.providers.portone.client import PortOneClient
-from refunds.providers.portone.gateways import Gateway, gateway
+from refunds.providers.portone.gateways import Gateway, books_late, gateway
 from refunds.providers.portone.models import CancelHistoryEntry, Payment
 from refunds.providers.portone.texts import may_be_done, means_later
 
@@ -107,7 +107,7 @@ class PaymentCancel:
 
     def sends_alone(self, baseline: Baseline) -> bool:
         """At a PG that books later the balance still shows what an earlier cancellation is about to take."""
-        return gateway(baseline.pg_provider).is_late(baseline.pay_method)
+        return books_late(baseline.pg_provider, baseline.pay_method)
 
     def send(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Effect | Accepted:
         """Cancel, and check that the balance moved by exactly ours."""
@@ -128,6 +128,9 @@ class PaymentCancel:
             raise ResponseMismatch(_wrong_currency(attempt, payment), code=ErrorCode.CURRENCY_MISMATCH)
         search = _search(attempt, baseline)
         own = confirm_own(payment, baseline, search)
+        if own is not None and not own.tagged and books_late(payment.pg_provider, payment.pay_method):
+            # It may be another request's, booked just now: whoever asks later sees more.
+            return _accepted(attempt, payment, baseline)
         if own is not None and _is_booked(payment, own, baseline):
             return _effect(attempt.request, payment, own, baseline)
         if _books_it_later(payment, baseline, search):
