@@ -63,8 +63,8 @@ def may_stay_open(s: Simulation, wanted: Wanted) -> bool:
     if wanted.cancel_type == "payment_cancel":
         return _refund_is_unclear(s, wanted, entry)
     if wanted.cancel_type == "order_cancel":
-        mismatch = entry.baseline is not None and entry.baseline.suspects[:1] == ("mismatch",)
-        return entry.in_doubt and (mismatch or not _order_proves(s, wanted, entry))
+        contradicted = entry.baseline is not None and bool(entry.baseline.suspects)
+        return entry.in_doubt and (contradicted or not _order_proves(s, wanted, entry))
     # An attempt of unknown fate at something PortOne does not know; its refusals are no 404.
     state = s.world.portone_state
     receipt = state.receipts.current.get(wanted.subject)
