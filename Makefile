@@ -135,13 +135,13 @@ capacity: $(ENVIRONMENTS) ## compute the tables of docs/capacity.md
 
 # npm is needed for the page alone; nothing that is tested or deployed uses it.
 PAGE_PACKAGES = @asyncapi/parser@3.6.6 @asyncapi/react-component@3.2.1 react@18.3.1 react-dom@18.3.1
-contracts: $(ENVIRONMENTS) ## write the published contracts from the models, and docs/asyncapi.html (npm)
+contracts: $(ENVIRONMENTS) ## write schemas, AsyncAPI and its page from the models
 	@$(RUN) -m local.schemas --write
 	@mkdir -p .local/asyncapi
 	@npm install --prefix .local/asyncapi --no-save --no-audit --no-fund --ignore-scripts --silent $(PAGE_PACKAGES)
 	@cd .local/asyncapi && node $(CURDIR)/local/contract/page.mjs $(CURDIR)/events/asyncapi.yaml $(CURDIR)/docs/asyncapi.html
 
-runbook: .venv/.ready ## write docs/runbook.md's entries into refundctl, for `refundctl explain`
+runbook: .venv/.ready ## write the runbook's entries into refundctl
 	@$(RUN) -m local.runbook
 
 # An environment of its own: the functions it measures run with nothing else but their layer.
@@ -213,7 +213,7 @@ package: $(ENVIRONMENTS) ## build for AWS (PYTHON_VERSION, ARCHITECTURE)
 	  --parameter-overrides PythonRuntime=python$(PYTHON_VERSION) Architecture=$(ARCHITECTURE)
 
 STAGE ?= dev
-verify-aws: $(ENVIRONMENTS) ## check docs/aws-assumptions.md on the stack of STAGE, never prod (LOCAL=1)
+verify-aws: $(ENVIRONMENTS) ## check the assumptions about AWS on STAGE (LOCAL=1)
 	@$(RUN) -m verify $(if $(LOCAL),--local,--stack refunds-$(STAGE))
 
 deploy: $(ENVIRONMENTS) ## deploy what was packaged to STAGE (CONFIRM=no)

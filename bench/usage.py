@@ -37,7 +37,7 @@ class Refund:
 
     Attributes:
         write_units: of the table and its indexes.
-        item: bytes of the ended item.
+        item: bytes of the ended item, rounded up.
         entries: bytes of its entries in the indexes, each by itself.
         later_read_units: by the sweeper's daily pass and by reconciliation.
         later_seconds: of their time.

@@ -1,4 +1,4 @@
-"""PortOne as the benchmark needs it: every payment is paid and can be cancelled (document 001).
+"""PortOne as the benchmark needs it: every payment is paid and can be cancelled (docs/providers.md).
 
 A payment comes into being when it is first asked for. Its id says how many cancellations it has behind
 it: ``imp_120_7`` is payment 7 of those with 120.
@@ -21,7 +21,7 @@ EARLIER = 100
 
 _TOKEN_LIFETIME = 1800
 
-#: The fields of a card payment that PortOne sends besides the amounts (document 001).
+#: The fields of a card payment that PortOne sends besides the amounts (docs/providers.md).
 _CARD_PAYMENT: dict[str, Any] = {
     "pay_method": "card",
     "channel": "pc",

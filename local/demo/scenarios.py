@@ -218,7 +218,7 @@ def _number(cast: Cast, number: int, cancel_type: str, pay_method: str, title: s
 
 
 def _items() -> list[dict[str, Any]]:
-    """Amounts are won per unit, as in document 004."""
+    """Amounts are won per unit, as in EBP_API_232."""
     return [
         {
             "seq": 1,

@@ -62,7 +62,7 @@ class SimulatorControl:
         self._ask("POST", "receipts", list(seeds))
 
     def seed_orders(self, *seeds: Seed) -> None:
-        """Put EBP orders: `orderNo`, `items` as in document 004, any switch of `orders.Order`."""
+        """Put EBP orders: `orderNo`, `items` as in EBP_API_232, any switch of `orders.Order`."""
         self._ask("POST", "orders", list(seeds))
 
     def add_faults(self, *faults: Fault) -> None:

@@ -1,4 +1,4 @@
-"""EBP's purchase API (`/api/v2`): document 004 and the EBP part of providers.md."""
+"""EBP's purchase API (`/api/v2`): see docs/providers.md, section EBP."""
 
 from __future__ import annotations
 

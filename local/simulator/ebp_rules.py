@@ -1,4 +1,4 @@
-"""What EBP checks of a cancellation, with its codes, and how it shapes a success (document 004).
+"""What EBP checks of a cancellation, with its codes, and how it shapes a success (EBP_API_232).
 
 The meaning of the single codes EBP-C-0001..0007 is not public; which one stands for what is this simulator's
 own choice, as are the texts.
@@ -64,7 +64,7 @@ def _line_objection(order: Order, line: CancelLine) -> str | None:
 
 
 def cancelled(order_no: str, lines: tuple[CancelLine, ...], request_id: str) -> dict[str, Any]:
-    """`data` exactly as the samples of document 004 shape it."""
+    """`data` exactly as the samples of EBP_API_232 shape it."""
     delivery = [line for line in lines if line.item_type == "DELIVERY"]
     products = [line for line in lines if line.item_type != "DELIVERY"]
     return {

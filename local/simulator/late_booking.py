@@ -1,4 +1,4 @@
-"""PGs that accept a cancellation and book it later, or never, or refuse it in the end (providers.md)."""
+"""PGs that accept a cancellation and book it later, or never, or refuse it in the end (docs/providers.md)."""
 
 from __future__ import annotations
 

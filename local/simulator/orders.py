@@ -19,7 +19,7 @@ ITEM_TYPES = ("PHYSICAL", "DIGITAL", "DELIVERY", "SERVICE", "SUBSCRIPTION")
 
 @dataclass(frozen=True, slots=True)
 class CancelLine:
-    """One item of a cancellation request (document 004): `quantity` units at `amount` each."""
+    """One item of a cancellation request (EBP_API_232): `quantity` units at `amount` each."""
 
     seq: int
     item_type: str
@@ -34,7 +34,7 @@ class CancelLine:
         return self.quantity * self.amount
 
     def payload(self) -> dict[str, Any]:
-        """As document 004 writes it."""
+        """As EBP_API_232 writes it."""
         return {
             "seq": self.seq,
             "itemType": self.item_type,
@@ -188,7 +188,7 @@ class Order:
         return tuple(lines)
 
     def detail(self, grown_by: Decimal = NOTHING) -> dict[str, Any]:
-        """`data` of EBP_API_237. Names beyond those in providers.md are this simulator's own."""
+        """`data` of EBP_API_237. Names beyond those in docs/providers.md are this simulator's own."""
         last = self.cancellations[-1] if self.cancellations else None
         shown = {
             "orderNo": self.order_no,
@@ -209,7 +209,7 @@ _WIRE_NAMES = {"orderNo": "order_no", "itemType": "item_type", "itemId": "item_i
 
 
 def order_from_seed(seed: Mapping[str, Any]) -> Order:
-    """An order from its JSON form: `orderNo`, `items` named as in document 004, any switch of `Order`.
+    """An order from its JSON form: `orderNo`, `items` named as in EBP_API_232, any switch of `Order`.
 
     Raises ValueError.
     """
@@ -233,7 +233,7 @@ def _item_from_seed(seed: Mapping[str, Any]) -> OrderItem:
 
 
 def cancel_line(item: Mapping[str, Any]) -> CancelLine:
-    """One item as document 004 writes it. Raises ValueError naming what is missing or wrong."""
+    """One item as EBP_API_232 writes it. Raises ValueError naming what is missing or wrong."""
     missing = [name for name in ("seq", "itemType", "itemId", "quantity", "amount") if item.get(name) is None]
     if missing:
         raise ValueError(f"items: {', '.join(missing)} missing")

@@ -28,7 +28,7 @@ AT_NIGHT = "가상계좌 취소가 불가능한 시간입니다."
 NO_CONTRACT = "가상계좌 환불 특약이 필요합니다."
 UNREADABLE_REASON = "취소 사유에 사용할 수 없는 문자가 있습니다."
 
-UNSETTLED: Mapping[str, str] = {  # providers.md: refused for now, and taken later
+UNSETTLED: Mapping[str, str] = {  # docs/providers.md: refused for now, and taken later
     "nice": "취소금액이 미정산 금액보다 큽니다",
     "kcp": "[8178] 취소금액이 미정산 금액보다 큽니다",
     "daou": "[9029] 취소금액이 미정산 금액보다 큽니다",

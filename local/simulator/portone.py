@@ -1,4 +1,4 @@
-"""PortOne V1 as documents 000-003, providers.md and portone-v1.openapi.json describe it.
+"""PortOne V1 as its V1 specification and docs/providers.md describe it.
 
 Texts the sources document are used word for word; the others are this simulator's own and marked so, because
 no client may depend on them.
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from local.simulator.records import Sight
     from local.simulator.wire import Reply, Request
 
-APPLIED_BUT_REFUSED = "결제취소에 실패하였습니다. [500626|기 취소 거래]"  # providers.md
+APPLIED_BUT_REFUSED = "결제취소에 실패하였습니다. [500626|기 취소 거래]"  # docs/providers.md
 SERVER_ERROR = "일시적인 오류가 발생하였습니다."  # own text
-REFUSED = "결제취소에 실패하였습니다."  # providers.md, without a PG's part
+REFUSED = "결제취소에 실패하였습니다."  # docs/providers.md, without a PG's part
 
 
 @dataclass(frozen=True, slots=True)

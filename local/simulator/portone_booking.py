@@ -29,7 +29,7 @@ class BookingDesk:
         """Carry a cancellation out and return its id."""
         cancellation_id = self._state.next_id("cancellation")
         at = int(self._state.clock())
-        # The PG's number is the payment's own: only cancellation_id is unique (providers.md).
+        # The PG's number is the payment's own: only cancellation_id is unique (docs/providers.md).
         kept = reasons.kept(payment.keeps_reason, reason)
         cancellation = Cancellation(cancellation_id, payment.pg_tid, amount, kept, at)
         self._state.payments.change(payment.imp_uid, payment.with_cancellation(cancellation))

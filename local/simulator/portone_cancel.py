@@ -1,4 +1,4 @@
-"""PortOne `POST /payments/cancel` (document 001)."""
+"""PortOne `POST /payments/cancel` (docs/providers.md)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from local.simulator.records import Sight
     from local.simulator.wire import Reply
 
-UNKNOWN_PAYMENT = "취소할 결제건이 존재하지 않습니다."  # providers.md, code 1
-ALREADY_CANCELLED = "이미 전액취소된 주문입니다."  # providers.md, code 1
+UNKNOWN_PAYMENT = "취소할 결제건이 존재하지 않습니다."  # docs/providers.md, code 1
+ALREADY_CANCELLED = "이미 전액취소된 주문입니다."  # docs/providers.md, code 1
 
 # The texts below are this simulator's own: no source documents them.
 NOT_PAID = "결제완료 상태가 아닌 결제건은 취소할 수 없습니다."

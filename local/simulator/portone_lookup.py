@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from local.simulator.records import Sight
     from local.simulator.wire import Reply, Request
 
-UNKNOWN_PAYMENT = "존재하지 않는 결제정보입니다."  # providers.md, HTTP 404, code -1
+UNKNOWN_PAYMENT = "존재하지 않는 결제정보입니다."  # docs/providers.md, HTTP 404, code -1
 WRONG_PARAMETER = "요청 파라미터가 올바르지 않습니다."  # own text
 
 LONGEST_SPAN_SECONDS = 90 * 24 * 3600

@@ -1,4 +1,4 @@
-"""PortOne `DELETE` of a virtual account (document 003), a store number (000) and a cash receipt (002)."""
+"""PortOne `DELETE` of a virtual account, a store number and a cash receipt (docs/providers.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from local.simulator.records import Sight
     from local.simulator.wire import Reply, Request
 
-UNKNOWN = "존재하지 않는 결제정보입니다."  # documents 000, 002, 003
+UNKNOWN = "존재하지 않는 결제정보입니다."  # docs/providers.md
 
 # The texts below are this simulator's own.
 NOT_VBANK = "가상계좌 결제 건이 아닙니다."

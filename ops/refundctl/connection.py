@@ -81,7 +81,7 @@ class Target:
         Raises:
             ConfigurationError: no deployment is named, or it is not one of a refund handler.
         """
-        from refunds.operators.cancel_queues import lanes_of_outputs
+        from refunds.operators.cancel_queues import queues_of_outputs
         from refunds.operators.operations import Operations
         from refunds.settings import Settings
         from refunds.telemetry.logs import quiet_libraries
@@ -99,7 +99,7 @@ class Target:
         operations = Operations(
             make_aws_client=make,
             settings=Settings.from_environment(environment),
-            all_queues=lanes_of_outputs(outputs),
+            all_queues=queues_of_outputs(outputs),
             hold=self.hold,
             clock=lambda: time.time() + skew,
         )

@@ -22,7 +22,14 @@ _REQUESTS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "vbank_revoke": ("VbankRevokeRequested", {"imp_uid": "imp_verify_{}"}),
     "cvs_revoke": ("CvsRevokeRequested", {"imp_uid": "imp_verify_{}"}),
     "receipt_revoke": ("ReceiptRevokeRequested", {"merchant_uid": "verify_{}"}),
-    "order_cancel": ("OrderCancelRequested", {"orderNo": "VERIFY{}", "totalCancelAmount": 100}),
+    "order_cancel": (
+        "OrderCancelRequested",
+        {
+            "orderNo": "VERIFY{}",
+            "totalCancelAmount": 100,
+            "items": [{"seq": 1, "itemType": "SERVICE", "itemId": "verify", "quantity": 1, "amount": 100}],
+        },
+    ),
 }
 _ENDED: Final = frozenset({State.FAILED, State.PARKED})
 

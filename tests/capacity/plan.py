@@ -70,7 +70,7 @@ def items(rate: float) -> float:
 
 def gigabytes(rate: float, weight: Weight) -> float:
     """Their size, with their entries in the three indexes that finished items are in."""
-    return items(rate) * sum(one + _OVERHEAD for one in (weight.ended, *weight.entries)) / 1e9
+    return items(rate) * sum(one + _OVERHEAD for one in (weight.stored, *weight.entries)) / 1e9
 
 
 def minutes_to_grow(rate: float) -> float:

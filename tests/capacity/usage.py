@@ -46,7 +46,7 @@ def refund(weight: Weight) -> Refund:
     others = asked * (2 * latency.dynamodb + latency.provider) / _READERS
     return Refund(
         write_units=weight.units,
-        item=weight.ended,
+        item=weight.stored,
         entries=weight.entries,
         later_read_units=round(units, 2),
         later_seconds=round(listed + others + keys / _KEYS * latency.dynamodb, 4),

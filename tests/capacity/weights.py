@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from refunds.ledger.claims import HELD_PREFIX
 from tests.unit.rig import EVENTS, Rig, record
 
 BY_DAY = 2  # in INDEXES
+_ROUNDED = 32  # bytes
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Weight:
     table: int
     by_day: int
     held: int
+
+    @property
+    def stored(self) -> int:
+        """``ended``, rounded up: the times in an item take a digit more or less from run to run."""
+        return math.ceil(self.ended / _ROUNDED) * _ROUNDED
 
 
 def weigh(rig: Rig, cancel_type: str) -> Weight:

@@ -5,7 +5,7 @@
 
 `portone-v1.json` keeps the operations the refund handler calls and the definitions they need, without
 texts. Numbers that the specification writes as text (`"maxLength": "32"`) become numbers. `documents.json`
-holds every JSON sample of the API documents 000–004, by document.
+holds every JSON sample of the providers' API documents, by document.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _DATA: Final = Path(__file__).parent / "data"
 
-#: Where the specification is wrong, by parameter: what document 001 and the specification's own example say.
+#: Where the specification is wrong, by parameter: what PortOne's page on the cancellation and the
+#: specification's own example say.
 _CORRECTED_TYPES: Final = {"extra": "object"}
 
 #: May be left out of the path with the slash before it; the providers' own clients do so.
@@ -23,7 +24,7 @@ _OPTIONAL_IN_PATH: Final = "{payment_status}"
 
 
 def documents() -> dict[str, list[dict[str, Any]]]:
-    """The JSON samples of the API documents 000–004, by document."""
+    """The JSON samples of the providers' API documents, by document."""
     found: dict[str, list[dict[str, Any]]] = json.loads((_DATA / "documents.json").read_text("utf-8"))
     return found
 

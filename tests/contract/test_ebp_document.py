@@ -1,4 +1,4 @@
-"""The EBP client, against the samples of document 004."""
+"""The EBP client, against EBP's own samples of EBP_API_232."""
 
 from __future__ import annotations
 

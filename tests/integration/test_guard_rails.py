@@ -16,7 +16,7 @@ from local.demo.scenario import Request
 from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, start
-from refunds.operators.cancel_queues import CancelQueues, lanes_of_outputs
+from refunds.operators.cancel_queues import CancelQueues, queues_of_outputs
 from refunds.operators.pause import Sending, SendingSwitch
 
 _RECEIVES = 3
@@ -67,7 +67,7 @@ def switch(railed: Stack) -> SendingSwitch:
 
 
 def all_queues(stack: Stack, *names: str) -> list[CancelQueues]:
-    return [queues for queues in lanes_of_outputs(stack.outputs) if queues.cancel_type in names]
+    return [queues for queues in queues_of_outputs(stack.outputs) if queues.cancel_type in names]
 
 
 def refunds(cast: Cast, count: int, amount: int = 1_000) -> list[Request]:

@@ -63,18 +63,14 @@ def may_stay_open(s: Simulation, wanted: Wanted) -> bool:
     if wanted.cancel_type == "payment_cancel":
         return _refund_is_unclear(s, wanted, entry)
     if wanted.cancel_type == "order_cancel":
-        return entry.in_doubt and (_was_answered_wrong(entry) or not _order_proves(s, wanted, entry))
+        contradicted = entry.baseline is not None and bool(entry.baseline.suspects)
+        return entry.in_doubt and (contradicted or not _order_proves(s, wanted, entry))
     # An attempt of unknown fate at something PortOne does not know; its refusals are no 404.
     state = s.world.portone_state
     receipt = state.receipts.current.get(wanted.subject)
     if receipt is not None:
         return entry.in_doubt and (receipt.applied_at > entry.begun_at or _was_reissued(s))
     return entry.in_doubt and wanted.subject not in state.payments.current
-
-
-def _was_answered_wrong(entry: Entry) -> bool:
-    """EBP answered success, but not to this request: only a person can tell what it did."""
-    return entry.baseline is not None and any("MISMATCH" in one for one in entry.baseline.suspects)
 
 
 def _is_kept_back(entry: Entry) -> bool:

@@ -1,4 +1,4 @@
-"""The five cancel types as DESIGN section 2 names them."""
+"""The five cancel types as the registry names them."""
 
 from __future__ import annotations
 

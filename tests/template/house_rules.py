@@ -278,7 +278,7 @@ def functions_have_their_own_role(template: Expanded) -> Iterator[str]:
 
 
 def functions_are_safe_by_default(template: Expanded) -> Iterator[str]:
-    """Published, without a trace that ends half-way, and without a switch of Powertools that weakens safety."""
+    """Published, without a trace that ends half-way, and without a switch that weakens safety."""
     for name, function in template.of_type("AWS::Lambda::Function").items():
         variables = function["Environment"]["Variables"]
         switches = {key for key in variables if key.startswith("POWERTOOLS_")}

@@ -54,11 +54,12 @@ def test_keys_of_the_ledger_are_those_of_before(expanded: Expanded) -> None:
 
 
 def test_what_came_with_the_loop(source: dict[str, Any]) -> None:
-    """Every new resource is known: policies, and the sweeper's daily run."""
+    """Every new resource is known: policies, three alarms, and the sweeper's daily run."""
     now = described(expand(source, GradualDeployment="true"))
     assert Counter(now[name].partition(" ")[0] for name in now.keys() - BEFORE.keys()) == {
-        "AWS::IAM::Policy": 2 * len(CANCEL_TYPES),
+        "AWS::IAM::Policy": 2 * len(CANCEL_TYPES) + 2,
         "AWS::IAM::ManagedPolicy": 3,
+        "AWS::CloudWatch::Alarm": 3,
         "AWS::Events::EventBusPolicy": 2,
         "AWS::Events::Rule": 1,
         "AWS::Lambda::Permission": 1,
@@ -82,9 +83,9 @@ def test_rules_and_tests_see_every_resource(source: dict[str, Any], expanded: Ex
         "AWS::SecretsManager::Secret": 1,
         "AWS::Logs::LogGroup": functions,
         "AWS::IAM::Role": functions + 1,
-        "AWS::IAM::Policy": 2 * types,
+        "AWS::IAM::Policy": 2 * types + 2,
         "AWS::IAM::ManagedPolicy": 3,
-        "AWS::CloudWatch::Alarm": 7 * types + 10,
+        "AWS::CloudWatch::Alarm": 7 * types + 13,
         "AWS::CloudWatch::Dashboard": 1,
     }
     assert "Fn::ForEach" not in json.dumps(expanded.template)

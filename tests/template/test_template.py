@@ -393,6 +393,7 @@ def test_every_resource_belongs_to_a_block_or_to_all(source: dict[str, Any]) -> 
         "PortOneFailureAlarm",
         "EbpFailureAlarm",
         "LedgerThrottleAlarm",
+        "PassedOverAlarm",
         "Dashboard",
     }
 

@@ -15,7 +15,7 @@ import refunds
 PACKAGE = Path(refunds.__file__).parent
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
-# The order of imports, from the bottom up: every folder and root module of the layer (DESIGN section 7).
+# The order of imports, from the bottom up: every folder and root module of the layer (docs/architecture.md).
 # A row imports from rows above it in this table, and nothing from beside it.
 ORDER = (
     ("__init__", "errors"),

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, HTTPClientError
+from botocore.parsers import ResponseParserError
 
 from refunds.aws import AwsClients, _roots
 from tests.unit.aws import dynamodb
@@ -207,6 +208,32 @@ def test_half_an_answer_is_none(failure: bytes) -> None:
     result, script = call(failure, failure, failure)
     assert isinstance(result, HTTPClientError)
     assert len(script.requests) == 3
+
+
+WHO = (
+    b'<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+    b"<Arn>arn:aws:iam::000000000000:user/kim</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>"
+)
+
+
+def who(*answers: bytes) -> Any:
+    """Ask STS, which answers in XML, as CloudFormation does."""
+    with Tcp(Script(list(answers))).listening() as endpoint, clients(endpoint) as aws:
+        return aws.client("sts").get_caller_identity()
+
+
+def test_a_service_that_answers_in_xml_is_understood() -> None:
+    """An operator's command asks such services who somebody is and what a stack has."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
+    assert who(head % len(WHO) + WHO)["Arn"] == "arn:aws:iam::000000000000:user/kim"
+
+
+def test_half_of_an_answer_in_xml_is_none() -> None:
+    """Cut off behind its length, or with a length that is right for the half: never an empty answer."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+    for length in (len(WHO), 150):
+        with pytest.raises((BotoCoreError, ResponseParserError)):
+            who(*[head % length + WHO[:150]] * 3)
 
 
 def test_an_error_answer_that_is_no_json() -> None:

@@ -61,6 +61,18 @@ def test_documents_that_the_code_names_exist() -> None:
     assert [(str(path), name) for path, name in named if not (PROJECT / name).exists()] == []
 
 
+def test_no_text_cites_what_its_reader_does_not_have() -> None:
+    """A fact or a rule is cited from a page of the repository, by the path of that page."""
+    outside = re.compile(r"\bDESIGN\b|\b[Dd]ocuments? 00\d|(?<![\w/(\[])`?providers\.md\b")
+    citing = [
+        f"{path.relative_to(PROJECT)}: {found[0]}"
+        for path, text in TEXTS.items()
+        if path != Path(__file__) and path.suffix != ".txt"
+        for found in outside.finditer(text)
+    ]
+    assert citing == []
+
+
 def test_decisions_that_are_named_exist() -> None:
     """ADR 7, or docs/adr/0007, is a file whose title begins with its number."""
     numbers = {int(path.name[:4]): path for path in ADRS.glob("[0-9]*.md")}
@@ -78,8 +90,12 @@ def test_decisions_that_are_named_exist() -> None:
 
 
 def test_every_decision_is_in_the_list() -> None:
-    """With its number and its title."""
-    listed = re.findall(r"^- \[(\d+)\]\((\S+)\): (.+)$", TEXTS[ADRS / "README.md"], re.MULTILINE)
+    """With its number and its title, and behind that what supersedes it where something does."""
+    row = re.compile(r"^- \[(\d+)\]\((\S+)\): (.+?)( \(superseded (?:in part )?by ADR \d+\))?$", re.MULTILINE)
+    rows = row.findall(TEXTS[ADRS / "README.md"])
+    listed = [(number, name, title) for number, name, title, _ in rows]
+    superseded = {path.name for path in ADRS.glob("[0-9]*.md") if "\nStatus: superseded" in TEXTS[path]}
+    assert {name for _, name, _, marked in rows if marked} == superseded
     assert {(name, f"# {number}. {title}") for number, name, title in listed} == {
         (path.name, TEXTS[path].splitlines()[0]) for path in ADRS.glob("[0-9]*.md")
     }

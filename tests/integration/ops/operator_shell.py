@@ -98,7 +98,8 @@ class Shell:
             stack.enter_context(redirect_stderr(stderr))
             environment = stack.enter_context(pytest.MonkeyPatch.context())
             environment.setenv("REFUNDCTL_LOCAL_STACK", str(self.stack_file))
-            ended = run([*arguments, "--local"])
+            of_a_deployment = arguments[0] != "explain"  # that one asks nobody
+            ended = run([*arguments, *(["--local"] if of_a_deployment else [])])
         return ended, stdout.getvalue(), stderr.getvalue()
 
     def measured(self, *arguments: str) -> tuple[Ended, int]:

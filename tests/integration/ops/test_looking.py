@@ -44,7 +44,7 @@ def _envelope(case: Case) -> dict[str, Any]:
         "id": "e-1",
         "detail-type": DETAIL_TYPES[case.cancel_type],
         "source": "order-service",
-        "account": "123456789012",
+        "account": "000000000000",
         "time": "2026-11-21T05:00:00Z",
         "region": "ap-northeast-2",
         "resources": [],

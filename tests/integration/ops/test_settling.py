@@ -76,7 +76,7 @@ def test_what_nobody_can_prove_stays_parked_when_asked(
     case = rested.order_cancelled
     before = ledger_item(stack, case)
     (resolution,) = shell.run("resolve", case.cancel_request_id, code=4).of("resolution")
-    assert "look in its console, then settle by hand" in resolution["finding"]
+    assert "look in its console, then resolve it by hand" in resolution["finding"]
     assert ledger_item(stack, case) == before
     outcomes.read()
     assert len(outcomes.of(case.cancel_request_id)) == 1

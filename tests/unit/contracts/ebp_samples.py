@@ -1,4 +1,4 @@
-"""The three sample requests of EBP_API_232 (document 004, section 2.3), without their comments."""
+"""The three sample requests of EBP_API_232 (EBP's page, section 2.3), without their comments."""
 
 from __future__ import annotations
 

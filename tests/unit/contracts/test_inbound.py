@@ -140,7 +140,7 @@ def test_unknown_fields_are_ignored(name: str) -> None:
     ],
 )
 def test_fields_of_a_refund(fields: dict[str, Any]) -> None:
-    """The provider's fields keep the types and lengths of document 001."""
+    """The provider's fields keep the types and lengths of PortOne's specification."""
     with pytest.raises(InvalidRequest, match=next(iter(fields))):
         parse("payment_cancel", asking("payment_cancel", **fields))
 

@@ -16,7 +16,7 @@ def test_leading_zeros_stay(number: str) -> None:
 
 
 def test_account_number_as_a_number() -> None:
-    """Document 004 types the account as a number, so an integer is taken as its digits."""
+    """EBP types the account as a number, so an integer is taken as its digits."""
     parsed = parse(
         "order_cancel", ordering({"amount": 1}, total=1, refundAccount={"accountNumber": 1234567890})
     )

@@ -17,7 +17,7 @@ from refundctl.output import age_of
 from refundctl.parameters import Filters, duration, moment
 from refunds.cancel_types import MODULES
 from refunds.errors import ConfigurationError
-from refunds.operators.cancel_queues import chosen, lanes_of_outputs, output_name, queues_of_url
+from refunds.operators.cancel_queues import chosen, output_name, queues_of_outputs, queues_of_url
 from refunds.operators.dead_letters import Selection
 from refunds.operators.functions import ReplayFunction, offset
 from tests.unit.operators.requests import dead_letter
@@ -181,7 +181,7 @@ def test_wrong_usage_ends_with_two() -> None:
 def test_queues_are_read_from_outputs_and_from_one_url() -> None:
     """The same five for the command and for the functions; what is missing is named."""
     with pytest.raises(ConfigurationError, match="PaymentCancelQueueUrl"):
-        lanes_of_outputs({})
+        queues_of_outputs({})
     with pytest.raises(ConfigurationError, match="OPERATOR_QUEUE_URL"):
         queues_of_url("https://sqs.invalid/1/refunds-cvs-revoke")
     names = [name.replace("_", "-") for name in MODULES]
@@ -191,7 +191,7 @@ def test_queues_are_read_from_outputs_and_from_one_url() -> None:
         for what, end in (("Queue", ""), ("Dlq", "-dlq"))
     }
     all_queues = queues_of_url(f"https://sqs.invalid/1/refunds-{names[0]}")
-    assert all_queues == lanes_of_outputs(outputs)
+    assert all_queues == queues_of_outputs(outputs)
     assert chosen(all_queues, ()) == all_queues
     with pytest.raises(ConfigurationError, match="no cancel type order_return"):
         chosen(all_queues, ["order_return"])

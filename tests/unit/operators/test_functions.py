@@ -64,7 +64,7 @@ class Deployment:
 
     def run(self, function: OperatorFunction, event: Any = None, **context: Any) -> Any:
         """Invoke one."""
-        function._desk = self.operations  # noqa: SLF001 - what it would make of its environment
+        function._operations = self.operations  # noqa: SLF001 - what it would make of its environment
         return function(event or {}, OperatorContext(**context))  # type: ignore[operator]
 
     def sweep(self, event: Any = None, **context: Any) -> Any:

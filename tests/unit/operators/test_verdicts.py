@@ -186,7 +186,7 @@ def test_a_part_of_an_order_stays_unknown(rig: Rig, operations: Operations) -> N
     rig.end_leases()
     judgement = verdict(operations, body, "order_cancel")
     assert judgement.verdict is ReplayVerdict.UNKNOWN
-    assert "settle by hand" in judgement.why
+    assert "resolve it by hand" in judgement.why
 
 
 def test_a_pending_refund_waits() -> None:

@@ -130,7 +130,8 @@ ANSWERS: Final[dict[str, tuple[Act, str]]] = {
     "one endless header": (raw(OK + b"X: " + b"x" * 16 * MEBI), "unknown"),
     "a redirect": (
         raw(
-            b"HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+            b"HTTP/1.1 302 Found\r\nConnection: close\r\n"
+            b"Location: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
         ),
         "no body",
     ),

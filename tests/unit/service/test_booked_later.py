@@ -146,11 +146,11 @@ def test_a_token_refused_at_a_late_pg_is_not_repeated_blindly() -> None:
         assert world.portone.repeatable == [repeatable]
 
 
-def test_a_clean_refusal_at_a_late_pg_is_final() -> None:
-    """Refused is not accepted; but "not today" is not tried again where nothing would stop a double."""
+def test_a_refusal_at_a_late_pg_proves_nothing() -> None:
+    """Nothing that is missing there proves anything, so it is parked and never sent again."""
     world = smartro(answers=["은행 점검 시간입니다"])
     world.deliver(wanted(**PARTIAL))
-    assert world.told() == [("failed", "PROVIDER_REFUSED", False)]
+    assert world.told() == [("parked", "OUTCOME_UNKNOWN", True)]
 
 
 def test_pending_without_an_outcome_is_left_alone() -> None:

@@ -54,13 +54,13 @@ class LambdaFunction:
     """
 
     def __init__(self, name: str, environment: Mapping[str, str] = os.environ) -> None:
-        # Now, so that its modules are loaded while Lambda initialises, with a whole processor.
+        # Not later: its modules are loaded while Lambda initialises, when a function has a whole processor.
         self._kind = cancel_type(name)
         self._environment = environment
         self._processor: BatchProcessor[Any] | None = None
 
     def __call__(self, event: object, context: LambdaContext) -> dict[str, Any]:
-        """Settle what the trigger brings; see ``BatchProcessor.batch`` and ``BatchProcessor.event``."""
+        """Process what the trigger brings; see ``BatchProcessor.batch`` and ``BatchProcessor.event``."""
         deadline = Deadline(time.monotonic() + context.get_remaining_time_in_millis() / 1000, time.monotonic)
         if self._processor is not None:
             return _handle(self._processor, event, deadline)
@@ -77,7 +77,7 @@ def _handle(processor: BatchProcessor[Any], event: object, deadline: Deadline) -
 
 
 class _WarmUp:
-    """Lets the provider's token be on its way while everything else is made and the first claims are written.
+    """Asks for the provider's token while everything else is made and the first claims are written.
 
     It is over before the invocation is: Lambda would freeze a request that is still under way.
     """
@@ -99,7 +99,7 @@ class _WarmUp:
         self._thread.start()
 
     def _attempt(self, operation: Operation[Any]) -> None:
-        with suppress(RefundsError):  # whoever needs it first tries again and says what is wrong
+        with suppress(RefundsError):  # the first that needs it tries again, and its error says what is wrong
             operation.warm_up(self._deadline)
 
 

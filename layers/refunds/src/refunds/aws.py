@@ -98,7 +98,11 @@ class AwsClients:
             verify=None if self._endpoint_url else _roots(os.environ, self._session.region_name),
         )
         client.meta.events.register(
-            "needs-retry", _Complete(client.meta.config.retries["total_max_attempts"])
+            "needs-retry",
+            _Complete(
+                client.meta.config.retries["total_max_attempts"],
+                json="json" in client.meta.service_model.resolved_protocol,
+            ),
         )
         if not self._shows_messages:
             client.meta.events.register("after-call", _without_message)
@@ -119,6 +123,9 @@ class _Complete:
     """
 
     attempts: int
+    json: bool
+    """Whether the service answers in JSON. STS and CloudFormation answer in XML, which botocore reads to its
+    end or not at all."""
 
     def __call__(self, response: tuple[Any, Any] | None, attempts: int, **_: object) -> float | None:
         """Seconds to wait before the repetition, or ``None`` for none.
@@ -126,10 +133,10 @@ class _Complete:
         Raises:
             HTTPClientError: there have been enough.
         """
-        if response is None or _is_complete(response[0]):
+        if response is None or _is_complete(response[0], json=self.json):
             return None
         if attempts >= self.attempts:
-            raise HTTPClientError(error="the answer is cut off or no JSON object")
+            raise HTTPClientError(error="the answer is cut off or not what the service answers")
         return _JITTER.random() * attempts
 
 
@@ -139,12 +146,12 @@ def _without_message(parsed: dict[str, Any], **_: object) -> None:
         parsed["Error"]["Message"] = "its message is not shown"
 
 
-def _is_complete(answer: AWSResponse) -> bool:
+def _is_complete(answer: AWSResponse, *, json: bool) -> bool:
     body = answer.content
     length = answer.headers.get("Content-Length")
     if length is not None and length != str(len(body)):
         return False
-    whole = not body or (body.startswith(b"{") and body.endswith(b"}"))
+    whole = not json or not body or (body.startswith(b"{") and body.endswith(b"}"))
     return whole or answer.status_code != HTTPStatus.OK
 
 

@@ -48,5 +48,5 @@ def cancel_type(name: str) -> CancelType:
 
 
 def all_cancel_types() -> tuple[CancelType, ...]:
-    """Every cancel type, in the order of DESIGN section 2."""
+    """Every cancel type, in the order in which documents and commands list them."""
     return tuple(cancel_type(name) for name in MODULES)

@@ -60,7 +60,7 @@ class RefundsError(Exception):
 class ConfigurationError(RefundsError):
     """An environment variable or secret is missing or unusable; the message names it, never its value."""
 
-    retryable = True  # the message is innocent: it waits until the deployment is mended
+    retryable = True  # the message is not at fault: it waits until the deployment is mended
 
 
 class InvalidRequest(RefundsError):
@@ -79,7 +79,7 @@ class DuplicateKey(RefundsError):
 
 
 class NotProcessed(RefundsError):
-    """A single event is not settled yet; the text says why. Invoking it again is safe."""
+    """A single event has no outcome yet; the text says why. Invoking it again is safe."""
 
     retryable = True
 
@@ -159,7 +159,7 @@ class OutcomeUnknown(ProviderError):
 
 
 class Refused(ProviderError):
-    """A complete, well-formed refusal. Whether it is true is settled by asking (protocol step 6)."""
+    """A complete, well-formed refusal. Asking shows whether it is true (docs/protocol.md, step 6)."""
 
     code = ErrorCode.PROVIDER_REFUSED
 
@@ -169,7 +169,7 @@ class ResponseMismatch(ProviderError):
 
     Attributes:
         suspects: added to the baseline's, so that whoever asks later knows of the answer; empty where a later
-            question can settle it.
+            question can answer that.
     """
 
     code = ErrorCode.RESPONSE_MISMATCH

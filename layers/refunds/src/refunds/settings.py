@@ -1,4 +1,4 @@
-"""What a deployment configures, read once from the environment by whoever builds the application."""
+"""What a deployment configures, read once from the environment."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Settings:
         """What a cancel type may move.
 
         Raises:
-            ConfigurationError: in production nobody has said so, and it moves money.
+            ConfigurationError: it moves money, and in production its limits are not set.
         """
         found = self.limits.get(policy.cancel_type)
         if found is None and policy.moves_money and self.stage == _PRODUCTION:
@@ -171,7 +171,7 @@ class Settings:
 
 
 def _refuse_short_memory(settings: Settings, retention_days: int) -> None:
-    """A ledger that forgets before the last replayable copy of an event is gone refunds twice."""
+    """The ledger must remember a request for as long as a copy of its event can be replayed."""
     held_days = settings.circuit.longest_hold / _DAY if settings.circuit.failures else 0
     if settings.ledger_ttl_days < retention_days + held_days:
         raise ConfigurationError(

@@ -1,1 +1,1 @@
-"""The inbound and outbound contracts (DESIGN sections 3 and 4)."""
+"""The inbound and outbound contracts (docs/contracts.md)."""

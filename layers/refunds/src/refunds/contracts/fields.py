@@ -95,7 +95,7 @@ ImpUid = Annotated[
     AfterValidator(_not_a_path),
     Field(json_schema_extra=_NOT_A_PATH_SCHEMA),
 ]
-"""PortOne's payment id, String(32) in document 001; becomes a URL path segment."""
+"""PortOne's payment id, String(32) in PortOne's specification; becomes a URL path segment."""
 
 MerchantUid = Annotated[
     str,
@@ -103,7 +103,7 @@ MerchantUid = Annotated[
     AfterValidator(_not_a_path),
     Field(json_schema_extra=_NOT_A_PATH_SCHEMA),
 ]
-"""The shop's order number at PortOne, String(40) in document 001; becomes a URL path segment."""
+"""The shop's order number at PortOne, String(40) in PortOne's specification; becomes a URL path segment."""
 
 Tier = Annotated[str, StringConstraints(strict=True, pattern=TIER_PATTERN)]
 """A PortOne sub-merchant, sent as the ``Tier`` header (docs/providers.md)."""

@@ -1,4 +1,4 @@
-"""``vbank_revoke`` and ``cvs_revoke``: void an unpaid number (documents 003 and 000)."""
+"""``vbank_revoke`` and ``cvs_revoke``: void an unpaid number (docs/providers.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``order_cancel``: the body of EBP_API_232 (document 004)."""
+"""``order_cancel``: the body of EBP_API_232 (docs/providers.md)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAX_ITEMS = 500
 
 
 def _account_text(value: object) -> object:
-    """Document 004 types the account as a number but shows text; text keeps its leading zeros."""
+    """EBP types the account as a number but shows text; text keeps its leading zeros."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

@@ -1,4 +1,4 @@
-"""``payment_cancel``: the fields of PortOne V1 ``POST /payments/cancel`` (document 001)."""
+"""``payment_cancel``: the fields of PortOne V1 ``POST /payments/cancel`` (docs/providers.md)."""
 
 from __future__ import annotations
 

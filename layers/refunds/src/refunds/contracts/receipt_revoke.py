@@ -1,4 +1,4 @@
-"""``receipt_revoke``: revoke a cash receipt issued outside PortOne payments (document 002)."""
+"""``receipt_revoke``: revoke a cash receipt issued outside PortOne payments (docs/providers.md)."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ class RetryClass(Enum):
     """How soon trying again makes sense."""
 
     SOON = "soon"
-    """A hiccup: exponential from the base delay."""
+    """The error is expected to pass soon: exponential from the base delay."""
     LATER = "later"
-    """Lasts: bank maintenance at night, a merchant balance that is too small."""
+    """The error lasts: bank maintenance at night, a merchant balance that is too small."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Source(Enum):
     """How an outcome became known."""
 
     ANSWER = "answer"
-    """The provider's answer to the request, or to the look before it."""
+    """The provider's answer to the request, or to the precheck."""
     QUESTION = "question"
     """The answer was lost, or another worker's: the provider was asked what is true."""
     LEDGER = "ledger"
@@ -84,7 +84,7 @@ class Requeue:
 
 @dataclass(frozen=True)
 class Acknowledge:
-    """Nothing is left to do: accounting has the outcome, and whoever replayed does not want it repeated."""
+    """Nothing is left to do: accounting has the outcome, and a quiet replay asks for no repetition."""
 
     outcome: Outcome
 

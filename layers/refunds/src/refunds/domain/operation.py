@@ -36,14 +36,14 @@ class Baseline:
 
     Attributes:
         subject: the payment, receipt or order that was chosen; it never changes.
-        currency: of the payment, as the provider showed it; ``None`` where nobody looked.
-        cancellable: what was left to cancel, in the payment's currency; where nobody looked, the event's
+        currency: of the payment, as the provider showed it; ``None`` where there was no precheck.
+        cancellable: what was left to cancel, in the payment's currency; without a precheck, the event's
             own checksum.
-        cancellation_ids: the cancellations that were there already; ``None`` where nobody looked, because
+        cancellation_ids: the cancellations that were there already; ``None`` without a precheck, because
             the event brought its own checksum or because a repeat is harmless.
         receipt_id: which receipt was issued under the subject: a revoked one may be issued anew.
         accepted: the provider accepted a cancellation of ours without booking it at once, or refused it as
-            if it had been carried out. From then on nothing that is missing there proves anything.
+            if it had been carried out. From then on a missing entry proves nothing.
         suspects: cancellations that were there when our only attempt was refused: they may be ours, and
             will never be proven to be.
     """

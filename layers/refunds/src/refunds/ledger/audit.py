@@ -1,4 +1,4 @@
-"""Who replayed, changed or settled what, when and why.
+"""Who replayed, changed or resolved what, when and why.
 
 One item per request beside the ledger's (``audit#<ledger key>``), so that a person who looks a request
 up sees its whole story. Written before a message leaves its DLQ: nothing leaves without a trace.

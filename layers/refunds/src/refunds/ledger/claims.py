@@ -8,8 +8,8 @@ States::
 
 Fencing: ``claim`` and ``take_over`` write a fresh ``owner``; every later write of that worker is
 conditional on it, so a worker that lost its lease can no longer change anything. Every write is also
-conditional on the ``version`` that was read (the number of writes so far): who takes an item over
-decides by what it says, and an owner who wakes up in between may have made it say something else.
+conditional on the ``version`` that was read (the number of writes so far): a worker that takes
+an item over decides by what it read, and an owner that was only slow may have written in between.
 
 ``in_doubt`` is true from the claim until it is proven that nothing was sent: a crash in between
 leaves it true, and whoever comes next asks the provider before sending.
@@ -245,7 +245,7 @@ class Ledger:
         return self._change(entry, f"{entry.state} published", unpublished=False)
 
     def mark_unpublished(self, entry: Entry) -> Entry:
-        """Note that nobody is going to publish the stored outcome: the sweeper does it.
+        """Mark the stored outcome as unpublished, because no later delivery publishes it: the sweeper does.
 
         Raises:
             Fenced: the item is not as ``entry`` saw it.
@@ -263,9 +263,9 @@ class Ledger:
     def note_open(self, entry: Entry) -> None:
         """Enter the request among the open ones, or take it out if it has ended and was published.
 
-        It is no new version, so it disturbs nobody who has the item: for a message that leaves while
-        another worker holds the lease, and for what the previous version left in its own index. Does
-        nothing where the item has changed: whoever changed it has seen to its place.
+        It is no new version, so that a worker which has the item is not fenced out. It is for a message that
+        leaves while another worker holds the lease, and for what the previous version left in its own index.
+        Does nothing where the item has changed: that write has entered or removed it.
         """
         sets: dict[str, Any] = {}
         removes = list(OPEN_ATTRIBUTES)
@@ -362,7 +362,7 @@ class Ledger:
         day: bool = False,
         **changes: Any,
     ) -> Entry:
-        """Change the item if it is still exactly in the hands in which ``seen`` saw it.
+        """Change the item if owner and version are still those of ``seen``.
 
         An update and not a put: attributes written by a newer version of this code survive. ``day``: the
         request is claimed or ends now.

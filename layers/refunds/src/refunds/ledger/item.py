@@ -177,7 +177,7 @@ def _decode(item: Mapping[str, Any]) -> Entry:
     try:
         return replace(entry, outcome=stored_outcome.restored(entry, item["outcome"]["S"]))
     except (LookupError, ValueError, TypeError):
-        # A statement of a newer version: whoever does not understand it must not say another one.
+        # A statement of a newer version: a version that cannot read it must not make another one.
         return replace(entry, state=State.UNKNOWN)
 
 

@@ -125,7 +125,7 @@ class BatchProcessor(Generic[RequestT]):
     def batch(self, records: Sequence[object], deadline: Deadline) -> dict[str, Any]:
         """Process an SQS batch; returns the partial batch response.
 
-        No record takes its neighbours down: all are processed, whatever one of them is.
+        A record that fails does not end the others: all are processed.
 
         Raises:
             NotProcessed: a record that must come again has no ``messageId`` by which the response could

@@ -43,7 +43,7 @@ class Publisher:
         for outcome in outcomes:
             try:
                 waiting[outcome.outcome_id] = self._entry(outcome)
-            except Exception:  # noqa: BLE001 - an outcome that cannot be written down keeps nobody else's back
+            except Exception:  # noqa: BLE001 - an outcome that cannot be written does not keep the others back
                 unwritable.add(outcome.outcome_id)
         for _ in range(_ROUNDS):
             if not waiting:

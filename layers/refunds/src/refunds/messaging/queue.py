@@ -116,7 +116,7 @@ class MessageQueue:
 def _attributes(values: Mapping[str, str], data_type: str, room: int) -> dict[str, Any]:
     """What fits of them, without what SQS refuses: empty values and characters that are no text.
 
-    Only the last is cut: half an identifier is a wrong one.
+    Only the last is cut: an identifier that is cut would name something else.
     """
     found: dict[str, Any] = {}
     *_, last = values

@@ -7,9 +7,9 @@ A crash between the two leaves both, which the idempotency key makes harmless.
 The copy's retention begins anew too: while a running function holds messages back, none of them
 expires, however long it takes, and ``held_since`` keeps the first time (metric ``HeldAge``). It is
 otherwise where no function receives: while the event source mapping is off, a message waits in the queue
-as it is, and SQS deletes it after the queue's retention without a trace. Whoever switches it off
-for that long carries the waiting messages over with the operators' command; the age of the queue's
-oldest message says when.
+as it is, and SQS deletes it after the queue's retention without a trace. Before that the
+operators' command carries the waiting messages over to fresh copies; the age of the queue's oldest
+message says when.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DOWN: Final = Reason(
 )
 _PAUSE_SECONDS: Final = 60.0
 _LONGEST_DELAY: Final = 300.0  # seconds; how long a message may still wait when the provider is back
-_PATIENCE: Final = 4  # who has waited for an hour may wait a quarter of an hour more
+_PATIENCE: Final = 4  # a message that has waited for an hour can wait a quarter of an hour more
 
 
 class RequeuePolicy:

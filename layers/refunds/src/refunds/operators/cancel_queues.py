@@ -27,8 +27,8 @@ class CancelQueues:
         return self.policy.cancel_type
 
 
-def lanes_of_outputs(outputs: Mapping[str, str]) -> tuple[CancelQueues, ...]:
-    """Every lane, from a stack's outputs (``PaymentCancelQueueUrl``, ``PaymentCancelDlqUrl``, …).
+def queues_of_outputs(outputs: Mapping[str, str]) -> tuple[CancelQueues, ...]:
+    """All queues, from a stack's outputs (``PaymentCancelQueueUrl``, ``PaymentCancelDlqUrl``, …).
 
     Raises:
         ConfigurationError: an output is missing; it is named.
@@ -57,7 +57,7 @@ def queues_of_url(url: str) -> tuple[CancelQueues, ...]:
 
 
 def chosen(all_queues: Iterable[CancelQueues], cancel_types: Iterable[str]) -> tuple[CancelQueues, ...]:
-    """The lanes of these cancel types; every one if none is named.
+    """The queues of these cancel types; every one if none is named.
 
     Raises:
         ConfigurationError: there is no such cancel type.

@@ -38,7 +38,7 @@ class CarryOver:
 
     Args:
         clock: UNIX seconds, close to SQS's own clock.
-        hold: seconds for which a message that was looked at is hidden, at least.
+        hold: seconds for which a message that was read is hidden, at least.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
 """Looks through a dead-letter queue without consuming it.
 
 SQS can only show a message by hiding it for a while. A ``Peek`` hides each message once, for as long
-as the look lasts, and shows all of them again at its end, also when it is interrupted. What is held at
+as the peek lasts, and shows all of them again at its end, also when it is interrupted. What is held at
 any time is one receive; the receipts of what was seen wait in an unnamed temporary file. Killed
 without a chance to clean up, it leaves messages hidden for ``hold`` seconds, or for twice as long as the
-look had lasted.
+peek had lasted.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class DeadLetterMessage:
         """What its body says, by the rules of the function that would receive it."""
         try:
             return read_body(self.queues.policy, self.body)
-        except Exception as error:  # noqa: BLE001 - one message never ends a look at the others
+        except Exception as error:  # noqa: BLE001 - one message never ends the peek at the others
             return Reading(error=InvalidRequest(f"the body cannot be read ({type(error).__name__})"))
 
     @property
@@ -153,13 +153,13 @@ class Peek:
 
     Args:
         hold: seconds for which SQS hides a message that was seen, at least.
-        as_of: UNIX seconds by SQS's clock; younger messages belong to the next look.
+        as_of: UNIX seconds by SQS's clock; younger messages belong to the next peek.
         clock: seconds, monotonic.
         size: messages per receive, 1 … 10.
-        url: of the queue that is looked at; the lane's DLQ if it is not said.
+        url: of the queue to look through; the cancel type's DLQ if it is not given.
     """
 
-    def __init__(  # noqa: PLR0913 - what is looked at, and how, each once
+    def __init__(  # noqa: PLR0913 - the queue, and how to read it, each once
         self,
         client: SQSClient,
         queues: CancelQueues,
@@ -219,7 +219,7 @@ class Peek:
             self._put_aside()
 
     def unseen(self) -> int:
-        """About how many messages the queue could show that this look has not seen; SQS promises no more.
+        """About how many messages the queue could show that this peek has not seen; SQS promises no more.
 
         Ask before the context ends: then what was seen can be shown again, too.
         """
@@ -229,7 +229,7 @@ class Peek:
         return int(answer.get("Attributes", {}).get("ApproximateNumberOfMessages", "0"))
 
     def meant(self, letters: Iterable[DeadLetterMessage], selection: Selection) -> list[DeadLetterMessage]:
-        """Those of ``letters`` that are meant. Ages are those when the look began, however long it takes."""
+        """Those of ``letters`` that are meant. Ages are those when the peek began, however long it takes."""
         return [dead_letter for dead_letter in letters if selection.takes(dead_letter, self._as_of)]
 
     def remove(self, letters: Sequence[DeadLetterMessage]) -> None:
@@ -293,7 +293,7 @@ class DeadLetters:
 
     Args:
         clock: UNIX seconds, close to SQS's own clock.
-        hold: seconds for which a message that was looked at is hidden from others, at least.
+        hold: seconds for which a message that was read is hidden from others, at least.
     """
 
     def __init__(self, client: SQSClient, *, clock: Callable[[], float], hold: int) -> None:
@@ -301,11 +301,11 @@ class DeadLetters:
         self._clock = clock
         self._hold = hold
         self.unseen: Counter[str] = Counter()
-        """By cancel type: about how many messages the latest look at its DLQ has not shown, though they
-        are there. A look that leaves some is incomplete."""
+        """By cancel type: about how many messages the latest peek at its DLQ has not shown, though they
+        are there. A peek that leaves some is incomplete."""
 
     def peek(self, queues: CancelQueues, size: int = 10) -> Peek:
-        """One pass over a lane's DLQ, as it is now; a context manager."""
+        """One pass over a cancel type's DLQ, as it is now; a context manager."""
         return Peek(
             self._client, queues, hold=self._hold, as_of=self._clock(), clock=time.monotonic, size=size
         )
@@ -313,7 +313,7 @@ class DeadLetters:
     def letters(
         self, all_queues: Iterable[CancelQueues], selection: Selection
     ) -> Generator[list[DeadLetterMessage], None, None]:
-        """The messages meant, receive by receive, of all lanes at once; all of them stay where they are."""
+        """The messages meant, receive by receive, of all queues at once; they stay where they are."""
         return fan_in([partial(self._letters, queues, selection) for queues in all_queues])
 
     def _letters(
@@ -325,7 +325,7 @@ class DeadLetters:
             self.note_unseen(queues, peek)
 
     def note_unseen(self, queues: CancelQueues, peek: Peek) -> None:
-        """Keep what a look that has come to its end has not seen."""
+        """Keep what a peek that has come to its end has not seen."""
         self.unseen[queues.cancel_type] = peek.unseen()
 
     def oldest(self, all_queues: Iterable[CancelQueues], selection: Selection, limit: int) -> frozenset[str]:
@@ -347,7 +347,7 @@ class DeadLetters:
         return sum(int(value) for answer in answers for value in answer.get("Attributes", {}).values())
 
     def send(self, queues: CancelQueues, bodies: Sequence[str]) -> list[str | None]:
-        """Put messages into a lane's queue, without the DLQ's attributes.
+        """Put messages into a cancel type's queue, without the DLQ's attributes.
 
         Returns for each ``None``, or why SQS refused it.
         """

@@ -42,7 +42,7 @@ class _Reader(Generic[T]):
             for item in items:
                 if not self._hand_over(item):
                     break
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever reads
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads
             end = _End(error)
         finally:
             items.close()

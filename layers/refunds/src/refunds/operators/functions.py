@@ -72,22 +72,22 @@ class OperatorFunction:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._environment = environment
-        self._desk: Operations | None = None
+        self._operations: Operations | None = None
 
     def operations(self) -> Operations:
         """The deployment's parts."""
-        if self._desk is None:
+        if self._operations is None:
             quiet_libraries()
             settings = Settings.from_environment(self._environment)
             url = self._environment.get("OPERATOR_QUEUE_URL")
             all_queues = queues_of_url(url) if url else ()
-            self._desk = Operations(
+            self._operations = Operations(
                 AwsClients(connections=_CONNECTIONS).client,
                 settings,
                 all_queues,
                 indexes=self._environment.get("LEDGER_INDEXES") or "current",
             )
-        return self._desk
+        return self._operations
 
     def metrics(self) -> Metrics:
         """Metrics of one run."""

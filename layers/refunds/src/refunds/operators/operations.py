@@ -49,7 +49,7 @@ class Operations:
     Attributes:
         make_aws_client: makes a botocore client of a service.
         all_queues: where the messages of each cancel type wait.
-        hold: seconds for which a dead letter that is looked at stays hidden from others, at least.
+        hold: seconds for which a dead letter that was read stays hidden from others, at least.
         clock: UNIX seconds, as AWS and the functions tell them.
         observe: learns of every request to a provider.
     """
@@ -104,7 +104,7 @@ class Operations:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The ledger, for the conditional writes of a settlement."""
+        """The ledger, for the conditional writes of a resolution."""
         return Ledger(
             self._dynamodb,
             self.settings.ledger_table,

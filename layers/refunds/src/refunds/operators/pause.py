@@ -70,7 +70,7 @@ class SendingSwitch:
         self._sleep = sleep
 
     def state(self, all_queues: Sequence[CancelQueues]) -> list[Switched]:
-        """How each lane stands now."""
+        """How each cancel type stands now."""
         return [Switched(queues.cancel_type, self._state(queues)) for queues in all_queues]
 
     def pause(

@@ -5,7 +5,7 @@ What the ledger recorded in the period, read from the index of its days, is aske
 the list has not shown it: the list has only payments whose status is ``cancelled`` and goes by their last
 cancellation, so that it shows neither every partial cancellation nor every day's.
 
-What settles later than it is booked may still be rejected. It is looked at again some days on: one that was
+What settles later than it is booked may still be rejected. It is asked about again days later: one that was
 booked and is not there any more is ``reversed``.
 
 It costs what the period has, however large the ledger is, and works in pieces: a piece that has to stop says

@@ -21,7 +21,7 @@ from refunds.operators.fan_in import fan_in
 from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
 
-#: What is replayed unless the operator asks for more: whatever ends well or brings clarity.
+#: What is replayed unless the operator asks for more: what ends, or is asked about.
 USUAL: Final = frozenset({ReplayVerdict.DONE, ReplayVerdict.SAFE, ReplayVerdict.UNKNOWN})
 
 
@@ -79,7 +79,7 @@ class Replay:
     def run(
         self, all_queues: Iterable[CancelQueues], plan: Plan, rate_limiter: RateLimiter
     ) -> Generator[Judged, None, None]:
-        """Replay the messages meant whose verdict, made anew, is among those wanted; all lanes at once."""
+        """Replay the messages meant whose verdict, made anew, is wanted; all queues at once."""
         return fan_in([partial(self._run, queues, plan, rate_limiter) for queues in all_queues])
 
     def _run(

@@ -88,9 +88,9 @@ class Judge:
         self._clock = clock
 
     def judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
-        """A judgement for each letter; the ledger is read once for all of them.
+        """A judgement for each message; the ledger is read once for all of them.
 
-        A letter that cannot be judged is ``UNREADABLE`` and does not keep the others from being judged.
+        A message that cannot be judged is ``UNREADABLE`` and does not keep the others from being judged.
         """
         readings = self._ledger_queries.readable(key for key in map(_key, letters) if key is not None)
         if self._status_inquiry is None:
@@ -171,7 +171,7 @@ _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
 
 
 def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) -> str | None:
-    """Why sending makes no sense now; asks, whether or not the function would look first."""
+    """Why sending makes no sense now; asks, whether or not the function would do a precheck."""
     checksum = getattr(attempt.request, "checksum", None)
     if checksum is not None:
         attempt = _looking(attempt)
@@ -192,7 +192,7 @@ def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) 
 
 
 def _looking(attempt: Attempt[Any]) -> Attempt[Any]:
-    """Without the event's own checksum, because of which nobody would look."""
+    """Without the event's own checksum, with which there is no precheck."""
     request = attempt.request.model_copy(update={"checksum": None})
     return replace(attempt, cancellation=attempt.cancellation.model_copy(update={"request": request}))
 

@@ -31,7 +31,7 @@ from refunds.operators.asking_schedule import (
 from refunds.operators.resolution import ResolutionRefused, ResolutionReport, Resolver
 from refunds.operators.walk import Place, Walk
 
-#: Questions in a row that a provider leaves unanswered before it is left in peace until the next run.
+#: Questions in a row that a provider leaves unanswered before it is asked no more in this run.
 _PATIENCE: Final = 3
 #: Of a run's time, what reading may take: the rest is for asking.
 _READING: Final = 0.5
@@ -47,7 +47,7 @@ class SweepRules:
 
     Attributes:
         min_age: since its last change: the messages' own retries come first.
-        most: questions per run. With more to ask, chance decides, so that nothing waits for ever.
+        most: questions per run. With more to ask, a random sample is asked, so that nothing waits for ever.
         pending_for: from the acceptance on; what is not booked by then is parked, and asked about daily.
         abandoned_after: since the last change of a request that no message will bring any more: longer than
             a queue keeps a message.
@@ -91,7 +91,7 @@ class Sweep:
         self.oldest[kind] = max(self.oldest.get(kind, 0.0), now - claimed_at(entry))
 
     def summary(self) -> dict[str, object]:
-        """For the log and for whoever invoked it."""
+        """For the log and for the caller."""
         return {
             "complete": self.place is None,
             "unresolved": dict(self.unresolved),
@@ -211,7 +211,7 @@ class Sweeper:
             sweep.count(entry, self._clock())
 
     def _was_left(self, entry: Entry) -> bool:
-        """Whether a worker left its claim without a word: a first claim is in no index of open requests."""
+        """Whether a worker left its claim without another write; such an item is in no index of open ones."""
         now = self._clock()
         return (
             entry.state is State.STARTED
@@ -277,8 +277,8 @@ class Sweeper:
 class _Sample:
     """What to ask about: a fair sample where it is too much.
 
-    In an order by chance: the few that a provider never answers, always the first in line, would
-    end every run before the others have had their turn.
+    In a random order. In a fixed one, a few requests that a provider never answers would end every run
+    before the others are asked.
     """
 
     most: int

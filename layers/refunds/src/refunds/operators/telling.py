@@ -46,13 +46,13 @@ class Telling:
     unseen: Counter[str] = field(default_factory=Counter)
 
     def summary(self) -> dict[str, object]:
-        """For the log and for whoever invoked it."""
+        """For the log and for the caller."""
         return {
             "told": dict(self.told),
             "untold": self.unpublished,
-            "letters_passed_over": len(self.passed_over),
-            "letters_passed_over_ids": list(self.passed_over)[:_SHOWN],
-            "letters_unseen": dict(self.unseen),
+            "dead_letters_passed_over": len(self.passed_over),
+            "dead_letters_passed_over_ids": list(self.passed_over)[:_SHOWN],
+            "dead_letters_unseen": dict(self.unseen),
         }
 
 
@@ -83,7 +83,7 @@ class DeadLetterTelling:
         self._passed_over = passed_over
 
     def run(self, all_queues: Iterable[CancelQueues], deadline: Deadline) -> Telling:
-        """Tell of every message that nobody has told of; ends early when the time is up."""
+        """Tell of every message that no function has told of; ends early when the time is up."""
         telling = Telling()
         for queues in all_queues:
             if not self._dead_letters.count([queues]):

@@ -173,7 +173,7 @@ class CredentialSource:
                     self._credentials = self._read(again=True)
 
     def _current(self) -> ProviderCredentials:
-        # Without the lock, once known: a slow re-read holds nobody up.
+        # Without the lock, once known: no caller waits for a slow re-read.
         credentials = self._credentials
         if credentials is None:
             with self._lock:

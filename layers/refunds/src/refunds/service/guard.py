@@ -1,6 +1,6 @@
-"""Guard rails: what this deployment lets through, whatever it is asked for.
+"""Guard rails: the limits of what this deployment sends.
 
-A bug upstream must not empty the till. What is kept back is parked as ``LIMIT_EXCEEDED`` without
+A bug upstream must not refund without bounds. What is kept back is parked as ``LIMIT_EXCEEDED`` without
 having been sent: raise the limit, or let the one request pass, and replay it.
 """
 
@@ -30,7 +30,7 @@ class Guard:
     """Decides whether a request of one cancel type may be sent for the first time.
 
     Args:
-        dry_run: look and decide, but send nothing.
+        dry_run: ask and decide, but send nothing.
         counter: needed for hourly limits only.
         memory: seconds for which the ledger certainly remembers a request that has ended.
     """

@@ -288,7 +288,7 @@ class Execution(Generic[RequestT]):
         return self._unproven(entry, sending, resolution)
 
     def _unproven(self, entry: Entry, sending: _Sending, resolution: Resolution) -> Disposition:
-        """Nobody can tell: keep it open, or park it where asking again will not tell either."""
+        """It cannot be proven: keep it open, or park it where asking again will not tell either."""
         match resolution:
             case Unproven(message, unresolvable, learnt, code):
                 error = OutcomeUnknown(message, code=code)
@@ -328,11 +328,11 @@ def _configured(call: Callable[[], T]) -> T:
 
 
 def _was_parked(entry: Entry) -> bool:
-    """It waited for too long, and was told so: waiting on is no news."""
+    """It was parked because it waited for too long: that it still waits is not told again."""
     return entry.outcome is not None and entry.outcome.outcome == "parked"
 
 
 def _baseline_of(entry: Entry) -> Baseline:
     if entry.baseline is None:
-        raise LedgerError(f"{entry.key} was claimed without a baseline: settle it by hand")
+        raise LedgerError(f"{entry.key} was claimed without a baseline: resolve it by hand")
     return entry.baseline

@@ -60,7 +60,7 @@ class Recorder(Generic[RequestT]):
         )
 
     def refuse(self, entry: Entry, failure: Failure, source: Source, *, retry_later: bool) -> Disposition:
-        """``CancelFailed``, or another try where the refusal means "not today"."""
+        """``CancelFailed``, or another try where the refusal says "not now"."""
         if not retry_later:
             return self.fail(entry, failure, source)
         error = NotSent(
@@ -105,7 +105,7 @@ class Recorder(Generic[RequestT]):
         sent: bool = False,
         learnt: Baseline | None = None,
     ) -> Disposition:
-        """Nobody knows yet. A worker that sent keeps its lease: what it sent may still arrive."""
+        """Not known yet. A worker that sent keeps its lease, for what it sent may still arrive."""
         if self._delivery.final_receive:
             return self.park(entry, error, may_have_been_applied=True, baseline=learnt)
         if not sent:
@@ -139,7 +139,7 @@ class Recorder(Generic[RequestT]):
         )
 
     def contradicted(self, entry: Entry, error: ResponseMismatch) -> Disposition:
-        """A yes that contradicts what was asked: parked, and never sent again, for it was a yes."""
+        """A success that contradicts what was asked is parked. It is never sent again."""
         said_yes = entry.baseline
         if said_yes is not None:
             suspects = (*said_yes.suspects, *error.suspects)
@@ -160,11 +160,11 @@ class Recorder(Generic[RequestT]):
     # --- it was recorded before
 
     def repeat(self, entry: Entry) -> Publish | None:
-        """The stored outcome of an item that needs nobody, or ``None``."""
+        """The stored outcome of an item that needs no further work, or ``None``."""
         if not (entry.state.terminal or entry.state is State.PENDING):
             return None
         if entry.outcome is None:
-            raise LedgerError(f"{entry.key} is {entry.state} without an outcome: settle it by hand")
+            raise LedgerError(f"{entry.key} is {entry.state} without an outcome: resolve it by hand")
         return Publish(entry.outcome, source=Source.LEDGER, mark=entry if entry.unpublished else None)
 
     def wait_for_lease(self, entry: Entry) -> Disposition:
@@ -259,7 +259,7 @@ _OUTRANK_DOUBT = frozenset({ErrorCode.RESPONSE_MISMATCH, ErrorCode.CURRENCY_MISM
 
 
 def _trouble(error: ProviderError | InvalidRequest, *, may_have_been_applied: bool) -> Trouble:
-    """A doubt outranks its cause, except a mismatch."""
+    """Not knowing the outcome outranks the error behind it, except a mismatch."""
     if isinstance(error, InvalidRequest):
         code = ErrorCode.OUTCOME_UNKNOWN if may_have_been_applied else error.code
         return Trouble(code, str(error), may_have_been_applied=may_have_been_applied)

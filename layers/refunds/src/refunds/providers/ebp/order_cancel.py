@@ -163,7 +163,7 @@ class OrderCancel:
         if not _is_full(request, baseline):
             return Unproven(
                 "EBP cannot be asked whether a part of an order was cancelled: look in its console, "
-                "then settle by hand",
+                "then resolve it by hand",
                 unresolvable=True,
             )
         if detail is None or not _shows_all_cancelled(detail, request, baseline):
@@ -212,7 +212,7 @@ class OrderCancel:
         )
 
     def _currency(self, baseline: Baseline) -> str:
-        """What it was looked at in; an item of an earlier version does not say."""
+        """The currency at the precheck; an item of an earlier version does not say it."""
         return baseline.currency or self.client.currency
 
     def _detail(self, attempt: Attempt[OrderCancelRequest]) -> OrderDetail | None:
@@ -278,7 +278,7 @@ def _judge_refusal(baseline: Baseline, detail: OrderDetail | None, refusal: Refu
 
 
 def _has_vanished(baseline: Baseline, detail: OrderDetail | None) -> bool:
-    """What was seen before and is not seen now contradicts a refusal: who knows less is not surer."""
+    """What was seen before and is not seen now contradicts a refusal: knowing less proves nothing."""
     if detail is None:
         return _was_shown(baseline)
     return baseline.status is not None and detail.payment_status is None

@@ -1,4 +1,4 @@
-"""Which of EBP's answers are a refusal: a closed list, and whoever knows less is not surer.
+"""Which of EBP's answers are a refusal: a closed list; an unknown code makes nothing certain.
 
 A refusal says that nothing was carried out. Only what EBP's page documents as found out before the payment is
 touched says so; every other code, and every answer that says two things, leaves the outcome unknown.
@@ -24,7 +24,7 @@ _MENTIONED: Final = re.compile(r"\bEBP-[A-Z]-[0-9][0-9A-Z-]*", re.IGNORECASE)
 #: The names under which an error's details may give a code; they are not documented.
 _CODE_NAMES: Final = frozenset({"code", "errorcode", "resultcode"})
 
-#: Statuses of whoever stands before EBP, or of a call that is still at work there.
+#: Statuses of a proxy before EBP, or of a call that is still at work there.
 _NOT_A_VERDICT: Final = frozenset({408, 409, 425, 429, 499})
 
 

@@ -47,7 +47,7 @@ def _amount(value: object) -> Decimal:
 
 
 def _without_noise(amount: Decimal) -> Decimal:
-    """Whoever computes in binary fractions writes 544.68 as 544.6800000000001; no currency is that fine."""
+    """A sender that computes in binary fractions writes 544.68 as 544.6800000000001."""
     plain = round(amount, _DECIMALS)
     return plain if amount != plain and abs(amount - plain) < _NOISE else amount
 

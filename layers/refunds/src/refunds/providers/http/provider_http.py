@@ -1,4 +1,4 @@
-"""One HTTP request, one complete answer, or the knowledge of what cannot be known.
+"""One HTTP request: a complete answer, or an error that says whether the request may have arrived.
 
 Everything above this module relies on its distinction: ``NotSent`` means that not one byte of
 the request left (it may be tried again), ``OutcomeUnknown`` that it may have been carried out.
@@ -62,7 +62,7 @@ class Timeouts:
     """Seconds. ``read`` bounds a call that moves money, ``lookup`` one that only asks.
 
     PortOne advises to read for at least 60 s and says that disconnecting does not stop the
-    processing (providers.md, "Timing").
+    processing (docs/providers.md, "Time").
     """
 
     connect: float
@@ -165,7 +165,7 @@ class ProviderHttp:
                 self._tell(ProviderCall(operation, elapsed, answer.status, _fault(answer)))
                 return answer
         # Raised out here, so that no original exception hangs on it: its request shows the
-        # query string and the headers to whoever formats a traceback.
+        # query string and the headers in a formatted traceback.
         raise failure
 
     def close(self) -> None:
@@ -174,7 +174,7 @@ class ProviderHttp:
 
     def _tell(self, call: ProviderCall) -> None:
         if self._observe is not None:
-            with suppress(Exception):  # an observer's mistake must not take a provider's answer away
+            with suppress(Exception):  # an observer that fails must not cost the provider's answer
                 self._observe(call)
 
     def _limit(self, operation: str, deadline: Deadline, read_timeout: float) -> TimeLimit:

@@ -12,8 +12,8 @@ from typing import Final
 from refunds.contracts import strict_json
 from refunds.errors import InvalidRequest
 
-#: Bytes of a body for each value in it, on the average and at least: PortOne's have about twenty. A megabyte of
-#: empty objects has two, and would take forty times its size in memory.
+#: Bytes of a body for each value in it, on the average and at least. PortOne's have about twenty. A megabyte
+#: of empty objects has two, and would take forty times its size in memory.
 _BYTES_PER_VALUE: Final = 8
 
 #: The fewest values that are always read, however small the body.

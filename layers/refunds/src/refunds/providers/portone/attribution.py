@@ -146,7 +146,7 @@ def _after_refusal(
 def _after_blind_refusal(
     payment: Payment, baseline: Baseline, untagged: Sequence[CancelHistoryEntry], context: ResolveContext
 ) -> Unclear | None:
-    """Where nobody looked, the refusal is believed if every entry is known not to be ours.
+    """Without a precheck, the refusal is believed if every entry is known not to be ours.
 
     By its age, by another request that holds it, or by another request's tag. What a reason says decides
     nothing: a PG may put its own text there, or cut what it cannot encode.
@@ -173,10 +173,10 @@ def _after_silence(
     context: ResolveContext,
     candidates: Sequence[CancelHistoryEntry],
 ) -> Own | Unclear | None:
-    """An attempt of unknown fate: an untagged entry of our amount is ours if nothing else explains it."""
+    """An attempt of unknown outcome: an untagged entry of our amount is ours if nothing else explains it."""
     growth = moved(payment, baseline)
     if baseline.cancellation_ids is None and growth < search.amount:
-        # Where nobody looked first, a balance shown too high is not recognised by itself; what tells our own
+        # Without a precheck, a balance shown too high is not recognised by itself; what tells our own
         # entry from one that the order service knew of, when it read its checksum, is the time.
         candidates = _held_by_nobody([e for e in candidates if not _is_older(e, context)], context)
     if growth == 0 and not candidates:
@@ -219,7 +219,7 @@ def _unclaimed(
 def _likely(
     payment: Payment, baseline: Baseline, search: Search, candidates: Sequence[CancelHistoryEntry]
 ) -> CancelHistoryEntry | None:
-    """The one candidate that can be ours by its text; where nobody looked, by the balance it met as well."""
+    """The one candidate that can be ours by its text; without a precheck, by the balance it met as well."""
     likely = [entry for entry in candidates if _could_be(entry, search)]
     if baseline.cancellation_ids is None:
         likely = [entry for entry in likely if entry == _entry_at(baseline.cancellable, payment)]

@@ -25,8 +25,8 @@ class Gateway:
             refused, hours or days later. Until then neither an unchanged balance nor a missing entry says
             anything.
         late_settlement: when the money of those arrives once they are booked.
-        books_at_once: an answer means that it was booked, or was not. False for a PG that nobody has
-            looked at: what was lost there is never sent again.
+        books_at_once: an answer means that it was booked, or was not. False for a PG that is in no row of
+            the table: what was lost there is never sent again.
         takes_tag: the reason may carry our tag; ``False`` where it must be the customer's alone.
     """
 

@@ -43,14 +43,14 @@ def _blank_is_none(value: object) -> object:
 
 
 def _currency(value: object) -> str | None:
-    """Exactly as it is written: whoever reads money guesses nothing."""
+    """Exactly as it is written: nothing about money is guessed."""
     if value is None:
         return None
     return value[:16] if isinstance(value, str) else "unreadable"
 
 
 def _word(value: object) -> str | None:
-    """A status as text; what is none is kept as something that nobody takes for one."""
+    """A status as text; anything else is kept as a text that matches no status."""
     if value is None:
         return None
     return value[:40] if isinstance(value, str) and value.isascii() and value.isalpha() else "unreadable"

@@ -68,7 +68,7 @@ class NumberRevoke:
         return False
 
     def precheck(self, attempt: Attempt[NumberRevokeRequest], _chosen: str | None) -> Baseline | Failure:
-        """Nothing to look at."""
+        """There is nothing to ask: a repeat is harmless."""
         self.client.check(tier=attempt.request.tier, subject=attempt.request.imp_uid)
         return Baseline(subject=attempt.request.imp_uid)
 
@@ -133,7 +133,7 @@ def cvs_revoke(client: PortOneClient) -> NumberRevoke:
 
 
 def _was_paid(payment: Payment) -> bool:
-    """A number that was paid to is no void one, whatever became of the money afterwards."""
+    """A number that was paid to is not void, even if the money was refunded afterwards."""
     return payment.status == "paid" or bool(
         payment.paid_at or payment.cancel_amount or payment.deposit_history
     )

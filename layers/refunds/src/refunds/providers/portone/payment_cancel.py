@@ -241,7 +241,7 @@ def _search(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Searc
 
 
 def _currency(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> str:
-    """What the payment was in when we looked, or what the event says that it is in."""
+    """The payment's currency at the precheck, or what the event says that it is."""
     return baseline.currency or attempt.cancellation.effective_currency(_DEFAULT_CURRENCY)
 
 
@@ -278,7 +278,7 @@ def _is_booked(payment: Payment, own: Own, baseline: Baseline) -> bool:
 
 
 def _books_it_later(payment: Payment, baseline: Baseline, search: Search) -> bool:
-    """The PG said yes and shows nothing yet: an answer that neither proves nor contradicts."""
+    """The PG said yes and shows nothing yet: the answer neither proves nor contradicts anything."""
     growth = moved(payment, baseline)
     if gateway(payment.pg_provider).is_late(payment.pay_method):
         return growth in (0, search.amount)
@@ -341,20 +341,11 @@ def _unowned(
         return Unproven(unclear.message, baseline=learnt)
     obstacle = _obstacle(attempt, payment)
     pg = gateway(payment.pg_provider)
-    repeatable = pg.books_at_once and not pg.is_late(payment.pay_method)
-    if obstacle is None and context.refusal and may_be_done(context.refusal.provider_message):
-        return Unproven(
-            "refused as if it had been carried out, which the payment does not show",
-            unresolvable=True,
-            baseline=replace(baseline, accepted=True),
-        )
+    at_once = pg.books_at_once and not pg.is_late(payment.pay_method)
+    if obstacle is None and (undecided := _undecided(baseline, context, at_once=at_once)) is not None:
+        return undecided
     if context.refusal is not None and context.only_attempt:
-        return _after_refusal(payment, baseline, context.refusal, obstacle, repeatable=repeatable)
-    if not repeatable:
-        return Unproven(
-            "the payment gateway may book later what it got: it is asked about and never sent again",
-            unresolvable=True,
-        )
+        return _after_refusal(payment, baseline, context.refusal, obstacle, at_once=at_once)
     if obstacle is None:
         if context.refusal is not None and moved(payment, baseline) == 0:
             return Unproven("refused, and an earlier attempt is unaccounted for")
@@ -362,26 +353,35 @@ def _unowned(
     # An attempt under way carries a checksum that may still match: not once the balance is below it, but
     # a balance above it (the event's checksum was too low) can still come down to it.
     below = baseline.cancellable is not None and payment.cancellable < baseline.cancellable
-    return Rejected(replace(obstacle, excludes_late_attempts=below))
+    return Rejected(replace(obstacle, excludes_late_attempts=below and at_once))
+
+
+def _undecided(baseline: Baseline, context: ResolveContext, *, at_once: bool) -> Unproven | None:
+    """What may still be booked, whatever was answered: it is asked about and never sent again."""
+    if not at_once:
+        message = "the payment gateway may book later what it got: it is asked about and never sent again"
+    elif context.refusal is not None and may_be_done(context.refusal.provider_message):
+        message = "refused as if it had been carried out, which the payment does not show"
+    else:
+        return None
+    return Unproven(message, unresolvable=True, baseline=replace(baseline, accepted=True))
 
 
 def _after_refusal(
-    payment: Payment, baseline: Baseline, refusal: Refused, obstacle: Failure | None, *, repeatable: bool
+    payment: Payment, baseline: Baseline, refusal: Refused, obstacle: Failure | None, *, at_once: bool
 ) -> Resolution:
     """The only attempt was refused, and the history accounts for all that moved."""
     if obstacle is not None:
         below = baseline.cancellable is not None and payment.cancellable < baseline.cancellable
-        return Rejected(replace(_quoting(obstacle, refusal), excludes_late_attempts=below and repeatable))
-    if repeatable and moved(payment, baseline) != 0:
+        return Rejected(replace(_quoting(obstacle, refusal), excludes_late_attempts=below and at_once))
+    if moved(payment, baseline) != 0:
         return Unapplied(_seen(payment))
     failure = _failure(
         payment,
         ErrorCode.PROVIDER_REFUSED,
         "refused by the payment gateway; nothing of this cancellation is in the payment's history",
     )
-    return Rejected(
-        _quoting(failure, refusal), retry_later=repeatable and means_later(refusal.provider_message)
-    )
+    return Rejected(_quoting(failure, refusal), retry_later=means_later(refusal.provider_message))
 
 
 def _obstacle(attempt: Attempt[PaymentCancelRequest], payment: Payment) -> Failure | None:

@@ -64,7 +64,7 @@ class ReceiptRevoke:
         return False
 
     def precheck(self, attempt: Attempt[ReceiptRevokeRequest], _chosen: str | None) -> Baseline | Failure:
-        """Nothing to look at."""
+        """There is nothing to ask: a repeat is harmless."""
         uid = attempt.request.merchant_uid
         self.client.check(tier=attempt.request.tier, subject=uid)
         return Baseline(subject=uid, merchant_uid=uid)

@@ -1,6 +1,6 @@
 """What PG messages hint at. They never prove anything: they choose when to try again, or lower certainty.
 
-Source: docs/providers.md, "Answers" and "Time". Whether money moved is always settled by asking; a text
+Source: docs/providers.md, "Answers" and "Time". Whether money moved is always found out by asking; a text
 that is missing here only ends a request that could have been tried again under a new key.
 """
 
