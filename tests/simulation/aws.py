@@ -251,7 +251,8 @@ class Queue:
         """Whether a copy of it, or another message that speaks for a quiet one, is still there."""
         others = (one for one in self.messages.values() if one.message_id != message.message_id)
         waiting = any(one.body == message.body or (quietly and one.key == message.key) for one in others)
-        return waiting or any(letter.body == message.body for letter in self.dlq)
+        letters = (one.body == message.body or (quietly and one.key == message.key) for one in self.dlq)
+        return waiting or any(letters)
 
 
 class AllQueues:

@@ -301,7 +301,8 @@ def what_a_function_buries_is_told(s: Simulation, letter: DeadLetter) -> str | N
         return None
     if code == "INVALID_REQUEST" and letter.key in s.table.requests:
         return None  # what is known of the request stays true, and its own message is elsewhere
-    return _untold(s, letter.key)
+    others = [m for m in s.queues[wanted.cancel_type].messages.values() if m.key == letter.key]
+    return None if len(others) > 1 else _untold(s, letter.key)
 
 
 # --- at rest

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 from refunds.domain.entry import State
 from refunds.domain.tag import is_tagged, reason_with, tag_of
 from refunds.errors import ErrorCode
-from refunds.providers.portone.gateways import books_late
+from refunds.providers.portone.gateways import books_late, gateway
 from tests.simulation import faults
 from tests.simulation.gate import Call
 from tests.simulation.requests import REASON
 
 if TYPE_CHECKING:
     from local.simulator.movements import Movement
-    from local.simulator.payments import Cancellation
+    from local.simulator.payments import Cancellation, Payment
     from refunds.domain.entry import Entry
     from tests.simulation.requests import Wanted
     from tests.simulation.simulation import Simulation
@@ -111,6 +111,7 @@ def _refund_is_unclear(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
         denied
         or len(suspects) > 1
         or any(not _could_be(wanted, entry.reason) for entry in suspects)
+        or any(_is_cut_where_no_tag_belongs(payment, entry) for entry in suspects)
         or any(_made_by_nobody_of_ours(s, entry) for entry in suspects)
         or any(_is_rival(s, wanted, other) for other in s.wanted.values())
     )
@@ -126,8 +127,8 @@ def _waits_at_a_late_pg(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
     late = bool(payment.booking) or accepted or books_late(payment.pg_provider, payment.pay_method)
     if not late:
         return False
-    if wanted.amount is None and "checksum" in wanted.request:
-        return True  # such a PG checks no checksum: it may take more than the event believes to be left
+    if wanted.amount is None:
+        return True  # what was left when it was asked for is not what is left when it is booked
     ours = {movement.cancellation_id for movement in s.books.of_request(wanted.key)}
     return not any(line.cancellation_id in ours and is_tagged(line.reason) for line in payment.history)
 
@@ -143,6 +144,11 @@ def _suspects(s: Simulation, wanted: Wanted) -> list[Cancellation]:
         and not is_tagged(entry.reason)
         and entry.cancellation_id not in claimed
     ]
+
+
+def _is_cut_where_no_tag_belongs(payment: Payment, entry: Cancellation) -> bool:
+    """Sent with our tag, because nobody had looked which PG it is, and shown cut: no reason of ours is that."""
+    return not gateway(payment.pg_provider).takes_tag and "[" in entry.reason
 
 
 def _claimed_ids(s: Simulation, *states: State) -> set[str | None]:

@@ -129,6 +129,6 @@ def admit(process: Process) -> None:
         error = seen.entry.outcome.error if seen.entry.outcome else None
         if error is None or error.code != ErrorCode.LIMIT_EXCEEDED or seen.entry.state.terminal:
             continue
+        process.simulation.let_pass.add(key)  # also where AWS's answer is lost
         with suppress(Fenced):
             process.ledger.admit(seen.entry, str(_OPERATOR))
-            process.simulation.let_pass.add(key)

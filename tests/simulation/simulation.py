@@ -306,6 +306,8 @@ class Simulation:
             return
         self._mend()
         self._sweep_up()
+        if self._number_open():  # what it waited for may have ended since
+            self._drain(1)
 
     def _drain(self, rounds: int) -> None:
         self.run()

@@ -57,6 +57,8 @@ def _not_cancelled(s: Simulation, wanted: Wanted) -> str | None:
 
 
 def _not_voided(s: Simulation, wanted: Wanted) -> str | None:
+    if s.books.of_request(wanted.key):
+        return None  # whatever was issued under its name since
     state = s.world.portone_state
     if wanted.cancel_type == "receipt_revoke":
         receipt = state.receipts.current.get(wanted.subject)
