@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Final
 
+from tests.simulation import remembered
 from tests.simulation.randomised import History
 from tests.simulation.trace import report
 
@@ -77,6 +78,7 @@ def run(first: int, histories: int, *, processes: int | None = None) -> Iterator
 
 def _settle_in() -> None:
     """A history leaves cycles behind: they are collected between histories, not while one is played."""
+    remembered.install()
     gc.freeze()
     gc.disable()
 

@@ -147,7 +147,7 @@ def _suspects(s: Simulation, wanted: Wanted) -> list[Cancellation]:
 
 
 def _is_cut_where_no_tag_belongs(payment: Payment, entry: Cancellation) -> bool:
-    """Sent with our tag, because nobody had looked which PG it is, and shown cut: no reason of ours is that."""
+    """Sent with our tag, because nobody had looked which PG it is, and cut: it is no reason of ours."""
     return not gateway(payment.pg_provider).takes_tag and "[" in entry.reason
 
 

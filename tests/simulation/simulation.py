@@ -300,7 +300,7 @@ class Simulation:
         self._drain(0 if left_alone else 1)
         self.gate.note("--- late calls arrive")
         self.world.settle()
-        self._drain(0 if left_alone else 2)
+        self._drain(0 if left_alone else 1)
         if left_alone:
             self._sweep_up()
             return

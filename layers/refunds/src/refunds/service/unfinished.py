@@ -6,7 +6,8 @@ ran out leaves for the DLQ, so accounting is told, or the ledger notes that it h
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from contextlib import suppress
+from typing import Final, Generic, TypeVar
 
 from refunds.contracts.inbound import Cancellation, ProviderRequest
 from refunds.domain.deadline import Deadline
@@ -18,6 +19,9 @@ from refunds.service.parts import Delivery, Parts
 from refunds.service.recorder import Recorder
 
 RequestT = TypeVar("RequestT", bound=ProviderRequest)
+
+#: How often another worker may be faster: the item says after each of them what there is to tell.
+_RACES: Final = 3
 
 
 class Unfinished(Generic[RequestT]):
@@ -45,10 +49,10 @@ class Unfinished(Generic[RequestT]):
             DuplicateKey: the key belongs to another payload.
             Fenced: other workers keep changing the item.
         """
-        try:
-            return self._park(reason)
-        except (AlreadyClaimed, Fenced):  # another worker was faster: what it made of it counts
-            return self._park(reason)
+        for _ in range(_RACES):
+            with suppress(AlreadyClaimed, Fenced):  # another worker was faster: what it made of it counts
+                return self._park(reason)
+        return self._park(reason)
 
     def _park(self, reason: Reason) -> Disposition:
         entry = self._ledger.get(self._parts.key(self._cancellation.cancel_request_id))
