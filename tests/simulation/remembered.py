@@ -50,9 +50,9 @@ def encode(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
 
 def install() -> None:
     """Use it in this process from now on."""
-    modules: tuple[Any, ...] = (claims, queries, table)
-    for module in modules:
+    readers: tuple[Any, ...] = (claims, queries, table)
+    for module in readers:
         module.decode = decode
-    modules = (claims,)
-    for module in modules:
+    writers: tuple[Any, ...] = (claims,)
+    for module in writers:
         module.encode = encode
