@@ -28,7 +28,8 @@ _PARAMETERS = {
     # Limits nobody reaches: the hour is counted, with what a function may do.
     "Limits": json.dumps(
         {
-            "payment_cancel": {"KRW": {"per_hour": 1000}},
+            # A currency that is not named would be kept back.
+            "payment_cancel": {"KRW": {"per_hour": 1000}, "USD": {"per_hour": 1000}},
             "order_cancel": {"KRW": {"amount_per_hour": 1_000_000_000}},
         }
     ),

@@ -28,7 +28,7 @@ def test_stored_outcomes_are_published_again_with_their_id(
 ) -> None:
     """Only counted at first; then published once each, recognisable by the same outcome_id."""
     ids = [case.cancel_request_id for case in finished if case.cancel_type == "cvs_revoke"]
-    order = ("republish", "--since", "1h", "--cancel-type", "cvs_revoke", "--rate", "500")
+    order = ("republish", "--since", "1h", "--type", "cvs_revoke", "--rate", "500")
     counted = shell.run(*order).of("republication")[0]
     assert counted["total"] >= len(ids)
     outcomes.read()

@@ -70,5 +70,6 @@ def test_a_day_without_differences_ends_with_zero(shell: Shell) -> None:
 
 
 def _settle(shell: Shell, request_id: str, *more: str) -> None:
-    evidence = ("--evidence", "misread", "--by", "lee")
+    # Its event brought the balance, so nobody asked the provider for the currency.
+    evidence = ("--currency", "KRW", "--evidence", "misread", "--by", "lee")
     shell.run("resolve", request_id, "--as", "succeeded", *evidence, "--confirm", request_id, *more)

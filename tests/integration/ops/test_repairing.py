@@ -46,7 +46,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_invalid_message_is_not_replayed_as_it_is(stack: Stack, shell: Shell, broken: list[Case]) -> None:
     """Its verdict says what is wrong with it; replaying leaves it where it is."""
     before = visible(stack)
-    told = shell.run("dlq", "replay", "--id", broken[0].cancel_request_id, *_ORDER)
+    told = shell.run("dlq", "replay", "--id", broken[0].cancel_request_id, *_ORDER, code=4)
     (row,) = told.of("message")
     assert (row["verdict"], row["replayed"]) == ("invalid", False)
     assert "request.amount" in row["verdict_why"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
+from refunds.operators.reconciliation import Kind
 from tests.integration.ops.cases import PART, Cases
 from tests.integration.ops.parked import Parked, ask_freely, ledger_item, wait_for_leases
 from tests.integration.ops.queues import visible
@@ -74,5 +75,5 @@ def test_dead_letters_are_replayed_by_invocation(
 def test_a_day_is_reconciled_by_invocation(stack: Stack) -> None:
     """The answer counts the differences of each kind."""
     found = _invoke(stack, "Reconcile", {"date": today_in_korea()})
-    assert set(found["differences"]) == {"not_in_ledger", "not_at_provider", "amount_differs"}
+    assert set(found["differences"]) == set(Kind)
     assert _invoke(stack, "Reconcile", {"date": "2026-01-01"})["differences"]["not_in_ledger"] == 0
