@@ -14,7 +14,7 @@ from local.demo.play import pascal
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
 from refundctl.commands import app
-from tests.integration.ops.cases import DETAIL_TYPES, Case, Cases, publish
+from tests.integration.ops.cases import DETAIL_TYPES, PATIENCE, Case, Cases, publish
 from tests.integration.ops.operator_shell import Shell
 
 _TYPES = tuple(DETAIL_TYPES)
@@ -44,7 +44,7 @@ def finished(stack: Stack, outcomes: OutcomeLog, simulator: SimulatorControl) ->
     """A refund that has succeeded."""
     case = Cases(simulator).refund()
     publish(stack, [case])
-    outcomes.wait_for_requests([case.cancel_request_id], 60.0)
+    outcomes.wait_for_requests([case.cancel_request_id], PATIENCE)
     return case
 
 
