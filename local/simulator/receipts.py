@@ -32,7 +32,7 @@ class Receipt:
     """A cash receipt issued outside PortOne (ExternalReceiptAnnotation), in won.
 
     `revocation_fails`: the PG refuses to revoke it, for ever (HTTP 500); `omits` names fields that no answer
-    shows. `receipt_tid`, `apply_num` and `applied_at` are this receipt's own. With `keeps_revocation` a receipt
+    shows. `receipt_tid`, `apply_num` and `applied_at` are this receipt's own. With `keeps_revocation` one
     that is issued again shows when the former one was revoked (`former_end`), until it is revoked itself.
     """
 

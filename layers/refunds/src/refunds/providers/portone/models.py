@@ -195,7 +195,7 @@ class Receipt(ProviderModel):
 
     @property
     def revoked(self) -> bool:
-        """Whether the receipt has been revoked; one that was issued again after it shows a former one's end."""
+        """Whether the receipt has been revoked; one issued again may show its forerunner's end."""
         return bool(self.cancelled_at) and (self.applied_at or 0) <= (self.cancelled_at or 0)
 
 
