@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,7 @@ from tests.integration.ops.parked import Parked
 from tests.integration.ops.queues import held, visible
 from tests.integration.ops.terminal import COLUMNS, without_control
 
-_MESSAGES = 500
+_MESSAGES = 250
 _MARGIN = 2  # seconds, for refundctl to start
 _RATE = 100  # messages per second
 _SLOWLY = 15  # so that the end is far when the signal comes, however busy the machine
@@ -43,17 +44,22 @@ class Outage:
 
 
 @pytest.fixture(scope="module")
-def outage(stack: Stack, simulator: SimulatorControl, parked: Parked, eventually: Eventually) -> Outage:
-    """500 cancellations of all types that an outage has put into the dead-letter queues."""
+def outage(
+    stack: Stack, simulator: SimulatorControl, parked: Parked, eventually: Eventually
+) -> Iterator[Outage]:
+    """Cancellations of all types that an outage has put into the dead-letter queues."""
     del parked  # older
     cases = Cases(simulator).mixed(_MESSAGES)
     before = visible(stack)
     time.sleep(2 * _MARGIN)
     began = time.time()
     simulator.start_outage()
-    publish(stack, cases)
-    eventually(lambda: visible(stack) - before >= _MESSAGES, PATIENCE)
-    return Outage(cases, began)
+    try:
+        publish(stack, cases)
+        eventually(lambda: visible(stack) - before >= _MESSAGES, PATIENCE)
+        yield Outage(cases, began)
+    finally:
+        simulator.end_outage()  # whatever failed: other tests need the provider
 
 
 def test_the_list_explains_an_outage_and_leaves_every_message_where_it_is(
