@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -11,6 +12,7 @@ import pytest
 from local.demo.play import pascal
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, start
+from local.stack.timing import time_scale
 from tests.integration.ops.cases import DETAIL_TYPES, Cases
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.parked import Parked, lose_answers, wait_until_parked
@@ -29,7 +31,10 @@ Eventually = Callable[[Callable[[], bool], float], None]
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with start(Options(directory=tmp_path_factory.mktemp("ops-stack"), parameters=PARAMETERS)) as running:
+    """With this machine's timeouts: a function that has too little time leaves a second copy in a DLQ."""
+    scale = time_scale(os.environ)
+    options = Options(tmp_path_factory.mktemp("ops-stack"), parameters=PARAMETERS, time_scale=scale)
+    with start(options) as running:
         yield running
 
 
