@@ -19,12 +19,8 @@ from tests.integration.ops.parked import Parked, lose_answers, wait_until_parked
 
 #: Two receives, so that an outage soon fills the dead-letter queues; two batches at a time and a long
 #: visibility timeout, so that a slow machine does not make it one receive.
-PARAMETERS: Final = {
-    "SweepMinAgeSeconds": "1",
-    "MaxReceiveCount": "2",
-    "MaximumConcurrency": "2",
-    **{f"{pascal(name)}VisibilityTimeout": "30" for name in DETAIL_TYPES},
-}
+PARAMETERS: Final = {"SweepMinAgeSeconds": "1", "MaxReceiveCount": "2", "MaximumConcurrency": "2"}
+_VISIBILITY: Final = 30.0  # seconds, and enough for functions that have three times the usual time
 
 Eventually = Callable[[Callable[[], bool], float], None]
 
@@ -33,7 +29,9 @@ Eventually = Callable[[Callable[[], bool], float], None]
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """With this machine's timeouts: a function that has too little time leaves a second copy in a DLQ."""
     scale = time_scale(os.environ)
-    options = Options(tmp_path_factory.mktemp("ops-stack"), parameters=PARAMETERS, time_scale=scale)
+    visibility = f"{_VISIBILITY * max(scale / 3, 1.0):.0f}"
+    parameters = PARAMETERS | {f"{pascal(name)}VisibilityTimeout": visibility for name in DETAIL_TYPES}
+    options = Options(tmp_path_factory.mktemp("ops-stack"), parameters=parameters, time_scale=scale)
     with start(options) as running:
         yield running
 
