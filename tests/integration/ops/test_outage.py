@@ -23,7 +23,6 @@ from tests.integration.ops.queues import held, visible
 from tests.integration.ops.terminal import COLUMNS, without_control
 
 _MESSAGES = 250
-_MARGIN = 2  # seconds, for refundctl to start
 _RATE = 100  # messages per second
 _SLOWLY = 15  # so that the end is far when the signal comes, however busy the machine
 _BURST = 10  # messages that may go at once
@@ -33,14 +32,13 @@ _CODES: Final = ("PROVIDER_UNAVAILABLE", "OUTCOME_UNKNOWN")
 
 @dataclass(frozen=True)
 class Outage:
-    """What fell into the dead-letter queues, and when it began; ``began`` is UNIX seconds."""
+    """What fell into the dead-letter queues."""
 
     cases: list[Case]
-    began: float
 
     def chosen(self) -> tuple[str, ...]:
-        """The options that choose the messages of this outage, and no older ones."""
-        return ("--younger-than", f"{int(time.time() - self.began) + _MARGIN}s")
+        """The options that choose the messages of this outage: their ids begin alike."""
+        return ("--match", self.cases[0].cancel_request_id.rpartition("-")[0])
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +46,14 @@ def outage(
     stack: Stack, simulator: SimulatorControl, parked: Parked, eventually: Eventually
 ) -> Iterator[Outage]:
     """Cancellations of all types that an outage has put into the dead-letter queues."""
-    del parked  # older
+    del parked  # there already
     cases = Cases(simulator).mixed(_MESSAGES)
     before = visible(stack)
-    time.sleep(2 * _MARGIN)
-    began = time.time()
     simulator.start_outage()
     try:
         publish(stack, cases)
         eventually(lambda: visible(stack) - before >= _MESSAGES, PATIENCE)
-        yield Outage(cases, began)
+        yield Outage(cases)
     finally:
         simulator.end_outage()  # whatever failed: other tests need the provider
 
