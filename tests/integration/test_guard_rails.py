@@ -86,10 +86,15 @@ def waiting(stack: Stack, output: str) -> int:
 
 
 def letters(stack: Stack, cancel_type: str, requests: list[Request]) -> list[str]:
-    """The error codes of these requests' messages in the DLQ."""
+    """The error code of each of these requests that is in the DLQ.
+
+    A function that ran out of time between the copy to the DLQ and its answer leaves a second copy.
+    """
     ids = {request.cancel_request_id for request in requests}
-    found = [one for one in dead_letters(stack, [cancel_type]) if cancel_request_id(one["Body"]) in ids]
-    return [one["MessageAttributes"]["error_code"]["StringValue"] for one in found]
+    found = {cancel_request_id(one["Body"]): one for one in dead_letters(stack, [cancel_type])}
+    return [
+        one["MessageAttributes"]["error_code"]["StringValue"] for name, one in found.items() if name in ids
+    ]
 
 
 @dataclass(frozen=True)
