@@ -14,7 +14,7 @@ from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 def lines_of(stack: Stack, function: str) -> Iterator[dict[str, Any]]:

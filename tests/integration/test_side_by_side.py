@@ -21,7 +21,7 @@ from local.stack import Options, OutcomeLog, Stack, start, update
 from local.stack.logs import log_lines
 
 _COUNT = 120
-_PATIENCE_SECONDS = 150.0
+_PATIENCE_SECONDS = 240.0
 _LOG_GROUP = "/aws/lambda/refunds-local-payment-cancel"
 _FAULTS = (
     FaultKind.DROP_AFTER_COMMIT,

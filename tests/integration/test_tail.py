@@ -11,7 +11,7 @@ from local.simulator.control import SimulatorControl
 from local.stack import Stack
 from local.stack.tail import tail
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 240.0
 
 
 def rules(stack: Stack) -> list[str]:

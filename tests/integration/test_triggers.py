@@ -16,7 +16,7 @@ from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import OutcomeLog, Stack
 
-_PATIENCE_SECONDS = 45.0
+_PATIENCE_SECONDS = 240.0
 
 
 @pytest.fixture
