@@ -31,6 +31,12 @@ def cancel_type(name: str) -> CancelType:
     return kind
 
 
+def provider_of(name: str) -> str | None:
+    """Who carries a cancel type out, without loading it; ``None`` if there is none of that name."""
+    module = MODULES.get(name)
+    return module.split(".")[2] if module else None
+
+
 def all_cancel_types() -> tuple[CancelType, ...]:
     """Every cancel type, in the order in which documents and commands list them."""
     return tuple(cancel_type(name) for name in MODULES)
