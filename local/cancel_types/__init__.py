@@ -1,6 +1,6 @@
 """An example of each cancel type: a file per type, found by its name in the registry.
 
-Demo, chaos and the tests of logs and metrics take from it what they need to know of a type.
+Demo, chaos and the tests take from it what they need to know of a type.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Example:
         subject: the payment, number, receipt or order of that number, as the simulator names it.
         request: the provider's request fields.
         seed: the record.
+        every_field: a valid request with every field there is.
         moved: won; 0 where a number or a receipt is voided.
         share: how often it is drawn among all types.
     """
@@ -36,6 +37,7 @@ class Example:
     subject: Callable[[Cast, int], str]
     request: Callable[[Cast, int], dict[str, Any]]
     seed: Callable[[Cast, int], dict[str, Any]]
+    every_field: dict[str, Any]
     moved: int = 0
     share: int = 10
 

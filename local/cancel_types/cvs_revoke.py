@@ -15,4 +15,5 @@ EXAMPLE: Final = Example(
     subject=Cast.payment,
     request=lambda cast, number: {"imp_uid": cast.payment(number)},
     seed=lambda cast, number: cast.paid(number, pay_method="cvs", status="ready"),
+    every_field={"imp_uid": "imp_1", "tier": "A01"},
 )

@@ -41,4 +41,20 @@ EXAMPLE: Final = Example(
     },
     seed=lambda cast, number: order(cast.order(number)),
     moved=103_000,
+    every_field={
+        "orderNo": "ORD-1",
+        "totalCancelAmount": 23000,
+        "refundAccount": {"accountNumber": "0012345678", "bankCode": "001", "accountHolderName": "홍길동"},
+        "items": [
+            {
+                "seq": 1,
+                "itemType": "PHYSICAL",
+                "itemId": "P1",
+                "quantity": 2,
+                "amount": 10000,
+                "taxAmount": 909,
+            },
+            {"seq": 2, "itemType": "DELIVERY", "itemId": "D1", "quantity": 1, "amount": 3000},
+        ],
+    },
 )

@@ -15,4 +15,5 @@ EXAMPLE: Final = Example(
     subject=Cast.order,
     request=lambda cast, number: {"merchant_uid": cast.order(number)},
     seed=lambda cast, number: {"merchant_uid": cast.order(number), "amount": PAID},
+    every_field={"merchant_uid": "ORD-1", "tier": "A01"},
 )
