@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Literal
+from typing import Generic
 
 from typing_extensions import TypeVar
 
 from refunds.contracts.inbound import Cancellation, ProviderRequest
+from refunds.contracts.outbound import ProviderName
 
 RequestT_co = TypeVar("RequestT_co", bound=ProviderRequest, covariant=True, default=ProviderRequest)
 
@@ -29,6 +30,6 @@ class Policy(Generic[RequestT_co]):
     cancel_type: str
     detail_type: str
     contract: type[Cancellation[RequestT_co]]
-    provider: Literal["portone", "ebp"]
+    provider: ProviderName
     moves_money: bool
     resend_unproven: bool
