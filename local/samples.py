@@ -27,7 +27,6 @@ _IDS: Final = uuid.UUID("0b9a6c4e-3d0f-5a51-9a43-5d2f6f0f2f4e")
 _ACCOUNT: Final = "123456789012"
 _REGION: Final = "ap-northeast-2"
 _SENT: Final = 1_795_237_800_000
-_KINDS: Final = ("payments", "receipts", "orders")
 
 Body = dict[str, Any]
 
@@ -46,11 +45,11 @@ def write(events: Path, name: str) -> list[Path]:
     envelope = json.loads((folder / "eventbridge.json").read_text(encoding="utf-8"))
     made = {f"{sample}.json": records for sample, records in samples(name, envelope).items()}
     missing = [file for file in made if not (folder / file).exists()]
-    for file in missing:
-        (folder / file).write_text(_text({"Records": made[file]}), encoding="utf-8")
     if missing:
         known = json.loads(seeds.read_text(encoding="utf-8"))
         seeds.write_text(_seeds_text(_with_records(known, envelope["detail"])), encoding="utf-8")
+    for file in missing:
+        (folder / file).write_text(_text({"Records": made[file]}), encoding="utf-8")
     return [folder / file for file in missing]
 
 
@@ -158,12 +157,15 @@ def _digest(said: Mapping[str, str]) -> str:
 def _with_records(seeds: dict[str, list[Body]], detail: Body) -> dict[str, list[Body]]:
     """The seeds with a record of its own for each sample, copied from the one the event is about."""
     ids = {value for value in detail["request"].values() if isinstance(value, str)}
-    kind, base = next(
+    found = [
         (kind, record)
-        for kind in _KINDS
+        for kind in seeds
         for record in seeds[kind]
         if ids & {value for value in record.values() if isinstance(value, str)}
-    )
+    ]
+    if not found:
+        raise SystemExit(f"events/simulator.json has no record that {', '.join(sorted(ids))} names: add it")
+    kind, base = found[0]
     return seeds | {kind: [*seeds[kind], *(counted_up(base, number) for number in range(1, 7))]}
 
 
