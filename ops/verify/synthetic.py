@@ -18,7 +18,7 @@ from refunds.operators.cancel_queues import CancelQueues
 from verify.findings import Deployment, Finding
 
 #: Ids that no provider has; `{}` is this run's.
-_REQUESTS: Final[Mapping[str, dict[str, Any]]] = {
+REQUESTS: Final[Mapping[str, dict[str, Any]]] = {
     "payment_cancel": {"imp_uid": "imp_verify_{}", "amount": 100},
     "vbank_revoke": {"imp_uid": "imp_verify_{}"},
     "cvs_revoke": {"imp_uid": "imp_verify_{}"},
@@ -58,7 +58,7 @@ def every_type_ends_without_money(
 def _publish(deployment: Deployment, source: str, run: str, sent: Mapping[str, str]) -> None:
     entries = []
     for name, identifier in sent.items():
-        detail_type, request = cancel_type(name).policy.detail_type, _REQUESTS[name]
+        detail_type, request = cancel_type(name).policy.detail_type, REQUESTS[name]
         detail = {
             "schema_version": "1.0",
             "cancel_request_id": identifier,

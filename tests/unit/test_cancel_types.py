@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import pytest
 
+from local.cancel_types import example
+from local.demo.cast import Cast
 from refunds.cancel_types import MODULES, cancel_type, provider_of
+from refunds.contracts.inbound import parse_cancellation
 from refunds.providers.cancel_type import CancelType
 from refunds.providers.clients import ProviderClients
 from refunds.providers.portone.payment_cancel import POLICY, PaymentCancel
 from refunds.providers.portone.receipt_revoke import ReceiptRevoke
+from tests.unit.contracts.details import detail
+from verify.synthetic import REQUESTS
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -28,3 +33,16 @@ def test_the_type_checker_ties_contract_and_operation() -> None:
     right = CancelType(POLICY, lambda clients: PaymentCancel(clients.portone()))
     wrong = CancelType(POLICY, another)  # type: ignore[arg-type]
     assert right.policy is wrong.policy
+
+
+def test_a_deployment_is_verified_with_every_type() -> None:
+    """Each has a request about a payment that nobody has."""
+    assert tuple(REQUESTS) == tuple(MODULES)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_an_example_satisfies_the_contract(name: str) -> None:
+    """Both its request that goes through and the one with every field."""
+    one, contract = example(name), cancel_type(name).policy.contract
+    for request in (one.request(Cast("1"), 1), one.every_field):
+        assert parse_cancellation(contract, detail(name, request=request)).request is not None
