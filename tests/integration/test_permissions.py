@@ -24,13 +24,14 @@ from local.stack.clients import CREDENTIALS
 from local.stack.logs import log_lines
 from refunds.cancel_types import MODULES
 
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 240.0
 _TYPES = tuple(MODULES)
 _PARAMETERS = {
     # Limits nobody reaches: the hour is counted, with what a function may do.
     "Limits": json.dumps(
         {
-            "payment_cancel": {"KRW": {"per_hour": 1000}},
+            # A currency that is not named would be kept back.
+            "payment_cancel": {"KRW": {"per_hour": 1000}, "USD": {"per_hour": 1000}},
             "order_cancel": {"KRW": {"amount_per_hour": 1_000_000_000}},
         }
     ),

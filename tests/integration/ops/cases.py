@@ -15,6 +15,7 @@ from refunds.cancel_types import all_cancel_types
 DETAIL_TYPES = {kind.policy.cancel_type: kind.policy.detail_type for kind in all_cancel_types()}
 PAID = 10_000
 PART = 3_000
+PATIENCE = 240.0  # seconds at most, on a machine that others keep busy
 
 #: What no output of an operator's tool may ever show.
 ACCOUNT = "3021987654321"
