@@ -79,7 +79,7 @@ def body(key: str = "cr-1", **changes: Any) -> str:
     return json.dumps(detail | changes)
 
 
-def test_a_letter_that_no_function_touched_is_told_once(station: Station) -> None:
+def test_a_dead_letter_that_no_function_touched_is_told_once(station: Station) -> None:
     """Nothing was sent: parked, with an item, and the message stays for a replay."""
     station.queue.put("m-1", body())
     assert station.run().told == {"payment_cancel": 1}
@@ -92,7 +92,7 @@ def test_a_letter_that_no_function_touched_is_told_once(station: Station) -> Non
     assert not station.operators.entry().unpublished
 
 
-def test_a_letter_of_a_request_in_doubt_may_have_moved_money(station: Station) -> None:
+def test_a_dead_letter_of_a_request_in_doubt_may_have_moved_money(station: Station) -> None:
     """The ledger is asked before accounting is told."""
     station.queue.put("m-1", body())
     station.run()
@@ -108,7 +108,7 @@ def test_a_letter_of_a_request_in_doubt_may_have_moved_money(station: Station) -
     assert (last["error"]["code"], last["error"]["may_have_been_applied"]) == ("OUTCOME_UNKNOWN", True)
 
 
-def test_a_letter_whose_request_has_ended_is_told_its_end(station: Station) -> None:
+def test_a_dead_letter_whose_request_has_ended_is_told_its_end(station: Station) -> None:
     """Every receive crashed between the record and the publication."""
     station.queue.put("m-1", body())
     station.run()
@@ -122,7 +122,7 @@ def test_a_letter_whose_request_has_ended_is_told_its_end(station: Station) -> N
     assert station.run().told == {}
 
 
-def test_an_invalid_letter_is_told_as_such(station: Station) -> None:
+def test_an_invalid_dead_letter_is_told_as_such(station: Station) -> None:
     """Nothing is written to the ledger, so that a repaired message keeps its id."""
     station.queue.put("m-1", body(request={"imp_uid": "imp_1", "amount": -1}))
     station.run()
@@ -145,7 +145,7 @@ def test_another_payload_under_a_known_id_is_not_told(station: Station) -> None:
     ]
 
 
-def test_a_letter_with_our_reason_is_left_alone(station: Station) -> None:
+def test_a_dead_letter_with_our_reason_is_left_alone(station: Station) -> None:
     """A function put it there and told of it."""
     station.queue.put("m-1", body())
     code = {"DataType": "String", "StringValue": str(ErrorCode.LIMIT_EXCEEDED)}
@@ -154,7 +154,7 @@ def test_a_letter_with_our_reason_is_left_alone(station: Station) -> None:
     assert (station.operators.told(), station.queue.hidden()) == ([], set())
 
 
-def test_one_bad_letter_does_not_keep_the_others_from_being_told(station: Station) -> None:
+def test_one_bad_dead_letter_does_not_keep_the_others_from_being_told(station: Station) -> None:
     """Neither one that says nothing, nor one whose item cannot be written."""
     station.queue.put("m-1", "no json")
     station.queue.put("m-2", body("cr-2"))
@@ -170,7 +170,7 @@ def test_one_bad_letter_does_not_keep_the_others_from_being_told(station: Statio
     assert station.operators.told() == [("cr-3", "parked")]
 
 
-def test_a_letter_that_eventbridge_did_not_take_is_told_by_the_next_run(station: Station) -> None:
+def test_a_dead_letter_that_eventbridge_did_not_take_is_told_by_the_next_run(station: Station) -> None:
     """It stays as it is until then."""
     station.queue.put("m-1", body())
     station.operators.bus.fate.extend([AwsError("InternalException", status=500)] * 2)

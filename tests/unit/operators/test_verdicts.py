@@ -207,7 +207,7 @@ def test_a_doubt_at_a_gateway_that_books_later_says_that_nothing_is_sent() -> No
     assert "nothing is sent again" in judgement.why
 
 
-def test_one_letter_that_cannot_be_judged_does_not_keep_the_others_from_it() -> None:
+def test_one_dead_letter_that_cannot_be_judged_does_not_keep_the_others_from_it() -> None:
     """Neither an unreadable item nor one of a newer version, nor an operation that breaks."""
     operators = OperatorRig()
     for number in range(4):
@@ -216,9 +216,9 @@ def test_one_letter_that_cannot_be_judged_does_not_keep_the_others_from_it() -> 
     operators.spoil("payment_cancel#cr-1", state={"S": "REVERSED"})
     operators.provider.answers = {"imp_cr-2": ValueError("made up")}
     operators.now += 1
-    letters = [dead_letter(Wanted("imp_1", key=f"cr-{number}").body) for number in range(4)]
+    messages = [dead_letter(Wanted("imp_1", key=f"cr-{number}").body) for number in range(4)]
     judge = Judge(operators.queries, operators.inquiry, clock=lambda: operators.now)
-    found = [one.verdict for one in judge.judge(letters)]
+    found = [one.verdict for one in judge.judge(messages)]
     assert found == [*[ReplayVerdict.UNREADABLE] * 3, ReplayVerdict.UNKNOWN]
 
 
