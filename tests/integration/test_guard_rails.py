@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.demo.cast import Cast
 from local.demo.play import cancel_request_id, dead_letters, pascal, send_events
 from local.demo.scenario import Request
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, start
 from refunds.operators.cancel_queues import CancelQueues, queues_of_outputs

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.dashboard.series import Key, Measured, key
+from local.demo.cast import Cast
 from local.demo.play import send_events
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
 

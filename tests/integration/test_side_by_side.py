@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from local.demo.cast import Cast
 from local.demo.play import dead_letters, send_events
 from local.demo.scenario import Request
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import Options, OutcomeLog, Stack, start, update

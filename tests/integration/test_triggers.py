@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from local.demo.cast import Cast
 from local.demo.play import cancel_request_id, dead_letters, pascal
 from local.demo.scenario import Request
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import OutcomeLog, Stack

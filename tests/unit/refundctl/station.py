@@ -16,7 +16,7 @@ from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.operations import Operations
 from refunds.settings import Settings
 from tests.unit.aws.endpoint import Service
-from tests.unit.operators.desk import Desk, Direct
+from tests.unit.operators.rig import Direct, OperatorRig
 from tests.unit.operators.sqs import Queue
 from tests.unit.rig import ENVIRONMENT
 
@@ -88,21 +88,21 @@ class Station:
     """The account, what is in it, and a terminal."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.desk = Desk()
+        self.operators = OperatorRig()
         self.capsys = capsys
         names = [kind.replace("_", "-") for kind in MODULES]
         urls = [f"{_PLACES}/{name}{end}" for name in names for end in ("", "-dlq")]
-        self.account = Account({url: CountedQueue(now=self.desk.now) for url in urls})
+        self.account = Account({url: CountedQueue(now=self.operators.now) for url in urls})
         lanes = tuple(
             CancelQueues(kind.policy, f"{_PLACES}/{name}", f"{_PLACES}/{name}-dlq")
             for kind, name in zip(all_cancel_types(), names, strict=True)
         )
-        services: dict[str, Service] = {"dynamodb": self.desk.tables, "events": self.desk.bus}
+        services: dict[str, Service] = {"dynamodb": self.operators.tables, "events": self.operators.bus}
         self.operations = Operations(
             make_aws_client=lambda name: Client(services.get(name, self.account)),
             settings=Settings.from_environment(ENVIRONMENT | _PROVIDERS),
             all_queues=lanes,
-            clock=lambda: self.desk.now,
+            clock=lambda: self.operators.now,
         )
         monkeypatch.setattr(Target, "operations", lambda _: self.operations)
 
