@@ -33,7 +33,15 @@ from refunds.domain.outcomes import same_statement
 from refunds.errors import ErrorCode, Fenced, LedgerError
 from refunds.ledger import timeline
 from refunds.ledger.batch_read import BatchReader
-from refunds.ledger.item import OPEN_ATTRIBUTES, changed, decode, encode, is_open, owner_value
+from refunds.ledger.item import (
+    OPEN_ATTRIBUTES,
+    changed,
+    decode,
+    encode,
+    is_open,
+    owner_value,
+    payment_ref_of,
+)
 from refunds.ledger.shards import day_partition, open_partition
 
 if TYPE_CHECKING:
@@ -324,8 +332,9 @@ class Ledger:
             UnreadableItem: one of them cannot be read: it may hold anything.
             LedgerError: they could not all be read.
         """
-        others = [pk for pk in self._of_payment(entry.payment_ref) if pk != str(entry.key)]
-        entries = [decode(item) for item in self._reader.items(others)]
+        others = [pk for pk in self._of_payment(entry) if pk != str(entry.key)]
+        items = (i for i in self._reader.items(others) if payment_ref_of(i) == entry.payment_ref)
+        entries = [decode(item) for item in items]
         succeeded = [e for e in entries if e.outcome and e.state is State.SUCCEEDED]
         held = {e.key: _reference(e) for e in succeeded}
         return Siblings(
@@ -335,15 +344,24 @@ class Ledger:
             settled_by_hand=tuple(_told(e) for e in succeeded if not held[e.key] and _moved(e)),
         )
 
-    def _of_payment(self, payment_ref: str | None) -> list[str]:
-        if payment_ref is None:
+    def _of_payment(self, entry: Entry) -> list[str]:
+        """Keys of the payment's requests; where it is the order, others of the order may be among them.
+
+        An item whose payment is its order is in ``by_order`` only.
+        """
+        ref = entry.payment_ref
+        if ref is None:
             return []
+        found = self._indexed("by_payment", "payment_ref", ref)
+        return found + self._indexed("by_order", "order_id", ref) if ref == entry.order_id else found
+
+    def _indexed(self, index: str, attribute: str, value: str) -> list[str]:
         query: dict[str, Any] = {
             "TableName": self._table,
-            "IndexName": "by_payment",
+            "IndexName": index,
             "KeyConditionExpression": "#a = :v",
-            "ExpressionAttributeNames": {"#a": "payment_ref"},
-            "ExpressionAttributeValues": {":v": {"S": payment_ref}},
+            "ExpressionAttributeNames": {"#a": attribute},
+            "ExpressionAttributeValues": {":v": {"S": value}},
         }
         found: list[str] = []
         while True:

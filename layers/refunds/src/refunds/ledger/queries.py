@@ -113,7 +113,7 @@ class LedgerQueries:
         return sorted([*direct.values(), *others.values()], key=lambda entry: entry.timeline[:1])
 
     def of_payment(self, payment_ref: str, *, known: Iterable[Entry] = ()) -> list[Entry]:
-        """The cancellations of a payment, receipt or order; those that can be read.
+        """The cancellations of a payment; those that can be read. Of what is its own order: see ``find``.
 
         ``known`` are some of them that have ended and were read already: they are not read again.
         """
