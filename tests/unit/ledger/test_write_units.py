@@ -82,14 +82,14 @@ def test_a_receipt_that_is_its_order_costs_four(rig: Rig) -> None:
 
 
 def test_an_order_line_costs_five_write_units(rig: Rig) -> None:
-    """Claim 1, record 1, by_order 1, by_day 1, and the number of EBP's answer, which proves one request only."""
+    """Claim 1, record 1, by_order 1, by_day 1, and the number of EBP's answer, which is held."""
     found = cost(rig, "order_cancel", SAMPLES["order_cancel"])
     assert (found.table, found.indexes, found.held) == (2, (0, 1, 1, 0), 1)
     assert found.units == 5
 
 
 def test_three_order_lines_cost_six_write_units(rig: Rig) -> None:
-    """They are all of the order, which is held too; lines are in the request, and not again in the outcome."""
+    """All of the order, which is held too. Lines are in the request, and not again in the outcome."""
     found = cost(rig, "order_cancel", "eventbridge")
     assert (found.table, found.indexes, found.held) == (2, (0, 1, 1, 0), 2)
     assert found.units == 6

@@ -134,10 +134,10 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, A
     removes = [
         name for name in _OPTIONAL if name not in new and (name in old or name == _BESIDE_THE_TIMELINE)
     ]
-    if PAYMENT_IS_ORDER in new and "order_id" in sets:
-        # An older item names both, and an entry does not tell which form it was read from.
-        sets[PAYMENT_IS_ORDER] = new[PAYMENT_IS_ORDER]
-        removes = [*{*removes, "payment_ref"}]
+    if PAYMENT_IS_ORDER in old and (PAYMENT_IS_ORDER not in new or "order_id" in sets):
+        # An item of version 1 names both, and an entry does not tell which form it was read from.
+        sets |= {name: new[name] for name in (PAYMENT_IS_ORDER,) if name in new}
+        removes += [name for name in ("payment_ref",) if name not in new]
     return sets, removes
 
 
