@@ -24,6 +24,7 @@ RATES = (1, 10, 100)
 TARGET = 0.45
 """Of what the previous release's million costs, at 400 days."""
 BEGIN, END = "<!-- bill: generated -->\n", "<!-- bill: end -->"
+_BATCHES = (1, 2, 5, 8, 10)
 _MEMORIES = (100, 400)
 _CLASSES = (STANDARD, "Standard-IA")
 _GROUPS = {
@@ -43,7 +44,7 @@ def with_bill(text: str, usage: Usage) -> str:
 
 def tables(usage: Usage) -> str:
     """All of them."""
-    return f"{_million(usage)}\n\n{_memories(usage)}\n\n{_months(usage)}\n"
+    return f"{_million(usage)}\n\n{_batches(usage)}\n\n{_memories(usage)}\n\n{_months(usage)}\n"
 
 
 def share_of_previous(usage: Usage) -> float:
@@ -68,8 +69,17 @@ def _million(usage: Usage) -> str:
     whole = (theirs.total, mine.total, before.whole)
     lines.append(["**whole**", *(f"**{price:.2f}**" for price in whole)])
     lines.append(["÷ previous release", "", f"**{share_of_previous(usage):.3f}** (target ≤ {TARGET})", ""])
-    head = f"USD per million refunds, {MEMORY} MB, {ARCHITECTURE}, {DAYS} days"
+    head = f"USD per million refunds in full batches, {MEMORY} MB, {ARCHITECTURE}, {DAYS} days"
     return table([head, "documented", "this project", "previous release"], lines)
+
+
+def _batches(usage: Usage) -> str:
+    lines = []
+    for name, way in (("documented", documented(usage)), ("this project", ours(usage))):
+        bills = [per_million(way, messages=messages) for messages in _BATCHES]
+        lines.append([name, *(f"{bill.of(VARIABLE):.2f}" for bill in bills)])
+    head = "USD per million refunds, variable: messages in a batch"
+    return table([head, *map(str, _BATCHES)], lines)
 
 
 def _memories(usage: Usage) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from refunds.contracts.outbound import MoneyMoved, OutcomeKind, ProviderRefs
-from refunds.domain.entry import Key, State
+from refunds.domain.entry import Entry, Key, State
 from tests.unit.ledger.conftest import DAY, Shelf, new_entry, outcome, parked
 
 
@@ -53,6 +53,24 @@ def test_what_others_of_the_payment_say(shelf: Shelf) -> None:
     assert sorted(found.open_amounts, key=str) == [Decimal("7.26"), None]
     assert found.settled_by_hand == (Decimal(3000),)
     assert found.others_succeeded
+
+
+def test_requests_of_an_order_that_is_its_own_payment_see_each_other(shelf: Shelf) -> None:
+    """In the order's index or the payment's; other payments of the order are none of them."""
+
+    def opened(number: int, amount: int, payment_ref: str, order_id: str = "ORD-1") -> Entry:
+        request = {"amount": Decimal(amount)}
+        said = {"payment_ref": payment_ref, "order_id": order_id, "request": request}
+        return shelf.ledger.claim(new_entry(number, key=Key("order_cancel", f"cr-{number}"), **said))
+
+    mine = opened(1, 1000, "ORD-1")
+    assert "payment_ref" not in shelf.item(mine)
+    opened(2, 2000, "ORD-1")
+    opened(3, 3000, "imp_1")
+    other = opened(4, 4000, "ORD-1", order_id="a name of its own")
+    assert sorted(map(str, shelf.ledger.siblings(mine).open_amounts)) == ["2000", "4000"]
+    assert sorted(map(str, shelf.ledger.siblings(other).open_amounts)) == ["1000", "2000"]
+    assert len(shelf.queries.find("ORD-1")) == 4
 
 
 def test_a_request_is_no_sibling_of_itself(shelf: Shelf) -> None:

@@ -16,9 +16,10 @@ from refunds.domain.entry import Entry, State
 from refunds.domain.operation import Baseline
 from refunds.errors import ErrorCode
 from refunds.ledger.claims import WrittenByNewerVersion
-from refunds.ledger.item import UnreadableItem, changed, decode, encode
+from refunds.ledger.item import PAYMENT_IS_ORDER, UnreadableItem, changed, decode, encode
 from tests.unit.ledger.conftest import NOON, Shelf, new_entry, outcome, parked
 
+ORDER = new_entry().order_id
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _ID = st.text("abcXYZ019._-", min_size=1, max_size=20)
 _AMOUNT = st.one_of(
@@ -106,7 +107,7 @@ def _entries(draw: st.DrawFn) -> Entry:
     baseline = draw(st.none() | _BASELINE)
     entry = new_entry(
         request=request,
-        payment_ref=draw(st.sampled_from([request["imp_uid"], "imp_other", None])),
+        payment_ref=draw(st.sampled_from([request["imp_uid"], "imp_other", ORDER, None])),
         baseline=baseline,
         state=draw(st.sampled_from([state for state in State if state is not State.UNKNOWN])),
         in_doubt=draw(st.booleans()),
@@ -135,6 +136,27 @@ def test_every_entry_is_read_as_it_was_written(entry: Entry) -> None:
     found = decode(encode(entry, now=NOON, ttl=1))
     assert found == entry
     assert (found.outcome and found.outcome.to_json()) == (entry.outcome and entry.outcome.to_json())
+
+
+@pytest.mark.parametrize("of_version_1", [False, True])
+@pytest.mark.parametrize("after", [ORDER, "ORD-2", "imp_1", None])
+@pytest.mark.parametrize("order", [ORDER, "ORD-2"])
+@pytest.mark.parametrize("before", [ORDER, "imp_1", None])
+def test_a_payment_that_is_the_order_is_named_once(
+    before: str | None, order: str, after: str | None, *, of_version_1: bool
+) -> None:
+    """Whatever an update makes of it, and also where version 1 named both."""
+    old, new = new_entry(payment_ref=before), new_entry(payment_ref=after, order_id=order)
+    seen, wanted = (encode(entry, now=NOON, ttl=1) for entry in (old, new))
+    item = dict(seen)
+    if of_version_1 and before == ORDER:
+        del item[PAYMENT_IS_ORDER]
+        item["payment_ref"] = {"S": ORDER}
+    sets, removes = changed(seen, wanted)
+    assert not sets.keys() & set(removes)
+    updated = {name: value for name, value in (item | sets).items() if name not in removes}
+    assert decode(updated).payment_ref == after
+    assert ("payment_ref" in wanted) == (after not in (order, None))
 
 
 def test_nothing_is_stored_twice(shelf: Shelf) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +11,7 @@ from refunds.domain.deadline import Deadline
 from refunds.errors import LookupFailed
 from refunds.operators.reconciliation import Difference, Kind, Reconciliation, Stop, Window
 from tests.unit.operators.portone import PortOne, payment
-from tests.unit.operators.rig import DAY, OperatorRig
+from tests.unit.operators.rig import DAY, SHOWN, OperatorRig
 
 
 class Station:
@@ -31,11 +33,37 @@ class Station:
             patience=1.0,
             status_inquiry=self.operators.inquiry,
             due_after=(4, 14),
+            clock=lambda: self.operators.now,
         )
 
     def differences(self, window: Window | None = None) -> list[Difference]:
         """All of a day."""
         return list(self.comparison().run(window or self.window))
+
+
+class OldCopies:
+    """A ledger of which reads that are not strongly consistent show items as they were when it was made.
+
+    Attributes:
+        read: keys, and whether they were read consistently.
+    """
+
+    def __init__(self, operators: OperatorRig) -> None:
+        self._answer = operators.tables.carry_out
+        self._old = deepcopy(operators.tables.items["ledger"])
+        self.read: list[tuple[str, bool]] = []
+        operators.tables.carry_out = self.carry_out  # type: ignore[method-assign]
+
+    def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """One DynamoDB operation."""
+        if operation != "BatchGetItem":
+            return self._answer(operation, request)
+        wanted = request["RequestItems"]["ledger"]
+        keys = [key["pk"]["S"] for key in wanted["Keys"]]
+        self.read += [(key, wanted["ConsistentRead"]) for key in keys]
+        if wanted["ConsistentRead"]:
+            return self._answer(operation, request)
+        return {"Responses": {"ledger": [self._old[key] for key in keys if key in self._old]}}
 
 
 @pytest.fixture
@@ -125,6 +153,48 @@ def test_one_item_that_cannot_be_read_ends_nothing(station: Station) -> None:
     station.portone.add(payment("2", Decimal(1000), at=station.noon))
     (difference,) = station.differences()
     assert (difference.kind, difference.cancel_request_id) == (Kind.UNANSWERED, "1")
+
+
+def test_a_day_that_is_not_long_over_is_read_consistently(station: Station) -> None:
+    """An old copy would hide what was recorded a moment ago."""
+    station.operators.claim("1")
+    old = OldCopies(station.operators)
+    station.operators.tables.items["ledger"].clear()
+    station.operators.succeed("1")
+    station.operators.now = station.window.until + 3_599
+    (difference,) = station.differences()
+    assert (difference.kind, difference.imp_uid) == (Kind.NOT_AT_PROVIDER, "imp_1")
+    assert {consistent for _, consistent in old.read} == {True}
+
+
+def test_a_day_that_is_long_over_is_read_once_at_half_the_price(station: Station) -> None:
+    """What succeeded does not change; the payment's other cancellations are read consistently."""
+    station.operators.succeed("1")
+    station.operators.park("2", baseline=replace(SHOWN, subject="imp_1"))
+    old = OldCopies(station.operators)
+    station.portone.add(payment("1", Decimal(1000), at=station.noon))
+    station.operators.now = station.window.until + 3_600
+    assert station.differences() == []
+    assert sorted(old.read) == [
+        ("payment_cancel#1", False),
+        ("payment_cancel#2", False),
+        ("payment_cancel#2", True),
+    ]
+
+
+def test_no_old_copy_is_told_of(station: Station) -> None:
+    """What cannot be read, or does not explain a refund, is read consistently before anybody hears of it."""
+    station.operators.succeed("1")
+    readable = deepcopy(station.operators.tables.items["ledger"]["payment_cancel#1"])
+    station.operators.spoil("payment_cancel#1", version={"S": "?"})
+    station.operators.claim("2")
+    OldCopies(station.operators)
+    station.operators.tables.items["ledger"] = {"payment_cancel#1": readable}
+    station.operators.succeed("2")
+    for key in "12":
+        station.portone.add(payment(key, Decimal(1000), at=station.noon), listed=key == "2")
+    station.operators.now = station.window.until + 3_600
+    assert station.differences() == []
 
 
 def test_a_day_is_compared_in_pieces(station: Station) -> None:

@@ -1,4 +1,4 @@
-"""Reading many items by key, strongly consistent."""
+"""Reading many items by key, strongly consistent unless told otherwise."""
 
 from __future__ import annotations
 
@@ -44,8 +44,10 @@ class BatchReader:
         self._pause = pause
         self._jitter = jitter
 
-    def items(self, keys: Iterable[str]) -> list[Mapping[str, Any]]:
+    def items(self, keys: Iterable[str], *, consistent: bool = True) -> list[Mapping[str, Any]]:
         """The items of these keys, each once and in no particular order; a key without an item is absent.
+
+        Without ``consistent`` a write of the last moments may be missing, and a read costs half.
 
         Raises:
             LedgerError: DynamoDB keeps leaving keys unread.
@@ -56,7 +58,7 @@ class BatchReader:
         while pending:
             chunk, pending = pending[:MOST_KEYS], pending[MOST_KEYS:]
             answer = self._client.batch_get_item(
-                RequestItems={self._table: {"Keys": chunk, "ConsistentRead": True}}
+                RequestItems={self._table: {"Keys": chunk, "ConsistentRead": consistent}}
             )
             found += answer.get("Responses", {}).get(self._table, [])
             unread: Any = answer.get("UnprocessedKeys", {}).get(self._table, {})

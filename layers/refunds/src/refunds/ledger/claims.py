@@ -33,7 +33,15 @@ from refunds.domain.outcomes import same_statement
 from refunds.errors import ErrorCode, Fenced, LedgerError
 from refunds.ledger import timeline
 from refunds.ledger.batch_read import BatchReader
-from refunds.ledger.item import OPEN_ATTRIBUTES, changed, decode, encode, is_open, owner_value
+from refunds.ledger.item import (
+    OPEN_ATTRIBUTES,
+    changed,
+    decode,
+    encode,
+    is_open,
+    owner_value,
+    payment_ref_of,
+)
 from refunds.ledger.shards import day_partition, open_partition
 
 if TYPE_CHECKING:
@@ -334,7 +342,8 @@ class Ledger:
         """
         keys = map(Key.of, self._of_payment(entry.payment_ref))
         others = [str(key) for key in keys if key != entry.key and self._may_share_payment(key, entry.key)]
-        entries = [decode(item) for item in self._reader.items(others)]
+        items = (i for i in self._reader.items(others) if payment_ref_of(i) == entry.payment_ref)
+        entries = [decode(item) for item in items]
         succeeded = [e for e in entries if e.outcome and e.state is State.SUCCEEDED]
         held = {e.key: _reference(e) for e in succeeded}
         return Siblings(
@@ -350,14 +359,24 @@ class Ledger:
         return None in providers or len(providers) == 1
 
     def _of_payment(self, payment_ref: str | None) -> list[str]:
+        """Keys of the payment's requests; where an order has its name, others of the order are among them.
+
+        An item whose payment is its order is in ``by_order`` only.
+        """
         if payment_ref is None:
             return []
+        return [
+            *self._indexed("by_payment", "payment_ref", payment_ref),
+            *self._indexed("by_order", "order_id", payment_ref),
+        ]
+
+    def _indexed(self, index: str, attribute: str, value: str) -> list[str]:
         query: dict[str, Any] = {
             "TableName": self._table,
-            "IndexName": "by_payment",
+            "IndexName": index,
             "KeyConditionExpression": "#a = :v",
-            "ExpressionAttributeNames": {"#a": "payment_ref"},
-            "ExpressionAttributeValues": {":v": {"S": payment_ref}},
+            "ExpressionAttributeNames": {"#a": attribute},
+            "ExpressionAttributeValues": {":v": {"S": value}},
         }
         found: list[str] = []
         while True:

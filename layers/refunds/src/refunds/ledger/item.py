@@ -2,7 +2,8 @@
 
 An ended item of ordinary ids fits into one write unit (1,024 bytes): nothing is stored twice. What says
 nothing is absent: a lease that is over, ``in_doubt`` and the like when they are false. Where the request
-names the payment or order itself, ``null`` stands for ``payment_ref``. Only terminal items carry
+names the payment or order itself, ``null`` stands for ``payment_ref``. Where that is the ``order_id``, a mark
+stands for it, and the item is in ``by_order`` only. Only terminal items carry
 ``expires_at``: DynamoDB never deletes one whose outcome is open.
 
 Items of version 1 are read too, and so is every mixture: an update writes what it changes in this
@@ -28,10 +29,14 @@ from refunds.ledger.shards import PREVIOUS_UNPUBLISHED
 #: Attributes that keep an item in an index of open requests: this version's and version 1's.
 OPEN_ATTRIBUTES: Final = ("open", "open_state")
 
+#: Stands for a ``payment_ref`` that is the ``order_id``.
+PAYMENT_IS_ORDER: Final = "payment_is_order"
+
 #: What an update may not leave as it was when the entry no longer says it.
 _OPTIONAL: Final = (
     "currency",
     "payment_ref",
+    PAYMENT_IS_ORDER,
     "lease_until",
     "in_doubt",
     "admitted",
@@ -101,7 +106,9 @@ def encode(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
     }
     if entry.currency is not None:
         item["currency"] = {"S": entry.currency}
-    if entry.payment_ref is not None:
+    if entry.payment_ref == entry.order_id:
+        item[PAYMENT_IS_ORDER] = {"BOOL": True}
+    elif entry.payment_ref is not None:
         item["payment_ref"] = {"S": entry.payment_ref}
     if entry.lease_until:
         item["lease_until"] = {"N": f"{entry.lease_until:.3f}"}
@@ -123,10 +130,15 @@ def is_open(entry: Entry) -> bool:
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """What to set and what to remove, to turn one encoded entry into the other."""
-    return (
-        {name: value for name, value in new.items() if old.get(name) != value},
-        [name for name in _OPTIONAL if name not in new and (name in old or name == _BESIDE_THE_TIMELINE)],
-    )
+    sets = {name: value for name, value in new.items() if old.get(name) != value}
+    removes = [
+        name for name in _OPTIONAL if name not in new and (name in old or name == _BESIDE_THE_TIMELINE)
+    ]
+    if PAYMENT_IS_ORDER in old and (PAYMENT_IS_ORDER not in new or "order_id" in sets):
+        # An item of version 1 names both, and an entry does not tell which form it was read from.
+        sets |= {name: new[name] for name in (PAYMENT_IS_ORDER,) if name in new}
+        removes += [name for name in ("payment_ref",) if name not in new]
+    return sets, removes
 
 
 def decode(item: Mapping[str, Any]) -> Entry:
@@ -142,6 +154,13 @@ def decode(item: Mapping[str, Any]) -> Entry:
     raise unreadable
 
 
+def payment_ref_of(item: Mapping[str, Any]) -> str | None:
+    """The payment, receipt or order that an item is about."""
+    if "payment_ref" not in item and _flag(item, PAYMENT_IS_ORDER):
+        return str(item["order_id"]["S"])
+    return item["payment_ref"]["S"] if "payment_ref" in item else None
+
+
 def owner_value(owner: str) -> dict[str, Any]:
     """An owner as an attribute value: 16 bytes, where it is a UUID."""
     return {"B": bytes.fromhex(owner)} if _OWNER.fullmatch(owner) else {"S": owner}
@@ -149,7 +168,7 @@ def owner_value(owner: str) -> dict[str, Any]:
 
 def _decode(item: Mapping[str, Any]) -> Entry:
     events = timeline.restored([event["S"] for event in item["timeline"]["L"]])
-    payment_ref = item["payment_ref"]["S"] if "payment_ref" in item else None
+    payment_ref = payment_ref_of(item)
     entry = Entry(
         key=Key.of(item["pk"]["S"]),
         fingerprint=_read_fingerprint(item["fingerprint"]),

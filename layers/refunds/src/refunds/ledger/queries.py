@@ -2,7 +2,8 @@
 
 Nothing here reads the whole table. A day costs what it has, read from the index ``by_day``; what is open
 costs what is open. Indexes hold keys only and may lag: the items are read by key, strongly consistent,
-and what has moved on in the meantime is judged by what it says now.
+and what has moved on in the meantime is judged by what it says now. Who asks for what ended long ago may read
+at half the price (``consistent=False``).
 """
 
 from __future__ import annotations
@@ -111,16 +112,21 @@ class LedgerQueries:
         others = self.entries(key for key in map(Key.of, indexed) if key not in direct)
         return sorted([*direct.values(), *others.values()], key=lambda entry: entry.timeline[:1])
 
-    def of_payment(self, payment_ref: str) -> list[Entry]:
-        """The cancellations of a payment, receipt or order; those that can be read."""
-        keys = map(Key.of, self._keys("by_payment", "payment_ref", payment_ref))
-        return list(self.readable(keys).entries.values())
+    def of_payment(self, payment_ref: str, *, known: Iterable[Entry] = ()) -> list[Entry]:
+        """The cancellations of a payment; those that can be read. Of what is its own order: see ``find``.
 
-    def readable(self, keys: Iterable[Key]) -> Readings:
-        """The entries of these keys, strongly consistent; what cannot be read is named, and ends nothing."""
+        ``known`` are some of them that have ended and were read already: they are not read again.
+        """
+        ended = {entry.key: entry for entry in known}
+        keys = map(Key.of, self._keys("by_payment", "payment_ref", payment_ref))
+        others = self.readable(key for key in keys if key not in ended)
+        return [*ended.values(), *others.entries.values()]
+
+    def readable(self, keys: Iterable[Key], *, consistent: bool = True) -> Readings:
+        """The entries of these keys; what cannot be read is named, and ends nothing."""
         entries: dict[Key, Entry] = {}
         unreadable: list[Key] = []
-        for item in self._reader.items(str(key) for key in keys):
+        for item in self._reader.items(map(str, keys), consistent=consistent):
             try:
                 entry = decode(item)
             except UnreadableItem as error:

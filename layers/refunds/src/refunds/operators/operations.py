@@ -147,6 +147,7 @@ class Operations:
             tiers=tiers,
             status_inquiry=self._status_inquiry,
             due_after=due_after,
+            clock=self.clock,
         )
 
     def sweeper(self, rules: SweepRules, passed_over: Callable[[Key, str], None]) -> Sweeper:

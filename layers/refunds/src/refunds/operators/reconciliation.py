@@ -17,7 +17,7 @@ EBP offers no list of cancellations: of ``order_cancel`` only what settles later
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -30,7 +30,7 @@ from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import Rejected
 from refunds.domain.tag import tag_of
 from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
-from refunds.ledger.queries import LedgerQueries, Partition, recorded_at
+from refunds.ledger.queries import LedgerQueries, Partition, Readings, recorded_at
 from refunds.ledger.shards import day_of, days
 from refunds.operators.status_inquiry import StatusInquiry, recall
 from refunds.operators.walk import Place, Walk
@@ -47,6 +47,7 @@ _LISTINGS: Final = 3  # tries at a list that does not move while it is read
 _READERS: Final = 8
 _PATIENCE: Final = 3  # questions in a row without an answer: the provider is out
 _DAY: Final = 86_400
+_SPREAD_AFTER: Final = 3_600  # seconds; DynamoDB's copies of an item are alike after one, as a rule
 _DEFAULT_CURRENCY: Final = "KRW"  # of an answer that names none (PortOne's specification)
 _BOOKED: Final = frozenset({"succeeded", "success", "cancelled", "canceled", "completed", "complete", "done"})
 _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError, InvalidRequest)
@@ -169,9 +170,10 @@ class Reconciliation:
         tiers: sub-merchants whose payments are listed besides the merchant's own.
         status_inquiry: asks about what settles later at other providers; without it, that is left out.
         due_after: days after which what settles later is looked at again.
+        clock: UNIX seconds; what was recorded long ago is then read at half the price.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each once
         self,
         ledger_queries: LedgerQueries,
         client: PortOneClient,
@@ -180,6 +182,7 @@ class Reconciliation:
         tiers: Iterable[str] = (),
         status_inquiry: StatusInquiry | None = None,
         due_after: Sequence[int] = DUE_AFTER,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._ledger_queries = ledger_queries
         self._client = client
@@ -187,6 +190,7 @@ class Reconciliation:
         self._tiers: tuple[str | None, ...] = (None, *tiers)
         self._status_inquiry = status_inquiry
         self._due_after = due_after
+        self._clock = clock
         self._compared: set[int] = set()
         self._told: set[int] = set()
         self._silent = 0
@@ -269,10 +273,10 @@ class Reconciliation:
             if self._is_time_up(deadline):
                 self.stopped = replace(start, place=walk.place)
                 return
-            readings = self._ledger_queries.readable(keys)
+            part = parts[walk.number][1]
+            readings = self._read(keys, part.window)
             for key in readings.unreadable:
                 yield _unreadable(key)
-            part = parts[walk.number][1]
             wanted = [entry for entry in readings.entries.values() if part.wants(entry)]
             for found in readers.map(lambda group: self._ask(*group), _by_payment(wanted, part)):
                 yield from found
@@ -292,10 +296,22 @@ class Reconciliation:
             for partition in self._ledger_queries.day_partitions(day)
         ]
 
-    def _entries(self, imp_uid: str) -> list[Entry]:
+    def _read(self, keys: Sequence[Key], window: Window) -> Readings:
+        """Strongly consistent, unless the period is long over: then every copy has what was recorded in it.
+
+        What succeeded does not change any more. Nothing is told of an item because its copy is old.
+        """
+        if self._clock is None or window.until > self._clock() - _SPREAD_AFTER:
+            return self._ledger_queries.readable(keys)
+        readings = self._ledger_queries.readable(keys, consistent=False)
+        again = self._ledger_queries.readable(readings.unreadable)
+        return Readings({**readings.entries, **again.entries}, again.unreadable)
+
+    def _entries(self, imp_uid: str, known: Iterable[Entry] = ()) -> list[Entry]:
+        """The payment's cancellations, strongly consistent; what succeeded does not change any more."""
         return [
             entry
-            for entry in self._ledger_queries.of_payment(imp_uid)
+            for entry in self._ledger_queries.of_payment(imp_uid, known=known)
             if entry.key.cancel_type == CANCEL_TYPE
         ]
 
@@ -306,7 +322,7 @@ class Reconciliation:
         place = hash(subject)
         if not part.late_only and place in self._compared:
             return []
-        entries = self._entries(subject)
+        entries = self._entries(subject, wanted)
         tier = next((str(entry.request["tier"]) for entry in entries if "tier" in entry.request), None)
         try:
             payment = self._client.payment(subject, tier=tier, deadline=self._deadline())
