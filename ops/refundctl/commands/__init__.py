@@ -172,6 +172,14 @@ _add(app, "resume", sending.resume, "Send again.", "resume")
 _add(app, "sending", sending.sending, "Whether each cancel type is sending or paused.", "sending")
 _add(
     app,
+    "carry-over",
+    sending.carry_over,
+    "Keep what waits through a pause of days.",
+    "carry-over",
+    "carry-over -t payment_cancel --older-than 2d --yes",
+)
+_add(
+    app,
     "completion",
     explaining.completion,
     "A script that completes types and codes.",
