@@ -54,9 +54,11 @@ class Command(_Lazy, TyperCommand):
 
 def _whole(known: Any, place: str) -> Any:
     """A command as its module declares it, under the name and with the examples that are known here."""
+    from refundctl.option_groups import with_option_groups
+
     module, _, function = place.partition(":")
     only = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    command: Any = getattr(import_module(f"{__name__}.{module}"), function)
+    command = with_option_groups(getattr(import_module(f"{__name__}.{module}"), function))
     only.command(known.name, cls=Command, short_help=known.short_help, epilog=known.epilog)(command)
     return typer.main.get_command(only)
 

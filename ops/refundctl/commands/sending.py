@@ -7,12 +7,10 @@ from typing import Annotated
 import typer
 
 from refundctl.connection import Target
-from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
 from refundctl.parameters import CancelTypes, duration
 
 
-@with_option_groups
 def pause(
     target: Target,
     output: Output,
@@ -32,7 +30,6 @@ def pause(
     switching.pause(target, output, cancel_types or (), single_events=single_events)
 
 
-@with_option_groups
 def resume(target: Target, output: Output, *, cancel_types: CancelTypes = None) -> None:
     """Send again."""
     from refundctl.actions import switching
@@ -40,7 +37,6 @@ def resume(target: Target, output: Output, *, cancel_types: CancelTypes = None) 
     switching.resume(target, output, cancel_types or ())
 
 
-@with_option_groups
 def sending(target: Target, output: Output) -> None:
     """Whether each cancel type is sending or paused."""
     from refundctl.actions import switching
@@ -48,7 +44,6 @@ def sending(target: Target, output: Output) -> None:
     switching.sending(target, output)
 
 
-@with_option_groups
 def carry_over(
     target: Target,
     output: Output,
@@ -72,7 +67,6 @@ def carry_over(
     carrying.carry_over(target, output, cancel_types or (), oldest, yes=yes)
 
 
-@with_option_groups
 def queues(target: Target, output: Output, *, cancel_types: CancelTypes = None) -> None:
     """How many messages wait in each queue and dead-letter queue, and for how long."""
     from refundctl.actions import queueing
