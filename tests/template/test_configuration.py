@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import json
 import re
@@ -93,6 +94,15 @@ def test_a_lock_is_made_by_make_lock(lock: Path) -> None:
     folder = "requirements.in" if lock.parent.name == "refunds" else lock.with_suffix(".in").stem
     assert re.search(rf"\b{re.escape(folder)}\b", plan)
     assert lock.with_suffix(".in").exists()
+
+
+@each_lock
+def test_a_lock_has_nothing_newer_than_its_cut_off(lock: Path) -> None:
+    """The date stands once, in the Makefile; uv is given it, and the lock's header has it."""
+    (cut_off,) = set(re.findall(r"--exclude-newer (\S+)", _make("--dry-run", "lock")))
+    dt.date.fromisoformat(cut_off)
+    header = lock.read_text(encoding="utf-8").splitlines()[:2]
+    assert header[1] == f"#    make lock CUT_OFF={cut_off}"
 
 
 def test_the_lock_of_npm_is_nothing_but_versions_and_hashes() -> None:

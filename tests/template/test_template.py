@@ -220,6 +220,52 @@ def test_operators_functions_have_what_they_need_and_no_more(expanded: Expanded,
     assert ("events:PutEvents" in actions) == (name == "Sweeper")
 
 
+def test_the_sweeper_reaches_dead_letters_and_no_queue(expanded: Expanded) -> None:
+    """It takes, copies and removes dead letters of every type, and never puts one where it would be sent."""
+    found = granted(expanded, "SweeperRole")
+    sqs = {
+        (action, resource)
+        for one in found
+        for action in as_list(one["Action"])
+        for resource in as_list(one["Resource"])
+        if action.startswith("sqs:")
+    }
+    wanted = (
+        "ReceiveMessage",
+        "DeleteMessage",
+        "ChangeMessageVisibility",
+        "GetQueueAttributes",
+        "SendMessage",
+    )
+    assert sqs == {(f"sqs:{action}", f"<{kind.pascal}Dlq.Arn>") for action in wanted for kind in CANCEL_TYPES}
+
+
+def test_the_sweeper_writes_requests_and_held_entries_only(expanded: Expanded) -> None:
+    """It updates items of the cancel types, and makes none but what holds an entry of a provider's books."""
+    written = {
+        (action, key)
+        for one in granted(expanded, "SweeperRole")
+        for action in as_list(one["Action"])
+        for key in one.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+        if action in {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    }
+    own = {("dynamodb:UpdateItem", f"{kind.name}#*") for kind in CANCEL_TYPES}
+    assert written == own | {("dynamodb:PutItem", "entry#*")}
+    writing = [
+        one
+        for one in granted(expanded, "SweeperRole")
+        if {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(as_list(one["Action"]))
+    ]
+    assert all(one["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"} for one in writing)
+
+
+def test_whoever_replays_holds_no_entry(expanded: Expanded) -> None:
+    """What a provider's entry proves is decided by who ends a request: neither replay nor comparison."""
+    for name in ("DlqReplay", "Reconcile"):
+        actions = {action for one in granted(expanded, f"{name}Role") for action in as_list(one["Action"])}
+        assert "dynamodb:PutItem" not in actions
+
+
 #: Every right that a command of refundctl needs, by the policy that gives it; all want the first, too.
 OPERATORS_RIGHTS = {
     "Read": {
