@@ -14,8 +14,7 @@ from local.demo.play import (
     dead_letters,
     is_idle,
     is_settled,
-    kill_after_commit,
-    publish,
+    publish_with_kills,
     seed,
 )
 from local.demo.privacy import leaks
@@ -59,11 +58,8 @@ def tell(stack: Stack, screen: Screen, patience: float = _PATIENCE_SECONDS) -> b
         screen.say(f"seeding {len(scenarios)} payments, numbers, receipts and orders, and their faults")
         seed(simulator, scenarios)
         screen.say(f"publishing {published} events on the order bus")
-        publish(stack, scenarios)
-        for scenario in scenarios:
-            if scenario.kill:
-                killed = kill_after_commit(stack, simulator, scenario, patience)
-                screen.say(f"killed {killed} function process(es) right after the provider paid")
+        killed = publish_with_kills(stack, simulator, scenarios, patience)
+        screen.say(f"killed {killed} function process(es) right after the provider paid")
         _follow(scenarios, stack, simulator, log, screen, time.monotonic() + patience)
         letters = dead_letters(stack, types)
         verdicts = [judge(scenario, simulator, log, letters) for scenario in scenarios]

@@ -36,6 +36,26 @@ def publish(stack: Stack, scenarios: Sequence[Scenario]) -> None:
     send_events(stack, [request for s in scenarios for request in s.requests for _ in range(s.copies)])
 
 
+def publish_with_kills(
+    stack: Stack, simulator: SimulatorControl, scenarios: Sequence[Scenario], seconds: float
+) -> int:
+    """Publish every event, and kill the function's processes where a scenario says so.
+
+    What is booked late comes after the kills. They hit whatever the processes are at: a request of which
+    it is not known whether it was sent is never sent again at such a gateway, and would be parked.
+
+    Returns:
+        How many processes died.
+
+    Raises:
+        TimeoutError: a process was to die after money moved, and none moved in so many seconds.
+    """
+    publish(stack, [scenario for scenario in scenarios if not scenario.books_late])
+    killed = sum(kill_after_commit(stack, simulator, one, seconds) for one in scenarios if one.kill)
+    publish(stack, [scenario for scenario in scenarios if scenario.books_late])
+    return killed
+
+
 def send_events(stack: Stack, requests: Sequence[Request]) -> None:
     """Publish one event per element on the order bus.
 

@@ -99,8 +99,9 @@ class RevokeDesk:
             old,
             receipt_tid=receipt_tid or number,
             apply_num=number,
-            applied_at=now if applied_at is None else applied_at,
+            applied_at=max(now, old.cancelled_at + 1) if applied_at is None else applied_at,
             cancelled_at=0,
+            former_end=old.cancelled_at if old.keeps_revocation else 0,
         )
         self._state.receipts.change(merchant_uid, again)
         return again

@@ -32,7 +32,8 @@ class Receipt:
     """A cash receipt issued outside PortOne (ExternalReceiptAnnotation), in won.
 
     `revocation_fails`: the PG refuses to revoke it, for ever (HTTP 500); `omits` names fields that no answer
-    shows. `receipt_tid`, `apply_num` and `applied_at` are this receipt's own.
+    shows. `receipt_tid`, `apply_num` and `applied_at` are this receipt's own. With `keeps_revocation` one
+    that is issued again shows when the former one was revoked (`former_end`), until it is revoked itself.
     """
 
     merchant_uid: str
@@ -45,7 +46,9 @@ class Receipt:
     applied_at: int = 0
     revocation_fails: bool = False
     omits: tuple[str, ...] = ()
+    keeps_revocation: bool = False
     cancelled_at: int = 0
+    former_end: int = 0
 
     def voided(self, at: int) -> Receipt:
         """The receipt after its revocation."""
@@ -62,14 +65,14 @@ class Receipt:
             "vat": self.vat,
             "receipt_url": f"https://receipts.invalid/cash/{self.merchant_uid}",
             "applied_at": self.applied_at,
-            "cancelled_at": self.cancelled_at,
+            "cancelled_at": self.cancelled_at or self.former_end,
         }
         return shown_without(shown, self.omits)
 
 
 def receipt_from_seed(seed: Mapping[str, Any], now: int) -> Receipt:
     """A receipt from its JSON form: `merchant_uid`, `amount`, any field of `Receipt`. Raises ValueError."""
-    chosen = checked_seed(Receipt, seed, internal=frozenset({"cancelled_at"}))
+    chosen = checked_seed(Receipt, seed, internal=frozenset({"cancelled_at", "former_end"}))
     if not {"merchant_uid", "amount"} <= set(chosen):
         raise ValueError("a receipt needs merchant_uid and amount")
     chosen["omits"] = tuple(chosen.get("omits", ()))

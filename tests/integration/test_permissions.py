@@ -22,13 +22,14 @@ from local.stack import Clients, Options, OutcomeLog, Stack, start
 from local.stack.clients import CREDENTIALS
 from local.stack.logs import log_lines
 
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 240.0
 _TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
 _PARAMETERS = {
     # Limits nobody reaches: the hour is counted, with what a function may do.
     "Limits": json.dumps(
         {
-            "payment_cancel": {"KRW": {"per_hour": 1000}},
+            # A currency that is not named would be kept back.
+            "payment_cancel": {"KRW": {"per_hour": 1000}, "USD": {"per_hour": 1000}},
             "order_cancel": {"KRW": {"amount_per_hour": 1_000_000_000}},
         }
     ),

@@ -15,8 +15,7 @@ from local.demo.play import (
     dead_letters,
     is_idle,
     is_settled,
-    kill_after_commit,
-    publish,
+    publish_with_kills,
     seed,
 )
 from local.demo.scenario import Scenario
@@ -151,10 +150,7 @@ def verdicts(stack: Stack, simulator: SimulatorControl, outcomes: OutcomeLog) ->
     """All scenarios, played together on one stack: they must not disturb each other either."""
     scenarios = _scenarios(Cast(run=str(int(time.time()))[-8:]))
     seed(simulator, scenarios.values())
-    publish(stack, list(scenarios.values()))
-    for scenario in scenarios.values():
-        if scenario.kill:
-            assert kill_after_commit(stack, simulator, scenario, _PATIENCE_SECONDS) > 0
+    assert publish_with_kills(stack, simulator, list(scenarios.values()), _PATIENCE_SECONDS) > 0
     until, late = time.monotonic() + _PATIENCE_SECONDS, LateBookings(scenarios.values())
     while time.monotonic() < until and not (
         all(is_settled(scenario, outcomes) for scenario in scenarios.values()) and is_idle(stack, _TYPES)

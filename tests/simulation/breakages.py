@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tests.simulation import invariants, mistakes, scenarios
 from tests.simulation.enumeration import (
     GIVEN_BACK,
+    ISSUED_AGAIN,
     ONE_FAULT,
     SAID_TWICE,
     TWO_FAULTS,
@@ -199,6 +200,13 @@ BREAKAGES: Final = (
         Wiring(operation=mistakes.RefundsPaidNumbers),
         invariants.a_voided_number_never_becomes_a_refund,
         _NUMBERS,
+    ),
+    Breakage(
+        "the end of a former receipt is believed",
+        Wiring(operation=mistakes.BelievesFormerEnds),
+        invariants.a_recorded_success_is_true,
+        (scenarios.RECEIPT,),
+        ISSUED_AGAIN,
     ),
     Breakage(
         "a PG that books later is taken for one that books at once",

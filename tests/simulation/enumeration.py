@@ -24,6 +24,7 @@ from tests.simulation.scenarios import (
     PART,
     PART_CHECKED,
     PART_LOOKED,
+    RECEIPT,
     REUSED,
     RIVALS,
     Scenario,
@@ -213,6 +214,11 @@ def _said_twice(number: int, _scenario: Scenario, call: Call) -> tuple[Fault, ..
     return (faults.LOST_BEFORE, faults.LOST_AFTER) if call is Call.CANCEL else ()
 
 
+def _issued_again(_number: int, _scenario: Scenario, call: Call) -> tuple[Fault, ...]:
+    """The receipt is revoked and issued anew, before or after a revocation whose answer is lost."""
+    return (faults.LOST_BEFORE, faults.LOST_AFTER) if call is Call.REVOKE else (faults.REISSUED,)
+
+
 ONE_FAULT: Final = Axis("any one fault at any call of any scenario", ALL, 1, _anything)
 TWO_FAULTS: Final = Axis("any two grave faults", CORE, 2, _grave)
 TWINS: Final = Axis("two deliveries of one request, interleaved at any two calls", CORE, 1, _held_twin)
@@ -227,7 +233,8 @@ GIVEN_BACK: Final = Axis(
 )
 USED_AGAIN: Final = Axis("refused, then paid again under the same merchant_uid", (REUSED,), 2, _used_again)
 SAID_TWICE: Final = Axis("parked for one reason, then for another", (ASKED_TWICE,), 2, _said_twice)
+ISSUED_AGAIN: Final = Axis("a receipt issued anew, and a lost answer", (RECEIPT,), 2, _issued_again)
 DEEP: Final = Axis("any two faults, one of each class, in any scenario", ALL, 2, _essential)
 """About 160,000 schedules; ``python -m tests.simulation --deep`` plays them."""
 
-AXES: Final = (ONE_FAULT, TWO_FAULTS, TWINS, PAIRS, GIVEN_BACK, USED_AGAIN, SAID_TWICE)
+AXES: Final = (ONE_FAULT, TWO_FAULTS, TWINS, PAIRS, GIVEN_BACK, USED_AGAIN, SAID_TWICE, ISSUED_AGAIN)

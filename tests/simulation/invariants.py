@@ -144,7 +144,7 @@ def a_parked_request_says_whether_it_may_have_been_applied(
     error = entry.outcome.error if entry.outcome else None
     if entry.state is not State.PARKED or error is None or error.may_have_been_applied:
         return None
-    if s.books.may_move(new.key) and new.key not in s.forgotten:
+    if s.books.may_move(new.key):
         return f"{new.key} is parked as not applied, but it was carried out"
     if entry.in_doubt:
         return f"{new.key} is parked as not applied, but the ledger is in doubt"

@@ -36,6 +36,7 @@ from refunds.operators.sweeper import Sweep, Sweeper
 from refunds.operators.telling import DeadLetterTelling, Telling
 from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.portone.number_revoke import NumberRevoke
+from refunds.providers.portone.receipt_revoke import ReceiptRevoke
 from tests.simulation.answers import no_answer
 
 if TYPE_CHECKING:
@@ -293,6 +294,18 @@ class RefundsPaidNumbers(_Around):
             self.operation.client.cancel(body, tier=None, deadline=attempt.deadline)
             return Applied(Effect(provider=resolution.failure.provider, proof="refunded instead"))
         return resolution
+
+
+class BelievesFormerEnds(_Around):
+    """Takes every ``cancelled_at`` of a receipt for its revocation, one of its forerunner's too."""
+
+    @override
+    def resolve(self, attempt: Attempt[Any], baseline: Baseline, context: ResolveContext) -> Resolution:
+        assert isinstance(self.operation, ReceiptRevoke)
+        receipt = self.operation.client.receipt(baseline.subject, tier=None, deadline=attempt.deadline)
+        if receipt is not None and receipt.cancelled_at:
+            return Applied(Effect(provider=ProviderRefs(name="portone"), proof="it shows a time"))
+        return super().resolve(attempt, baseline, context)
 
 
 # --- the ledger

@@ -243,7 +243,10 @@ class History:
         kind = self._random.choice(("vbank_revoke", "cvs_revoke", "receipt_revoke"))
         subject = f"num-{self._number()}"
         if kind == "receipt_revoke":
-            self.simulation.world.seed_receipt({"merchant_uid": subject, "amount": 10_000})
+            kept = self._random.random() < _RARELY
+            self.simulation.world.seed_receipt(
+                {"merchant_uid": subject, "amount": 10_000, "keeps_revocation": kept}
+            )
         else:
             self.simulation.world.seed_payment(
                 {

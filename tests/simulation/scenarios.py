@@ -135,7 +135,9 @@ FULL_CHECKED: Final = Scenario("full, checksum", (refund(1, "imp_1", None, check
 VBANK: Final = Scenario("vbank", (revoke(1, "vbank_revoke", "imp_1"),), _number("vbank"))
 CVS: Final = Scenario("cvs", (revoke(1, "cvs_revoke", "imp_1"),), _number("cvs", revoked_status="failed"))
 RECEIPT: Final = Scenario(
-    "receipt", (revoke(1, "receipt_revoke", "R1"),), receipt={"merchant_uid": "R1", "amount": PAID}
+    "receipt",
+    (revoke(1, "receipt_revoke", "R1"),),
+    receipt={"merchant_uid": "R1", "amount": PAID, "keeps_revocation": True},
 )
 ORDER_FULL: Final = Scenario("order, full", (order_cancel(1, "O1", _LINES),), order=_ORDER)
 ORDER_PART: Final = Scenario("order, an item", (order_cancel(1, "O1", _ONE),), order=_ORDER)

@@ -13,6 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from local.stack.toolchain import clean_environment, uv
+from tests.template.expansion import unrolled
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = ("Makefile", "template.yaml", "samconfig.toml", "functions", "layers")
@@ -80,7 +81,7 @@ def content(folder: Path) -> dict[str, str]:
 
 def functions_of(build: Path) -> dict[str, dict[str, str]]:
     """What each function would be deployed with."""
-    template = yaml_parse((build / "template.yaml").read_text(encoding="utf-8"))
+    template = unrolled(yaml_parse((build / "template.yaml").read_text(encoding="utf-8")))
     return {
         name: content((build / resource["Properties"]["CodeUri"]).resolve())
         for name, resource in template["Resources"].items()
@@ -97,11 +98,13 @@ def test_two_packages_are_the_same(package: Path, other_package: Path) -> None:
 
 
 def test_functions_are_their_source(package: Path, other_package: Path) -> None:
-    """A function is deployed with the one file that git knows, and nothing that tests left beside it."""
+    """All are deployed with one folder: a file for each of them, and nothing that tests left beside it."""
     functions = functions_of(package)
     assert functions == functions_of(other_package)
-    assert len(functions) == len(list((PROJECT / "functions").glob("*/app.py")))
-    assert {tuple(files) for files in functions.values()} == {("app.py",)}
+    folder = PROJECT / "functions"
+    source = {str(path.relative_to(folder)) for path in folder.glob("*/app.py")}
+    assert len(functions) == len(source)
+    assert all(set(files) == source for files in functions.values())
 
 
 def test_a_package_knows_nothing_of_where_it_was_made(package: Path) -> None:

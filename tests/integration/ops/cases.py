@@ -20,6 +20,7 @@ DETAIL_TYPES = {
 }
 PAID = 10_000
 PART = 3_000
+PATIENCE = 240.0  # seconds at most, on a machine that others keep busy
 
 #: What no output of an operator's tool may ever show.
 ACCOUNT = "3021987654321"

@@ -11,9 +11,7 @@ from typing import Any
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import OutcomeLog, Stack
-from tests.integration.ops.cases import PAID, Case, Cases, publish
-
-_PATIENCE = 90.0
+from tests.integration.ops.cases import PAID, PATIENCE, Case, Cases, publish
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def lose_answers(stack: Stack, simulator: SimulatorControl) -> Parked:
         mistyped=_refund(cases, FaultKind.DROP_AFTER_COMMIT),
     )
     publish(stack, parked.all())
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + PATIENCE
     while not all(simulator.calls(case.subject, Operation.CANCEL) for case in parked.all()):
         assert time.monotonic() < until, "a cancellation was never sent"
         time.sleep(0.1)
@@ -57,7 +55,7 @@ def lose_answers(stack: Stack, simulator: SimulatorControl) -> Parked:
 
 def wait_until_parked(outcomes: OutcomeLog, parked: Parked) -> None:
     """Wait until the functions have given up; the provider goes on saying nothing (``ask_freely``)."""
-    outcomes.wait_for_requests([case.cancel_request_id for case in parked.all()], _PATIENCE)
+    outcomes.wait_for_requests([case.cancel_request_id for case in parked.all()], PATIENCE)
     for case in parked.all():
         outcome = outcomes.of(case.cancel_request_id)[0]
         assert outcome["outcome"] == "parked"

@@ -15,13 +15,12 @@ import pytest
 from local.demo.play import pascal
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
-from tests.integration.ops.cases import Case, Cases
+from tests.integration.ops.cases import PATIENCE, Case, Cases
 from tests.integration.ops.conftest import Eventually
 from tests.integration.ops.gate import Gate, Moment, gate
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.queues import hidden, seen
 
-_PATIENCE = 60.0
 _TYPES = ("payment_cancel", "order_cancel")
 _ORDER = ("--hold", "1", "--rate", "1000", "--yes", "--reason", "outage over", "--by", "kim")
 _MOMENTS = (
@@ -75,7 +74,7 @@ def killed(stack: Stack, scenes: list[Scene]) -> None:
             types = [part for kind in _TYPES for part in ("--type", kind)]
             started.append((guard, shell.start("dlq", "replay", *types, *_ORDER)))
         for guard, process in started:
-            assert guard.reached.wait(_PATIENCE), f"it never came to {guard.moment}"
+            assert guard.reached.wait(PATIENCE), f"it never came to {guard.moment}"
             process.kill()
             process.communicate()
             assert process.returncode == -signal.SIGKILL
@@ -95,14 +94,14 @@ def test_killed_at_any_moment_and_started_again_nothing_is_lost_or_doubled(
         assert left > 0 or scene.moment == _MOMENTS[-1], f"nothing was left {scene.moment}"
         eventually(
             lambda scene=scene: all(hidden(stack, url) == 0 for url in scene.dlqs.values()),  # type: ignore[misc]
-            _PATIENCE,
+            PATIENCE,
         )
         types = [part for kind in _TYPES for part in ("--type", kind)]
         again = scene.shell.run("dlq", "replay", *types, *_ORDER)
         assert again.of("replay")[0]["replayed"] == left
         assert all(seen(stack, url) + hidden(stack, url) == 0 for url in scene.dlqs.values())
     cases = [case for scene in scenes for case in scene.cases]
-    outcomes.wait_for_requests([case.cancel_request_id for case in cases], _PATIENCE)
+    outcomes.wait_for_requests([case.cancel_request_id for case in cases], PATIENCE)
     outcomes.read(wait_seconds=1)
     for case in cases:
         told = outcomes.of(case.cancel_request_id)

@@ -16,7 +16,7 @@ from local.simulator.movements import MovementKind
 from local.stack import OutcomeLog, Stack
 from refunds.cancel_types import cancel_type
 from refunds.messaging.message import read_body
-from tests.integration.ops.cases import ACCOUNT, DETAIL_TYPES, HOLDER, PHONE, Case, Cases
+from tests.integration.ops.cases import ACCOUNT, DETAIL_TYPES, HOLDER, PATIENCE, PHONE, Case, Cases
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.parked import Parked
 
@@ -103,7 +103,7 @@ def test_verdicts_tell_what_has_changed_and_what_nobody_knows(
     order = (*one, "--yes", "--reason", "so that accounting learns that it failed")
     assert [row["replayed"] for row in shell.run(*order, code=4).of("message")] == [False]
     assert [row["replayed"] for row in shell.run(*order, "--verdict", "stale").of("message")] == [True]
-    outcomes.wait_for_requests([stale.cancel_request_id], 30.0)
+    outcomes.wait_for_requests([stale.cancel_request_id], PATIENCE)
     (outcome,) = outcomes.of(stale.cancel_request_id)
     assert (outcome["outcome"], outcome["error"]["code"]) == ("failed", "ALREADY_PAID")
     assert [movement.kind for movement in simulator.ledger(stale.subject)] == [MovementKind.DEPOSIT]
@@ -124,7 +124,7 @@ def test_status_finds_a_request_by_any_of_its_names(
     stack.aws.sqs.send_message(
         QueueUrl=stack.outputs["PaymentCancelQueueUrl"], MessageBody=json.dumps(known.detail())
     )
-    outcomes.wait_for_requests([known.cancel_request_id], 30.0)
+    outcomes.wait_for_requests([known.cancel_request_id], PATIENCE)
     for name in (known.cancel_request_id, f"O-{known.cancel_request_id}", known.subject):
         (row,) = shell.run("status", name, "--no-dlq").of("request")
         assert (row["cancel_request_id"], row["state"]) == (known.cancel_request_id, "SUCCEEDED")

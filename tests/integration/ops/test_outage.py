@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
-from tests.integration.ops.cases import ACCOUNT, DETAIL_TYPES, HOLDER, PHONE, Case, Cases, publish
+from tests.integration.ops.cases import ACCOUNT, DETAIL_TYPES, HOLDER, PATIENCE, PHONE, Case, Cases, publish
 from tests.integration.ops.conftest import Eventually
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.parked import Parked
@@ -22,7 +22,6 @@ from tests.integration.ops.queues import held, visible
 from tests.integration.ops.terminal import COLUMNS, without_control
 
 _MESSAGES = 500
-_PATIENCE = 120.0
 _MARGIN = 2  # seconds, for refundctl to start
 _RATE = 100  # messages per second
 _SLOWLY = 15  # so that the end is far when the signal comes, however busy the machine
@@ -53,7 +52,7 @@ def outage(stack: Stack, simulator: SimulatorControl, parked: Parked, eventually
     began = time.time()
     simulator.start_outage()
     publish(stack, cases)
-    eventually(lambda: visible(stack) - before >= _MESSAGES, _PATIENCE)
+    eventually(lambda: visible(stack) - before >= _MESSAGES, PATIENCE)
     return Outage(cases, began)
 
 
@@ -123,12 +122,12 @@ def test_a_replay_that_is_killed_and_started_again_refunds_each_once(
     for how in (signal.SIGKILL, signal.SIGINT):
         before = visible(stack) + held(stack)
         running = shell.start("dlq", "replay", *outage.chosen(), *order, "--rate", str(_SLOWLY))
-        eventually(lambda before=before: visible(stack) + held(stack) <= before - 30, 30.0)  # type: ignore[misc]
+        eventually(lambda before=before: visible(stack) + held(stack) <= before - 30, PATIENCE)  # type: ignore[misc]
         running.send_signal(how)
         _, stderr = running.communicate()
         if how is signal.SIGKILL:
             assert running.returncode == -how
-            eventually(lambda: held(stack) == 0, 60.0)
+            eventually(lambda: held(stack) == 0, PATIENCE)
         else:
             assert (running.returncode, held(stack)) == (130, 0), stderr
     began = time.monotonic()
@@ -141,7 +140,7 @@ def test_a_replay_that_is_killed_and_started_again_refunds_each_once(
     ids = [case.cancel_request_id for case in outage.cases]
     outcomes.wait_for(
         lambda log: all({"parked", "succeeded"} == {one["outcome"] for one in log.of(i)} for i in ids),
-        _PATIENCE,
+        PATIENCE,
     )
     moved = Counter(movement.subject for movement in simulator.ledger())
     assert {moved[case.subject] for case in outage.cases} == {1}

@@ -10,7 +10,7 @@ import pytest
 
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
-from tests.integration.ops.cases import DETAIL_TYPES, Case, Cases, publish
+from tests.integration.ops.cases import DETAIL_TYPES, PATIENCE, Case, Cases, publish
 from tests.integration.ops.operator_shell import Shell
 
 
@@ -19,7 +19,7 @@ def finished(stack: Stack, simulator: SimulatorControl, outcomes: OutcomeLog) ->
     """One finished request per type."""
     cases = Cases(simulator).mixed(len(DETAIL_TYPES))
     publish(stack, cases)
-    outcomes.wait_for_requests([case.cancel_request_id for case in cases], 60.0)
+    outcomes.wait_for_requests([case.cancel_request_id for case in cases], PATIENCE)
     return cases
 
 
@@ -28,14 +28,14 @@ def test_stored_outcomes_are_published_again_with_their_id(
 ) -> None:
     """Only counted at first; then published once each, recognisable by the same outcome_id."""
     ids = [case.cancel_request_id for case in finished if case.cancel_type == "cvs_revoke"]
-    order = ("republish", "--since", "1h", "--cancel-type", "cvs_revoke", "--rate", "500")
+    order = ("republish", "--since", "1h", "--type", "cvs_revoke", "--rate", "500")
     counted = shell.run(*order).of("republication")[0]
     assert counted["total"] >= len(ids)
     outcomes.read()
     known = {i: [one["outcome_id"] for one in outcomes.of(i)] for i in ids}
     told = shell.run(*order, "--yes").of("republication")[0]
     assert (told["total"], told["failed"]) == (counted["total"], 0)
-    outcomes.wait_for(lambda log: all(len(log.of(i)) > len(known[i]) for i in ids), 20.0)
+    outcomes.wait_for(lambda log: all(len(log.of(i)) > len(known[i]) for i in ids), PATIENCE)
     for i in ids:
         assert [one["outcome_id"] for one in outcomes.of(i)] == [*known[i], known[i][-1]]
     others = [case.cancel_request_id for case in finished if case.cancel_type != "cvs_revoke"]
@@ -50,7 +50,7 @@ def test_a_replay_from_the_archive_only_publishes_again_or_does_nothing(
     calls = simulator.calls(case.subject)
     _replay(stack, case, "quiet-after-restore")
     _replay(stack, case, "lost-outcomes")
-    outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) >= 2, 30.0)
+    outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) >= 2, PATIENCE)
     outcomes.read(wait_seconds=2)
     assert len({one["outcome_id"] for one in outcomes.of(case.cancel_request_id)}) == 1
     assert len(outcomes.of(case.cancel_request_id)) == 2

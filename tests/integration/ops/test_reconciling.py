@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
-from tests.integration.ops.cases import PART, Cases, publish
+from tests.integration.ops.cases import PART, PATIENCE, Cases, publish
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.parked import Parked, ask_freely, wait_for_leases
 
@@ -32,7 +32,7 @@ def test_reconciliation_finds_what_was_planted_and_nothing_else(  # noqa: PLR091
     """A console refund, a refund that never was and a wrong amount are told from all of today's refunds."""
     console, ordinary = cases.refund(), [cases.refund() for _ in range(3)]
     publish(stack, [console, *ordinary])
-    outcomes.wait_for_requests([case.cancel_request_id for case in (console, *ordinary)], 60.0)
+    outcomes.wait_for_requests([case.cancel_request_id for case in (console, *ordinary)], PATIENCE)
     simulator.somebody_else(console.subject, "cancel", _CONSOLE_REFUND, "console")
     wait_for_leases(stack, [parked.misjudged, parked.mistyped])
     for case in (parked.misjudged, parked.mistyped):
@@ -70,5 +70,6 @@ def test_a_day_without_differences_ends_with_zero(shell: Shell) -> None:
 
 
 def _settle(shell: Shell, request_id: str, *more: str) -> None:
-    evidence = ("--evidence", "misread", "--by", "lee")
+    # Its event brought the balance, so nobody asked the provider for the currency.
+    evidence = ("--currency", "KRW", "--evidence", "misread", "--by", "lee")
     shell.run("resolve", request_id, "--as", "succeeded", *evidence, "--confirm", request_id, *more)

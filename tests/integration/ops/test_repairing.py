@@ -9,7 +9,7 @@ import pytest
 
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
-from tests.integration.ops.cases import PART, Case, Cases, publish
+from tests.integration.ops.cases import PART, PATIENCE, Case, Cases, publish
 from tests.integration.ops.conftest import Eventually
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.queues import visible
@@ -27,8 +27,8 @@ def broken(
     cases = [Cases(simulator).refund(amount=str(PART)) for _ in range(2)]
     before = visible(stack)
     publish(stack, cases)
-    eventually(lambda: visible(stack) - before >= len(cases), 60.0)
-    outcomes.wait_for_requests([case.cancel_request_id for case in cases], 30.0)
+    eventually(lambda: visible(stack) - before >= len(cases), PATIENCE)
+    outcomes.wait_for_requests([case.cancel_request_id for case in cases], PATIENCE)
     return cases
 
 
@@ -46,7 +46,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_invalid_message_is_not_replayed_as_it_is(stack: Stack, shell: Shell, broken: list[Case]) -> None:
     """Its verdict says what is wrong with it; replaying leaves it where it is."""
     before = visible(stack)
-    told = shell.run("dlq", "replay", "--id", broken[0].cancel_request_id, *_ORDER)
+    told = shell.run("dlq", "replay", "--id", broken[0].cancel_request_id, *_ORDER, code=4)
     (row,) = told.of("message")
     assert (row["verdict"], row["replayed"]) == ("invalid", False)
     assert "request.amount" in row["verdict_why"]
@@ -84,7 +84,8 @@ def test_a_corrected_copy_takes_the_messages_place(
     assert (repair["changed"], repair["replayed"]) == (["detail.request.amount"], True)
     assert visible(stack) == before - 1
     outcomes.wait_for(
-        lambda log: {"parked", "succeeded"} == {o["outcome"] for o in log.of(case.cancel_request_id)}, 30.0
+        lambda log: {"parked", "succeeded"} == {o["outcome"] for o in log.of(case.cancel_request_id)},
+        PATIENCE,
     )
     assert [movement.amount for movement in simulator.ledger(case.subject)] == [PART]
     (request,) = shell.run("status", case.cancel_request_id, "--no-dlq").of("request")

@@ -9,7 +9,7 @@ import pytest
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import OutcomeLog, Stack
-from tests.integration.ops.cases import PART, Case
+from tests.integration.ops.cases import PART, PATIENCE, Case
 from tests.integration.ops.conftest import Eventually
 from tests.integration.ops.operator_shell import Ended, Shell
 from tests.integration.ops.parked import (
@@ -62,7 +62,7 @@ def test_what_the_provider_can_prove_is_settled_by_asking(
     ask_freely(simulator, case)
     (resolution,) = shell.run("resolve", case.cancel_request_id).of("resolution")
     assert (resolution["state"], resolution["resolved"], resolution["published"]) == ("SUCCEEDED", True, True)
-    outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) >= 2, 10.0)
+    outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) >= 2, PATIENCE)
     last = outcomes.of(case.cancel_request_id)[-1]
     assert (last["outcome"], last["money"]["cancelled"]) == ("succeeded", PART)
     assert [movement.amount for movement in simulator.ledger(case.subject)] == [PART]
@@ -95,7 +95,7 @@ def test_an_operator_settles_a_parked_order_with_evidence(
         (request,) = shell.run("status", case.cancel_request_id, "--no-dlq").of("request")
         story = [event["event"] for event in request["timeline"]]
         assert any("resolved by hand by kim" in what and "ticket 4711" in what for what in story)
-        outcomes.wait_for(lambda log, case=case: len(log.of(case.cancel_request_id)) >= 2, 10.0)  # type: ignore[misc]
+        outcomes.wait_for(lambda log, case=case: len(log.of(case.cancel_request_id)) >= 2, PATIENCE)  # type: ignore[misc]
         told = outcomes.of(case.cancel_request_id)[-1]
         assert told["outcome"] == ending
         assert told["money"]["cancelled"] == (4_000 if ending == "succeeded" else 0)
@@ -118,7 +118,7 @@ def test_of_two_operators_one_wins(outcomes: OutcomeLog, shell: Shell, rested: P
     winner = next(one for one in ended if one.code == 0).of("resolution")[0]["state"].lower()
     loser = next(one for one in ended if one.code == 1)
     assert any(text in refusal(loser) for text in ("changed while you looked at it", "stays so"))
-    outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) >= 2, 10.0)
+    outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) >= 2, PATIENCE)
     assert [one["outcome"] for one in outcomes.of(case.cancel_request_id)] == ["parked", winner]
 
 
@@ -129,16 +129,16 @@ def test_of_an_operator_and_a_running_function_one_wins(
     case = rested.order_contested
     looked = ("resolve", case.cancel_request_id, "--as", "failed", *_BY_HAND)
     with shell.at_terminal(*looked) as early:
-        early.wait_for("to go on", 30.0)
+        early.wait_for("to go on", PATIENCE)
         slow = Fault(FaultKind.SLOW, subject=case.subject, operation=Operation.DETAIL, seconds=1.5)
         simulator.add_faults(slow)
         stack.aws.sqs.send_message(
             QueueUrl=stack.outputs["OrderCancelQueueUrl"], MessageBody=json.dumps(case.detail())
         )
-        eventually(lambda: ledger_item(stack, case)["state"]["S"] == "STARTED", 30.0)
+        eventually(lambda: ledger_item(stack, case)["state"]["S"] == "STARTED", PATIENCE)
         late = shell.run(*by_hand(case, "succeeded"), code=1)
         assert "A worker has" in refusal(late)
-        eventually(lambda: ledger_item(stack, case)["state"]["S"] == "PARKED", 30.0)
+        eventually(lambda: ledger_item(stack, case)["state"]["S"] == "PARKED", PATIENCE)
         early.type(case.cancel_request_id)
         assert early.end() == 1
         assert "changed while you looked at it" in " ".join(early.shown.split())
@@ -158,7 +158,7 @@ def test_the_message_of_a_settled_request_only_publishes_again(
         "dlq", "replay", "--id", case.cancel_request_id, "--yes", "--reason", "settled by hand"
     )
     assert [row["verdict"] for row in replayed.of("message")] == ["done"]
-    outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) > len(known), 20.0)
+    outcomes.wait_for(lambda log: len(log.of(case.cancel_request_id)) > len(known), PATIENCE)
     assert outcomes.of(case.cancel_request_id)[-1]["outcome_id"] == known[-1]
     assert simulator.calls(case.subject) == calls
     assert shell.run("dlq", "list", "--id", case.cancel_request_id, code=1).of("message") == []

@@ -8,12 +8,11 @@ from typing import Any
 
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
-from tests.integration.ops.cases import PART, Cases
+from refunds.operators.reconciliation import Kind
+from tests.integration.ops.cases import PART, PATIENCE, Cases
 from tests.integration.ops.parked import Parked, ask_freely, ledger_item, wait_for_leases
 from tests.integration.ops.queues import visible
 from tests.integration.ops.test_reconciling import today_in_korea
-
-_PATIENCE = 30.0
 
 
 def _invoke(stack: Stack, name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -33,12 +32,12 @@ def test_the_sweeper_settles_what_can_be_asked_about(
     ask_freely(simulator, parked.swept)
     before = ledger_item(stack, parked.order_contested)
     # The others that are parked stay unanswered: three of those, asked in a row, end a run.
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + PATIENCE
     swept = _invoke(stack, "Sweeper", {})
     while ledger_item(stack, parked.swept)["state"]["S"] != "SUCCEEDED":
         assert time.monotonic() < until, swept
         swept = _invoke(stack, "Sweeper", {})
-    outcomes.wait_for(lambda log: len(log.of(parked.swept.cancel_request_id)) >= 2, 10.0)
+    outcomes.wait_for(lambda log: len(log.of(parked.swept.cancel_request_id)) >= 2, PATIENCE)
     last = outcomes.of(parked.swept.cancel_request_id)[-1]
     assert (last["outcome"], last["money"]["cancelled"]) == ("succeeded", PART)
     assert len(simulator.ledger(parked.swept.subject)) == 1
@@ -62,7 +61,7 @@ def test_dead_letters_are_replayed_by_invocation(
     assert visible(stack) == before
     done = _invoke(stack, "DlqReplay", {**request, "execute": True})
     assert (done["executed"], done["complete"], done["replayed"]) == (True, True, 1)
-    outcomes.wait_for_requests([case.cancel_request_id], 30.0)
+    outcomes.wait_for_requests([case.cancel_request_id], PATIENCE)
     assert [movement.amount for movement in simulator.ledger(case.subject)] == [PART]
     audit = stack.aws.dynamodb.get_item(
         TableName=stack.outputs["LedgerTableName"],
@@ -74,5 +73,5 @@ def test_dead_letters_are_replayed_by_invocation(
 def test_a_day_is_reconciled_by_invocation(stack: Stack) -> None:
     """The answer counts the differences of each kind."""
     found = _invoke(stack, "Reconcile", {"date": today_in_korea()})
-    assert set(found["differences"]) == {"not_in_ledger", "not_at_provider", "amount_differs"}
+    assert set(found["differences"]) == set(Kind)
     assert _invoke(stack, "Reconcile", {"date": "2026-01-01"})["differences"]["not_in_ledger"] == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 
@@ -229,6 +230,25 @@ def test_a_request_kept_back_by_a_limit_passes_when_a_person_says_so(
     assert outcome(kept).error.code == "LIMIT_EXCEEDED"  # type: ignore[union-attr]
     operations.ledger.admit(kept, str(KIM))
     assert rig.batch("payment_cancel", record(body), changed=limit) == []
+    assert [movement.amount for movement in rig.world.money.movements] == [1_000]
+
+
+def test_an_event_older_than_the_ledgers_memory_waits_for_a_person(rig: Rig, operations: Operations) -> None:
+    """It may have been carried out and forgotten; a person who knows better admits it."""
+    pay(rig)
+    body = json.dumps(Wanted(key="cr-old").detail | {"requested_at": "2024-01-01T00:00:00Z"})
+    settle(rig, body)
+    settle(rig, body)
+    kept = entry(operations)
+    error = outcome(kept).error
+    assert error is not None
+    assert (error.code, error.may_have_been_applied, kept.in_doubt) == ("LIMIT_EXCEEDED", True, True)
+    assert len({detail["outcome_id"] for detail in rig.bus.details()}) == 1
+    assert rig.world.money.movements == []
+    with pytest.raises(ResolutionRefused):
+        operations.resolver.by_hand(kept, CONSOLE, KIM)
+    operations.ledger.admit(kept, str(KIM))
+    settle(rig, body)
     assert [movement.amount for movement in rig.world.money.movements] == [1_000]
 
 

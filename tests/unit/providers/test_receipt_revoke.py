@@ -103,6 +103,12 @@ def test_a_revoked_receipt_is_proof() -> None:
     assert isinstance(operation(Receipts(cancelled_at=0)).resolve(ATTEMPT, UNSEEN, DOUBT), Unapplied)
 
 
+def test_the_end_of_a_former_receipt_proves_nothing() -> None:
+    """A record that was issued again after it was revoked is valid, although it shows the old time."""
+    again = operation(Receipts(cancelled_at=int(CLAIMED) - 61))
+    assert isinstance(again.resolve(ATTEMPT, UNSEEN, DOUBT), Unapplied)
+
+
 def test_a_receipt_that_vanished_after_a_lost_answer_is_no_failure() -> None:
     """Some PGs drop what is revoked: not found is final only for the only attempt."""
     gone = Receipts()

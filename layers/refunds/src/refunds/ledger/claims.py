@@ -255,10 +255,14 @@ class Ledger:
     def admit(self, entry: Entry, by: str) -> Entry:
         """Let a request pass that the guard rails keep back; ``by`` is who decided so, and why.
 
+        Where it was kept back because an earlier item may have been forgotten, nobody has a baseline to ask
+        by: whoever admits it says that it was never carried out.
+
         Raises:
             Fenced: the item is not as ``entry`` saw it.
         """
-        return self._change(entry, f"{entry.state} admitted by {by}", limits_passed=True)
+        in_doubt = entry.in_doubt and entry.baseline is not None
+        return self._change(entry, f"{entry.state} admitted by {by}", limits_passed=True, in_doubt=in_doubt)
 
     def note_open(self, entry: Entry) -> None:
         """Enter the request among the open ones, or take it out if it has ended and was published.

@@ -122,7 +122,7 @@ class Execution(Generic[RequestT]):
             if (
                 forgotten := self._guard.forgotten(cancellation.requested_at, self._timing.clock())
             ) is not None:
-                return self._recorder.claim_parked(forgotten)
+                return self._recorder.claim_parked(forgotten, may_have_been_applied=True)
             found = self._precheck(chosen=None)
             if isinstance(found, Failure):
                 return self._recorder.claim_failed(found)
@@ -155,6 +155,8 @@ class Execution(Generic[RequestT]):
             return stored
         if entry.leased(self._timing.clock()):
             return self._recorder.wait_for_lease(entry)
+        if (forgotten := self._forgotten_before(entry)) is not None:
+            return self._recorder.leave(entry, Reason(forgotten.code, str(forgotten)))
         entry = self._ledger.take_over(
             entry, owner=self._parts.new_owner(), lease_until=self._lease(), repaired=repaired
         )
@@ -185,10 +187,6 @@ class Execution(Generic[RequestT]):
 
     def _restart(self, entry: Entry) -> Disposition:
         """Earlier deliveries provably sent nothing: begin again with the item that is there."""
-        requested_at, now = self._attempt.cancellation.requested_at, self._timing.clock()
-        forgotten = None if entry.limits_passed else self._guard.forgotten(requested_at, now)
-        if forgotten is not None:
-            return self._recorder.park(entry, forgotten, may_have_been_applied=False)
         try:
             found = self._precheck(entry.baseline.subject if entry.baseline else None)
         except (LookupFailed, NotSent) as error:
@@ -201,6 +199,12 @@ class Execution(Generic[RequestT]):
         if kept_back is not None:
             return self._recorder.park(entry, kept_back, may_have_been_applied=False, baseline=found)
         return self._first_send(self._renew(entry, found))
+
+    def _forgotten_before(self, entry: Entry) -> LimitExceeded | None:
+        """Whether an earlier item of this request may have been forgotten when this one was made."""
+        if entry.limits_passed:
+            return None
+        return self._guard.forgotten(self._attempt.cancellation.requested_at, entry.begun_at)
 
     def _first_send(self, entry: Entry) -> Disposition:
         """Nothing of this request was sent yet, so it can wait until nothing else is under way."""

@@ -146,14 +146,22 @@ class Recorder(Generic[RequestT]):
             said_yes = replace(said_yes, accepted=True, suspects=suspects)
         return self.park(entry, error, may_have_been_applied=True, baseline=said_yes)
 
-    def claim_parked(self, error: ProviderError, baseline: Baseline | None = None) -> Disposition:
-        """The same for a request that has no item yet; nothing was sent.
+    def claim_parked(
+        self, error: ProviderError, baseline: Baseline | None = None, *, may_have_been_applied: bool = False
+    ) -> Disposition:
+        """The same for a request that has no item yet; for this item nothing was sent.
+
+        ``may_have_been_applied``: an item that the ledger has forgotten may have been carried out.
 
         Raises:
             AlreadyClaimed: it has one by now.
         """
-        trouble = _trouble(error, may_have_been_applied=False)
-        entry = replace(self._parts.new_entry(self._cancellation, baseline), state=State.PARKED)
+        trouble = _trouble(error, may_have_been_applied=may_have_been_applied)
+        entry = replace(
+            self._parts.new_entry(self._cancellation, baseline),
+            state=State.PARKED,
+            in_doubt=may_have_been_applied,
+        )
         outcome = self._outcomes.parked(trouble, 1, baseline)
         return self._claim(entry, outcome, trouble.message, dead_letter=Reason(trouble.code, trouble.message))
 
@@ -254,12 +262,14 @@ def again(
     return Redeliver(reason, retry_class, not_before=max(not_before, error.retry_after or 0.0))
 
 
-_OUTRANK_DOUBT = frozenset({ErrorCode.RESPONSE_MISMATCH, ErrorCode.CURRENCY_MISMATCH})
+_OUTRANK_DOUBT = frozenset(
+    {ErrorCode.RESPONSE_MISMATCH, ErrorCode.CURRENCY_MISMATCH, ErrorCode.LIMIT_EXCEEDED}
+)
 """What an operator has to look at, whatever else is not known."""
 
 
 def _trouble(error: ProviderError | InvalidRequest, *, may_have_been_applied: bool) -> Trouble:
-    """Not knowing the outcome outranks the error behind it, except a mismatch."""
+    """Not knowing the outcome outranks the error behind it, except what an operator has to look at."""
     if isinstance(error, InvalidRequest):
         code = ErrorCode.OUTCOME_UNKNOWN if may_have_been_applied else error.code
         return Trouble(code, str(error), may_have_been_applied=may_have_been_applied)

@@ -195,8 +195,8 @@ class Receipt(ProviderModel):
 
     @property
     def revoked(self) -> bool:
-        """Whether the receipt has been revoked."""
-        return bool(self.cancelled_at)
+        """Whether the receipt has been revoked; one issued again may show its forerunner's end."""
+        return bool(self.cancelled_at) and (self.applied_at or 0) <= (self.cancelled_at or 0)
 
 
 class Token(ProviderModel):

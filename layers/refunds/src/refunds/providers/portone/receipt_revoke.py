@@ -85,7 +85,7 @@ class ReceiptRevoke:
             raise ResponseMismatch(
                 "PortOne answered success for a receipt that was issued anew: compare both in its console"
             )
-        if not receipt.cancelled_at:
+        if not receipt.revoked:
             raise OutcomeUnknown("PortOne answered success without saying when the receipt was revoked")
         return _effect(receipt, "the answer shows when the receipt was revoked")
 
@@ -98,14 +98,14 @@ class ReceiptRevoke:
             return _no_receipt(baseline, context)
         if receipt.merchant_uid != baseline.subject:
             return Unproven("PortOne shows another receipt than the one asked for")
-        issued_anew = not receipt.cancelled_at and _is_newer(receipt, context)
+        issued_anew = not receipt.revoked and _is_newer(receipt, context)
         if _is_another(receipt, baseline) or (baseline.receipt_id is None and issued_anew):
             return Unproven(
                 "a receipt was issued anew under this merchant_uid: whether the one meant was revoked by "
                 "this request cannot be seen",
                 unresolvable=True,
             )
-        if receipt.cancelled_at:
+        if receipt.revoked:
             return Applied(_effect(receipt, "the receipt shows when it was revoked"))
         if context.refusal is None:
             return Unapplied(replace(baseline, receipt_id=_name(receipt)))
