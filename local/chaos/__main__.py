@@ -26,8 +26,9 @@ from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, StackError, start
 from local.stack.statements import in_words
 from local.stack.timing import time_scale
+from refunds.cancel_types import MODULES
 
-_TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
+_TYPES = tuple(MODULES)
 _WAVES = 20
 _OUTAGE_WAVE = 7
 _EARLY = 0.75

@@ -8,27 +8,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
+from local.cancel_types import all_examples, example
+from local.demo.cast import Cast
 from local.demo.scenario import Request
-from local.demo.scenarios import Cast
 from local.simulator.currencies import DEFAULT_CURRENCY
-from local.simulator.faults import Fault, FaultKind, Operation
+from local.simulator.faults import Fault, FaultKind
 
 _FAULT_RATE: Final = 0.05
 _DUPLICATE_RATE: Final = 0.10
-_WEIGHTS: Final = {
-    "payment_cancel": 60,
-    "vbank_revoke": 10,
-    "cvs_revoke": 10,
-    "receipt_revoke": 10,
-    "order_cancel": 10,
-}
-_SEND: Final = {
-    "payment_cancel": Operation.CANCEL,
-    "vbank_revoke": Operation.REVOKE,
-    "cvs_revoke": Operation.REVOKE,
-    "receipt_revoke": Operation.RECEIPT,
-    "order_cancel": Operation.CANCEL,
-}
 _FAULTS: Final[tuple[tuple[FaultKind, Mapping[str, Any]], ...]] = (
     (FaultKind.REFUSE_CONNECTION, {}),
     (FaultKind.DROP_BEFORE_COMMIT, {}),
@@ -120,9 +107,10 @@ def draw(run: str, seed: int, requests: int) -> Plan:
     """A run of about ``requests`` cancellations; the same arguments give the same run."""
     chance = random.Random(seed)
     cast, plan = Cast(run), Plan()
+    shares = {name: example.share for name, example in all_examples().items()}
     number = 100
     while len(plan.requests) < requests:
-        cancel_type = chance.choices(list(_WEIGHTS), weights=list(_WEIGHTS.values()))[0]
+        cancel_type = chance.choices(list(shares), weights=list(shares.values()))[0]
         plan.subjects.append(_subject(cast, number, cancel_type, chance))
         number += 1
     plan.repetitions = [r for r in plan.requests if chance.random() < _DUPLICATE_RATE]
@@ -138,17 +126,12 @@ def _made(cast: Cast, number: int, cancel_type: str, chance: random.Random) -> S
     match cancel_type:
         case "payment_cancel":
             return _payment(cast, number, chance)
-        case "receipt_revoke":
-            fields = {"merchant_uid": cast.order(number)}
-            seed = {**fields, "amount": WON.paid}
-            requests = (cast.request(cancel_type, number, fields),)
-            return Subject(cast.order(number), "receipts", seed, requests, Decimal(0))
         case "order_cancel":
             return _order(cast, number, chance)
-    method = cancel_type.removesuffix("_revoke")
-    seed = cast.paid(number, pay_method=method, status="ready")
-    requests = (cast.request(cancel_type, number, {"imp_uid": cast.payment(number)}),)
-    return Subject(cast.payment(number), "payments", seed, requests, Decimal(0))
+    one = example(cancel_type)
+    requests = (cast.request(cancel_type, number, one.request(cast, number)),)
+    subject, seed = one.subject(cast, number), one.seed(cast, number)
+    return Subject(subject, one.kind, seed, requests, Decimal(one.moved))
 
 
 def _payment(cast: Cast, number: int, chance: random.Random) -> Subject:
@@ -216,4 +199,4 @@ def _fault(name: str, cancel_type: str, chance: random.Random) -> Fault | None:
     if chance.random() >= _FAULT_RATE:
         return None
     kind, parameters = chance.choice(_FAULTS)
-    return Fault(kind, name, _SEND[cancel_type], **parameters)
+    return Fault(kind, name, example(cancel_type).send, **parameters)

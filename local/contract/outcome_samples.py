@@ -179,6 +179,20 @@ def _cases() -> Mapping[str, Mapping[str, _Case]]:
     }
 
 
+def _ordinary(*, moves_money: bool) -> Mapping[str, _Case]:
+    """Of a type that has nothing to show of its own."""
+    won = {"succeeded": _won(3000, 10000, settles="immediate"), "failed": _won(0, 10000)}
+    money = won if moves_money else {}
+    refused = _error(ErrorCode.PROVIDER_REFUSED, "refused, and not carried out")
+    return {
+        "succeeded": _Case(OutcomeKind.SUCCEEDED, money=money.get("succeeded")),
+        "failed": _Case(OutcomeKind.FAILED, number=3, money=money.get("failed"), error=refused),
+        "parked": _Case(
+            OutcomeKind.PARKED, number=4, revision=6, attempts=5, money=money.get("failed"), error=_DOWN
+        ),
+    }
+
+
 def _dollars(**more: Any) -> MoneyMoved:
     return MoneyMoved(
         currency="USD",
@@ -199,7 +213,8 @@ def _events() -> Iterator[tuple[str, dict[str, Any]]]:
     cases = _cases()
     for policy in policies():
         (event, *_others) = sample_events(policy.cancel_type)
-        for name, case in cases[policy.cancel_type].items():
+        found = cases.get(policy.cancel_type) or _ordinary(moves_money=policy.moves_money)
+        for name, case in found.items():
             file_name = f"{policy.cancel_type}_{name}.json"
             outcome = _outcome(policy.cancel_type, policy.provider, event["detail"], case)
             yield file_name, _envelope(file_name, outcome)

@@ -16,13 +16,14 @@ from typing import Any, Final
 
 from local.chaos.plan import Plan, draw
 from local.dashboard.series import Measured, ages, key
+from local.demo.cast import Cast
 from local.demo.play import pascal, send_events
 from local.demo.scenario import Request
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import Stack, kill_workers
+from refunds.cancel_types import MODULES
 
-TYPES: Final = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
+TYPES: Final = tuple(MODULES)
 #: How much faster the run is than production: a minute of the dashboard is drawn from five seconds.
 SPEED: Final = 12.0
 _SWEEP_SECONDS: Final = 600 / SPEED

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.demo.cast import Cast
 from local.demo.play import (
     LateBookings,
     dead_letters,
@@ -19,7 +20,7 @@ from local.demo.play import (
 )
 from local.demo.privacy import leaks
 from local.demo.scenario import Scenario
-from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
+from local.demo.scenarios import every_type, everything_that_goes_wrong
 from local.demo.screen import Screen
 from local.demo.verdict import judge
 from local.simulator.control import SimulatorControl

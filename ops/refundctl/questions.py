@@ -66,16 +66,16 @@ class Questions:
             raise LookupFailed(str(found["finding"]))
         return Found(str(found["finding"]), bool(found["settled"]), bool(found["published"]))
 
-    def judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
+    def judge(self, messages: Sequence[DeadLetterMessage]) -> list[Judgement]:
         """A judgement for each message; by the ledger alone where the function does not answer."""
-        return [judgement for some in _portions(letters) for judgement in self._judge(some)]
+        return [judgement for some in _portions(messages) for judgement in self._judge(some)]
 
-    def _judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
-        messages = [{"cancel_type": one.queues.cancel_type, "body": one.body} for one in letters]
+    def _judge(self, messages: Sequence[DeadLetterMessage]) -> list[Judgement]:
+        asked = [{"cancel_type": one.queues.cancel_type, "body": one.body} for one in messages]
         try:
-            answer = self._invoke(self._replay_function, {"judge": messages})
+            answer = self._invoke(self._replay_function, {"judge": asked})
         except FunctionFailed as error:
-            return [_unanswered(one, str(error)) for one in self._ledger_alone.judge(letters)]
+            return [_unanswered(one, str(error)) for one in self._ledger_alone.judge(messages)]
         return [
             Judgement(ReplayVerdict(one["verdict"]), one["why"], one["unanswered"])
             for one in answer["verdicts"]
@@ -97,10 +97,10 @@ class Questions:
         return said
 
 
-def _portions(letters: Sequence[DeadLetterMessage]) -> Iterator[list[DeadLetterMessage]]:
+def _portions(messages: Sequence[DeadLetterMessage]) -> Iterator[list[DeadLetterMessage]]:
     """In order, each small enough for one invocation."""
     portion: list[DeadLetterMessage] = []
-    for one in letters:
+    for one in messages:
         size = sum(len(other.body) for other in portion) + len(one.body)
         if portion and (len(portion) == _MOST_MESSAGES or size > _MOST_CHARACTERS):
             yield portion

@@ -12,24 +12,22 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from refunds.cancel_types import cancel_type
 from refunds.domain.entry import Entry, Key, State
 from refunds.operators.cancel_queues import CancelQueues
 from verify.findings import Deployment, Finding
 
 #: Ids that no provider has; `{}` is this run's.
-_REQUESTS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
-    "payment_cancel": ("PaymentCancelRequested", {"imp_uid": "imp_verify_{}", "amount": 100}),
-    "vbank_revoke": ("VbankRevokeRequested", {"imp_uid": "imp_verify_{}"}),
-    "cvs_revoke": ("CvsRevokeRequested", {"imp_uid": "imp_verify_{}"}),
-    "receipt_revoke": ("ReceiptRevokeRequested", {"merchant_uid": "verify_{}"}),
-    "order_cancel": (
-        "OrderCancelRequested",
-        {
-            "orderNo": "VERIFY{}",
-            "totalCancelAmount": 100,
-            "items": [{"seq": 1, "itemType": "SERVICE", "itemId": "verify", "quantity": 1, "amount": 100}],
-        },
-    ),
+REQUESTS: Final[Mapping[str, dict[str, Any]]] = {
+    "payment_cancel": {"imp_uid": "imp_verify_{}", "amount": 100},
+    "vbank_revoke": {"imp_uid": "imp_verify_{}"},
+    "cvs_revoke": {"imp_uid": "imp_verify_{}"},
+    "receipt_revoke": {"merchant_uid": "verify_{}"},
+    "order_cancel": {
+        "orderNo": "VERIFY{}",
+        "totalCancelAmount": 100,
+        "items": [{"seq": 1, "itemType": "SERVICE", "itemId": "verify", "quantity": 1, "amount": 100}],
+    },
 }
 _ENDED: Final = frozenset({State.FAILED, State.PARKED})
 
@@ -60,7 +58,7 @@ def every_type_ends_without_money(
 def _publish(deployment: Deployment, source: str, run: str, sent: Mapping[str, str]) -> None:
     entries = []
     for name, identifier in sent.items():
-        detail_type, request = _REQUESTS[name]
+        detail_type, request = cancel_type(name).policy.detail_type, REQUESTS[name]
         detail = {
             "schema_version": "1.0",
             "cancel_request_id": identifier,

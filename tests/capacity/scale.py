@@ -19,10 +19,10 @@ from refunds.ledger.queries import LedgerQueries
 from refunds.operators.reconciliation import Reconciliation, Window
 from refunds.operators.replay_verdicts import Judge, ReplayVerdict
 from refunds.operators.sweeper import Sweeper, SweepRules
-from tests.unit.operators.desk import DAY, START, Desk, Direct
 from tests.unit.operators.large_ledger import PER_DAY, LargeLedger
 from tests.unit.operators.portone import PortOne, payment
 from tests.unit.operators.requests import dead_letter
+from tests.unit.operators.rig import DAY, START, Direct, OperatorRig
 from tests.unit.rig import Wanted
 
 NOON: Final = START // DAY * DAY + DAY / 2
@@ -84,9 +84,9 @@ def reconcile(ledger: LargeLedger) -> int:
 
 def sweep(ledger: LargeLedger, *, daily: bool = True) -> int:
     """With the daily pass over the claims, unless told otherwise; nothing is due, so nothing is written."""
-    desk = Desk(now=NOON)
+    operators = OperatorRig(now=NOON)
     rules = SweepRules(min_age=30 * DAY)
-    sweeper = Sweeper(desk.ledger, _queries(ledger), desk.resolver, rules, clock=lambda: NOON)
+    sweeper = Sweeper(operators.ledger, _queries(ledger), operators.resolver, rules, clock=lambda: NOON)
     swept = sweeper.run(Deadline(60.0, lambda: 0.0), daily=daily)
     assert (swept.passed_over, swept.place) == ({}, None)
     return swept.unresolved["payment_cancel"]

@@ -109,10 +109,10 @@ def test_a_dead_letter_says_why(account: Account, queues: CancelQueues) -> None:
     )
     assert sent
     with DeadLetters(account.sqs, clock=lambda: account.clock() + 5, hold=HOLD).peek(queues) as peek:
-        ((letter,),) = list(peek)
-    assert (letter.body, letter.error_code) == (body, "INVALID_REQUEST")
-    assert letter.attributes["error_message"] == "amount  is  no number"
-    assert letter.attributes["cancel_request_id"] == "cr-1"
+        ((message,),) = list(peek)
+    assert (message.body, message.error_code) == (body, "INVALID_REQUEST")
+    assert message.attributes["error_message"] == "amount  is  no number"
+    assert message.attributes["cancel_request_id"] == "cr-1"
 
 
 @everywhere()
@@ -147,25 +147,25 @@ def test_an_empty_attribute_is_refused(account: Account, queues: CancelQueues) -
 def test_a_look_shows_each_once_and_hides_none_afterwards(account: Account, queues: CancelQueues) -> None:
     """What it removes is gone, what it does not is visible at once."""
     put(account, queues.dlq_url, *(f'{{"number": {number}}}' for number in range(12)))
-    letters = DeadLetters(account.sqs, clock=lambda: account.clock() + 5, hold=HOLD)
+    dead_letters = DeadLetters(account.sqs, clock=lambda: account.clock() + 5, hold=HOLD)
     seen: list[str] = []
-    with letters.peek(queues) as peek:
+    with dead_letters.peek(queues) as peek:
         for found in peek:
-            seen += [letter.body for letter in found]
-            peek.remove([letter for letter in found if letter.body == '{"number": 7}'])
+            seen += [message.body for message in found]
+            peek.remove([message for message in found if message.body == '{"number": 7}'])
         assert visible(account, queues.dlq_url) == 0
         assert peek.unseen() == 0
     assert sorted(seen) == sorted(f'{{"number": {number}}}' for number in range(12))
     assert visible(account, queues.dlq_url) == 11
-    assert letters.count([queues]) == 11
-    assert len(letters.oldest([queues], Selection(), 3)) == 3
+    assert dead_letters.count([queues]) == 11
+    assert len(dead_letters.oldest([queues], Selection(), 3)) == 3
 
 
 @everywhere()
 def test_a_replayed_message_loses_what_the_queue_wrote(account: Account, queues: CancelQueues) -> None:
     """Its body is the same, and it has no attributes."""
-    letters = DeadLetters(account.sqs, clock=account.clock, hold=HOLD)
-    assert letters.send(queues, ["{}", '{"b": "' + "x" * 300_000 + '"}']) == [None, None]
+    dead_letters = DeadLetters(account.sqs, clock=account.clock, hold=HOLD)
+    assert dead_letters.send(queues, ["{}", '{"b": "' + "x" * 300_000 + '"}']) == [None, None]
     messages = account.received(queues.queue_url, 2)
     assert sorted(len(message["Body"]) for message in messages) == [2, 300_009]
     assert not any(message.get("MessageAttributes") for message in messages)

@@ -22,7 +22,7 @@ from local.stack import Stack
 from local.stack.toolchain import clean_environment, host, tool, uv
 
 _STACK = "refund-outcomes"
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 240.0
 _SEED = 20261130
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from local.dashboard.series import Key, Measured, key
+from local.demo.cast import Cast
 from local.demo.play import send_events
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 def lines_of(stack: Stack, function: str) -> Iterator[dict[str, Any]]:

@@ -13,17 +13,19 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
+from local.demo.cast import Cast
 from local.demo.play import dead_letters, is_pending, is_settled, publish, seed, sweep
 from local.demo.scenario import Scenario
-from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
+from local.demo.scenarios import every_type, everything_that_goes_wrong
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import Clients, Options, OutcomeLog, Stack, start
 from local.stack.clients import CREDENTIALS
 from local.stack.logs import log_lines
+from refunds.cancel_types import MODULES
 
 _PATIENCE_SECONDS = 240.0
-_TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
+_TYPES = tuple(MODULES)
 _PARAMETERS = {
     # Limits nobody reaches: the hour is counted, with what a function may do.
     "Limits": json.dumps(

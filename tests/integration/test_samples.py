@@ -15,7 +15,7 @@ from local.stack import OutcomeLog, Stack
 
 _EVENTS = Path(__file__).parents[2] / "events"
 _SAMPLES = sorted(_EVENTS.glob("*/eventbridge*.json"), key=str)
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 240.0
 
 
 def _load(path: Path) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.demo.cast import Cast
 from local.demo.play import (
     LateBookings,
     dead_letters,
@@ -19,17 +20,18 @@ from local.demo.play import (
     seed,
 )
 from local.demo.scenario import Scenario
-from local.demo.scenarios import Cast, every_type, everything_that_goes_wrong
+from local.demo.scenarios import every_type, everything_that_goes_wrong
 from local.demo.verdict import Verdict, judge
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import Options, OutcomeLog, Stack, start
 from local.stack.timing import time_scale
+from refunds.cancel_types import MODULES
 
 _PATIENCE_SECONDS = 240.0
 _PAID = 10_000
 _PART = 3_000
-_TYPES = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
+_TYPES = tuple(MODULES)
 
 
 @dataclass(frozen=True)

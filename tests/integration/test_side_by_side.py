@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from local.demo.cast import Cast
 from local.demo.play import dead_letters, send_events
 from local.demo.scenario import Request
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import Options, OutcomeLog, Stack, start, update
 from local.stack.logs import log_lines
 
 _COUNT = 120
-_PATIENCE_SECONDS = 150.0
+_PATIENCE_SECONDS = 240.0
 _LOG_GROUP = "/aws/lambda/refunds-local-payment-cancel"
 _FAULTS = (
     FaultKind.DROP_AFTER_COMMIT,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 
+from local.demo.cast import Cast
 from local.demo.play import send_events
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.stack import Stack
 from local.stack.tail import tail
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 240.0
 
 
 def rules(stack: Stack) -> list[str]:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from local.demo.cast import Cast
 from local.demo.play import cancel_request_id, dead_letters, pascal
 from local.demo.scenario import Request
-from local.demo.scenarios import Cast
 from local.simulator.control import SimulatorControl
 from local.simulator.faults import Fault, FaultKind, Operation
 from local.stack import OutcomeLog, Stack
 
-_PATIENCE_SECONDS = 45.0
+_PATIENCE_SECONDS = 240.0
 
 
 @pytest.fixture

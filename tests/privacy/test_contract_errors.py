@@ -9,17 +9,15 @@ from typing import Any
 
 import pytest
 
+from local.cancel_types import all_examples
 from refunds.cancel_types import all_cancel_types
 from refunds.messaging.message import read_body
 from refunds.operators.masking import mask_body
 from tests.privacy.planted import CUSTOMER, PERSONAL, REFUND, detail, order_request, sightings
 from tests.unit.rig import envelope
 
-REQUESTS: dict[str, dict[str, Any]] = {
+REQUESTS: dict[str, dict[str, Any]] = {name: one.every_field for name, one in all_examples().items()} | {
     "payment_cancel": {"imp_uid": "imp_1", "amount": 1_000, "extra": {"requester": "customer"}, **REFUND},
-    "vbank_revoke": {"imp_uid": "imp_1", "tier": "AAA"},
-    "cvs_revoke": {"imp_uid": "imp_1"},
-    "receipt_revoke": {"merchant_uid": "ORD-1"},
     "order_cancel": order_request("ORD-1"),
 }
 TEXT = f"{PERSONAL['refund_holder']} {PERSONAL['refund_account']} {CUSTOMER['buyer_email']}"

@@ -29,7 +29,7 @@ from tests.privacy.planted import (
     payment,
 )
 
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 240.0
 _REASON = {PERSONAL["reason"]}
 _TYPES = ("payment_cancel", "vbank_revoke", "order_cancel")
 

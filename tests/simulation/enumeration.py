@@ -140,6 +140,7 @@ def _somebody_else(scenario: Scenario) -> tuple[Fault, ...]:
         *booked,
         faults.somebody_cancels(PART),
         faults.somebody_cancels_silently(PART),
+        faults.somebody_cancels_in_our_words(PART),
         faults.somebody_cancels(LESS),
         faults.SOMEBODY_CANCELS_ALL,
     )

@@ -96,6 +96,11 @@ def somebody_cancels_silently(amount: int) -> Fault:
     return _meanwhile(f"somebody else cancels {amount}, no reason given", "somebody cancel silently", amount)
 
 
+def somebody_cancels_in_our_words(amount: int) -> Fault:
+    """Somebody else cancels ``amount`` won for the customer's own reason."""
+    return _meanwhile(f"somebody else cancels {amount} for the same reason", "somebody cancel alike", amount)
+
+
 WORLD: Final = (PAID_AGAIN, PAID_TWICE, REISSUED, BOOKED, REFUSED_IN_THE_END, ROTATED, ROLLED_BACK)
 
 # --- the way to the provider and back

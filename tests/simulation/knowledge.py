@@ -33,8 +33,11 @@ def indistinguishable(s: Simulation, wanted: Wanted, movement: Movement) -> bool
     Not if all we ever sent was refused, and nothing else went wrong that could make a worker forget it.
     """
     entry = _entry(s, movement)
-    if entry is None or not _could_be(wanted, entry.reason):
+    if entry is None or not _could_be(wanted, entry.reason) or _says_the_words_alone(s, wanted, entry):
         return False
+    payment = s.world.portone_state.payments.current[wanted.subject]
+    if gateway(payment.pg_provider).takes_tag and any(is_tagged(line.reason) for line in payment.history):
+        return False  # this PG keeps tags
     only_refused = any(sent.key == wanted.key for sent in s.providers.correspondence.sent) and not (
         s.providers.correspondence.unaccounted(wanted.key)
     )
@@ -111,6 +114,7 @@ def _refund_is_unclear(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
         denied
         or len(suspects) > 1
         or any(not _could_be(wanted, entry.reason) for entry in suspects)
+        or any(_says_the_words_alone(s, wanted, entry) for entry in suspects)
         or any(_is_cut_where_no_tag_belongs(payment, entry) for entry in suspects)
         or any(_made_by_nobody_of_ours(s, entry) for entry in suspects)
         or any(_is_rival(s, wanted, other) for other in s.wanted.values())
@@ -200,6 +204,12 @@ def _order_proves(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
 def _could_be(wanted: Wanted, reason: str) -> bool:
     tagged = reason_with(tag_of(wanted.cancel_type, wanted.cancel_request_id), REASON)
     return any(sent.startswith(reason.strip()) for sent in (tagged, REASON))
+
+
+def _says_the_words_alone(s: Simulation, wanted: Wanted, entry: Cancellation) -> bool:
+    """What somebody else may write too, where ours is sent with a tag."""
+    payment = s.world.portone_state.payments.current[wanted.subject]
+    return gateway(payment.pg_provider).takes_tag and entry.reason.strip() == REASON
 
 
 def _entry(s: Simulation, movement: Movement) -> Cancellation | None:

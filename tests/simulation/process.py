@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from refunds.cancel_types import CancelType, cancel_type
+from refunds.cancel_types import MODULES, cancel_type
 from refunds.ledger.claims import Ledger
 from refunds.ledger.hourly_count import DynamoDbHourlyCounter
 from refunds.messaging.batch import BatchProcessor
@@ -19,6 +19,7 @@ from refunds.messaging.requeue import RequeuePolicy
 from refunds.operators.reconciliation import DUE_AFTER
 from refunds.operators.sweeper import Sweeper
 from refunds.operators.telling import DeadLetterTelling
+from refunds.providers.cancel_type import CancelType
 from refunds.providers.clients import ProviderClients
 from refunds.providers.credentials import CredentialSource
 from refunds.providers.ebp.headers import EbpHeaders
@@ -61,10 +62,7 @@ def secret_of(imp_secret: str, hash_key: str) -> str:
 
 SECRET: Final = secret_of("simulator-imp-secret", "simulator-hash-key")
 _HEADERS: Final = EbpHeaders("division", "store", "channel", "KIC", "KR", "KRW")
-CANCEL_TYPES: Final = {
-    name: cancel_type(name)
-    for name in ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
-}
+CANCEL_TYPES: Final = {name: cancel_type(name) for name in MODULES}
 
 
 class InlineExecutor(Executor):

@@ -107,6 +107,7 @@ class Dice:
             (
                 faults.somebody_cancels(self._random.choice(_AMOUNTS)),
                 faults.somebody_cancels_silently(self._random.choice(_AMOUNTS)),
+                faults.somebody_cancels_in_our_words(self._random.choice(_AMOUNTS)),
                 faults.SOMEBODY_CANCELS_ALL,
                 faults.SOMEBODY_VOIDS,
                 faults.SOMEBODY_PAYS,

@@ -32,6 +32,7 @@ from tests.simulation.process import (
     secret_of,
 )
 from tests.simulation.providers import GatedTransport, PlainHttp, ProviderGate
+from tests.simulation.requests import REASON
 from tests.simulation.standby import STANDBY
 from tests.simulation.sweeping import sweep
 from tests.simulation.table import Seen, Table
@@ -436,12 +437,12 @@ class Simulation:
         return next((m for m in waiting if m.key != message.key and m.visible_at <= self.clock.now), None)
 
     def _somebody(self, action: str, amount: int) -> None:
-        """Somebody at the provider's console; ``cancel silently`` gives no reason there."""
+        """Somebody at the console; ``silently`` gives no reason there, ``alike`` the customer's."""
         wanted = self.wanted.get(self._who()[0])
         if wanted is None:
             return
-        what, _, silently = action.partition(" ")
-        words = "" if silently else CONSOLE_WORDS
+        what, _, how = action.partition(" ")
+        words = {"silently": "", "alike": REASON}.get(how, CONSOLE_WORDS)
         try:
             self.world.somebody_else(wanted.subject, what, amount or None, words)
         except ValueError:

@@ -138,12 +138,13 @@ class Rig:
     def seed_samples(self) -> None:
         """Everything the sample events are about."""
         seeds = json.loads((EVENTS / "simulator.json").read_text(encoding="utf-8"))
-        for payment in seeds["payments"]:
-            self.world.seed_payment(payment)
-        for receipt in seeds["receipts"]:
-            self.world.seed_receipt(receipt)
-        for order in seeds["orders"]:
-            self.world.seed_order(order)
+        for kind, records in seeds.items():
+            for one in records:
+                self.seed(kind, one)
+
+    def seed(self, kind: str, record: Mapping[str, Any]) -> None:
+        """What there is at a provider: ``payments``, ``receipts`` or ``orders``."""
+        getattr(self.world, f"seed_{kind.removesuffix('s')}")(record)
 
     def reset(self) -> None:
         """An empty account and world; functions stay warm, with their access tokens."""

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from local.simulator import Operation
+from local.simulator.faults import Fault, FaultKind
 from refunds.application import LambdaFunction
 from refunds.errors import ConfigurationError
-from tests.unit.rig import Context, Rig, Wanted, envelope, record
+from tests.unit.contracts.details import detail
+from tests.unit.rig import EVENTS, Context, Rig, Wanted, envelope, record
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -112,3 +114,16 @@ def test_what_is_no_batch_is_an_event(rig: Rig, event: dict[str, Any]) -> None:
     """What only looks like a batch is refused as an event and kept in the DLQ."""
     assert rig.invoke("payment_cancel", event)["error"]["code"] == "INVALID_REQUEST"
     assert [json.loads(message["MessageBody"]) for message in rig.queues.sent] == [event]
+
+
+def test_an_order_number_of_another_provider_is_no_rival(rig: Rig) -> None:
+    """An open receipt of PortOne's under an order's number keeps nobody from seeing the order cancelled."""
+    rig.seed_samples()
+    order = json.loads((EVENTS / "order_cancel" / "eventbridge.json").read_text(encoding="utf-8"))["detail"]
+    receipt = detail("receipt_revoke")
+    number = receipt["request"]["merchant_uid"] = order["request"]["orderNo"]
+    rig.world.add_fault(Fault(FaultKind.HTTP_5XX_BEFORE_COMMIT, number, Operation.RECEIPT, times=None))
+    rig.world.add_fault(Fault(FaultKind.DROP_AFTER_COMMIT, number, Operation.CANCEL))
+    assert rig.batch("receipt_revoke", record(json.dumps(receipt))) != []
+    assert rig.batch("order_cancel", record(json.dumps(order))) == []
+    assert rig.outcomes() == {order["cancel_request_id"]: "succeeded"}

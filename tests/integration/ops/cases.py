@@ -10,14 +10,9 @@ from typing import Any
 
 from local.simulator.control import SimulatorControl
 from local.stack import Stack
+from refunds.cancel_types import all_cancel_types
 
-DETAIL_TYPES = {
-    "payment_cancel": "PaymentCancelRequested",
-    "vbank_revoke": "VbankRevokeRequested",
-    "cvs_revoke": "CvsRevokeRequested",
-    "receipt_revoke": "ReceiptRevokeRequested",
-    "order_cancel": "OrderCancelRequested",
-}
+DETAIL_TYPES = {kind.policy.cancel_type: kind.policy.detail_type for kind in all_cancel_types()}
 PAID = 10_000
 PART = 3_000
 PATIENCE = 240.0  # seconds at most, on a machine that others keep busy

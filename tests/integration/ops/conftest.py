@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -11,25 +12,27 @@ import pytest
 from local.demo.play import pascal
 from local.simulator.control import SimulatorControl
 from local.stack import Options, OutcomeLog, Stack, start
+from local.stack.timing import time_scale
 from tests.integration.ops.cases import DETAIL_TYPES, Cases
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.parked import Parked, lose_answers, wait_until_parked
 
 #: Two receives, so that an outage soon fills the dead-letter queues; two batches at a time and a long
 #: visibility timeout, so that a slow machine does not make it one receive.
-PARAMETERS: Final = {
-    "SweepMinAgeSeconds": "1",
-    "MaxReceiveCount": "2",
-    "MaximumConcurrency": "2",
-    **{f"{pascal(name)}VisibilityTimeout": "30" for name in DETAIL_TYPES},
-}
+PARAMETERS: Final = {"SweepMinAgeSeconds": "1", "MaxReceiveCount": "2", "MaximumConcurrency": "2"}
+_VISIBILITY: Final = 30.0  # seconds, and enough for functions that have three times the usual time
 
 Eventually = Callable[[Callable[[], bool], float], None]
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with start(Options(directory=tmp_path_factory.mktemp("ops-stack"), parameters=PARAMETERS)) as running:
+    """With this machine's timeouts: a function that has too little time leaves a second copy in a DLQ."""
+    scale = time_scale(os.environ)
+    visibility = f"{_VISIBILITY * max(scale / 3, 1.0):.0f}"
+    parameters = PARAMETERS | {f"{pascal(name)}VisibilityTimeout": visibility for name in DETAIL_TYPES}
+    options = Options(tmp_path_factory.mktemp("ops-stack"), parameters=parameters, time_scale=scale)
+    with start(options) as running:
         yield running
 
 

@@ -17,8 +17,8 @@ from tests.integration.ops.cases import chunks
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.queues import hidden, seen
 
-_FEW = 200
-_MANY = int(os.environ.get("OPS_MESSAGES", "1000"))
+_MANY = int(os.environ.get("OPS_MESSAGES", "400"))
+_FEW = min(_MANY // 5, 200)
 _TOTAL = 30 * 2**20  # bytes
 _ALLOWED_GROWTH = 12 * 2**20  # bytes; whoever keeps the messages cannot stay below it
 

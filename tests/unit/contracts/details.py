@@ -6,48 +6,14 @@ import copy
 import json
 from typing import Any
 
+from local.cancel_types import all_examples
 from refunds.cancel_types import MODULES, cancel_type
 from refunds.contracts import strict_json
 from refunds.contracts.inbound import Cancellation, parse_cancellation
 
 CANCEL_TYPES = tuple(MODULES)
 
-REQUESTS: dict[str, dict[str, Any]] = {
-    "payment_cancel": {
-        "imp_uid": "imp_1",
-        "merchant_uid": "ORD-1",
-        "amount": 3000,
-        "tax_free": 1000,
-        "vat_amount": 200,
-        "checksum": 10000,
-        "refund_holder": "홍길동",
-        "refund_bank": "004",
-        "refund_account": "00123456789",
-        "refund_tel": "01012345678",
-        "retain_promotion": True,
-        "extra": {"requester": "customer"},
-        "tier": "A01",
-    },
-    "vbank_revoke": {"imp_uid": "imp_1", "tier": "A01"},
-    "cvs_revoke": {"imp_uid": "imp_1", "tier": "A01"},
-    "receipt_revoke": {"merchant_uid": "ORD-1", "tier": "A01"},
-    "order_cancel": {
-        "orderNo": "ORD-1",
-        "totalCancelAmount": 23000,
-        "refundAccount": {"accountNumber": "0012345678", "bankCode": "001", "accountHolderName": "홍길동"},
-        "items": [
-            {
-                "seq": 1,
-                "itemType": "PHYSICAL",
-                "itemId": "P1",
-                "quantity": 2,
-                "amount": 10000,
-                "taxAmount": 909,
-            },
-            {"seq": 2, "itemType": "DELIVERY", "itemId": "D1", "quantity": 1, "amount": 3000},
-        ],
-    },
-}
+REQUESTS: dict[str, dict[str, Any]] = {name: one.every_field for name, one in all_examples().items()}
 
 
 def detail(name: str = "payment_cancel", **changes: Any) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_no_value_makes_masking_slow(secret: str) -> None:
 def test_only_the_beginning_of_a_long_text_is_looked_at() -> None:
     """What is not looked at is not shown, nor what it cuts in half."""
     assert redact("a" * 8_000_000) == "a" * MAX_LENGTH
-    for invisible in range(16_000, 16_500):
+    for invisible in range(16_350, 16_420):
         assert "홍길" not in redact("\u200b" * invisible + "홍길동전", ["홍길동전"])
 
 

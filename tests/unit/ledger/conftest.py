@@ -27,6 +27,7 @@ from tests.unit.aws.endpoint import Aws
 TABLE = "ledger"
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
 DAY = 86_400.0
+PROVIDERS = {"payment_cancel": "portone", "vbank_revoke": "portone", "order_cancel": "ebp"}
 
 
 @dataclass
@@ -39,7 +40,9 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.client = Aws({dynamodb.TARGET: self.tables}).connect("dynamodb")
-        self.ledger = Ledger(self.client, TABLE, clock=lambda: self.now, ttl_days=400)
+        self.ledger = Ledger(
+            self.client, TABLE, clock=lambda: self.now, ttl_days=400, provider_of=PROVIDERS.get
+        )
         self.queries = LedgerQueries(
             self.client, TABLE, ["payment_cancel", "order_cancel"], unreadable=self.passed_over.append
         )

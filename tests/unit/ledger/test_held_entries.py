@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from refunds.contracts.outbound import MoneyMoved, OutcomeKind, ProviderRefs
 from refunds.domain.entry import Key, State
 from tests.unit.ledger.conftest import DAY, Shelf, new_entry, outcome, parked
@@ -58,3 +60,14 @@ def test_a_request_is_no_sibling_of_itself(shelf: Shelf) -> None:
     found = shelf.ledger.siblings(shelf.claimed())
     assert not found.others_succeeded
     assert (found.cancellation_ids, found.open_amounts, found.settled_by_hand) == (frozenset(), (), ())
+
+
+@pytest.mark.parametrize(
+    ("cancel_type", "is_rival"), [("vbank_revoke", True), ("order_cancel", False), ("a_newer_type", True)]
+)
+def test_equal_ids_of_two_providers_are_two_payments(
+    shelf: Shelf, cancel_type: str, *, is_rival: bool
+) -> None:
+    """Only the same provider's requests are rivals, and those of a type that this version does not know."""
+    shelf.claimed(1, key=Key(cancel_type, "cr-1"))
+    assert bool(shelf.ledger.siblings(shelf.claimed(2)).open_amounts) is is_rival

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from refunds.ledger.shards import day_partition, open_partition
-from tests.unit.operators.desk import DAY, Desk
+from tests.unit.operators.rig import DAY, OperatorRig
 
 PER_DAY: Final = 50
 _OPEN_DAYS: Final = 20  # the youngest days have an open request each
@@ -35,12 +35,12 @@ class LargeLedger:
     _parked: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        desk = Desk(now=self.now)
-        desk.succeed(f"cr-{_MARK}", amount=Decimal(1000))
-        self._ended = dict(desk.tables.items["ledger"][f"payment_cancel#cr-{_MARK}"])
-        desk = Desk(now=self.now)
-        desk.park(f"cr-{_MARK}")
-        self._parked = dict(desk.tables.items["ledger"][f"payment_cancel#cr-{_MARK}"])
+        operators = OperatorRig(now=self.now)
+        operators.succeed(f"cr-{_MARK}", amount=Decimal(1000))
+        self._ended = dict(operators.tables.items["ledger"][f"payment_cancel#cr-{_MARK}"])
+        operators = OperatorRig(now=self.now)
+        operators.park(f"cr-{_MARK}")
+        self._parked = dict(operators.tables.items["ledger"][f"payment_cancel#cr-{_MARK}"])
 
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """One DynamoDB operation."""

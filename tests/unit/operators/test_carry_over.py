@@ -9,11 +9,13 @@ from refunds.cancel_types import cancel_type
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.carry_over import CarryOver, NotPaused
 from refunds.operators.pause import Sending, Switched
-from tests.unit.operators.desk import Direct
+from tests.unit.operators.rig import Direct
 from tests.unit.operators.sqs import Queue
 
 DAY = 86_400.0
-LANE = CancelQueues(cancel_type("payment_cancel").policy, "https://sqs.invalid/q", "https://sqs.invalid/dlq")
+QUEUES = CancelQueues(
+    cancel_type("payment_cancel").policy, "https://sqs.invalid/q", "https://sqs.invalid/dlq"
+)
 
 
 class Switch:
@@ -23,7 +25,7 @@ class Switch:
         self._state = state
 
     def state(self, _queues: Any) -> list[Switched]:
-        """Of the one lane."""
+        """Of the one queues."""
         return [Switched("payment_cancel", self._state)]
 
 
@@ -39,7 +41,7 @@ def test_a_waiting_message_gets_a_fresh_copy_and_keeps_its_attributes() -> None:
     queue.put("m-1", "first", age=3.9 * DAY)
     held = {"held_since": {"DataType": "Number", "StringValue": "17"}}
     queue.messages["m-1"].attributes = held
-    (done,) = carry_over(queue).run([LANE])
+    (done,) = carry_over(queue).run([QUEUES])
     (left,) = queue.messages.values()
     assert (done.messages, done.unseen) == (1, 0)
     assert (left.body, left.sent_at, left.attributes) == ("first", queue.now, held)
@@ -51,7 +53,7 @@ def test_what_is_young_enough_stays() -> None:
     queue = Queue()
     queue.put("old", age=3 * DAY)
     queue.put("young", age=DAY)
-    (done,) = carry_over(queue).run([LANE], older_than=2 * DAY)
+    (done,) = carry_over(queue).run([QUEUES], older_than=2 * DAY)
     assert (done.messages, "young" in queue.messages) == (1, True)
 
 
@@ -60,7 +62,7 @@ def test_a_copy_is_not_copied_again() -> None:
     queue = Queue()
     for number in range(25):
         queue.put(f"m-{number}", str(number), age=3 * DAY)
-    (done,) = carry_over(queue).run([LANE])
+    (done,) = carry_over(queue).run([QUEUES])
     assert (done.messages, len(queue.messages)) == (25, 25)
     assert sorted(queue.sent, key=int) == [str(number) for number in range(25)]
 
@@ -70,7 +72,7 @@ def test_a_queue_that_is_received_is_left_to_its_function() -> None:
     queue = Queue()
     queue.put("m-1", age=3 * DAY)
     with pytest.raises(NotPaused, match="payment_cancel"):
-        carry_over(queue, Sending.ENABLED).run([LANE])
+        carry_over(queue, Sending.ENABLED).run([QUEUES])
     assert queue.sent == []
 
 
@@ -81,10 +83,10 @@ def test_a_death_between_copy_and_deletion_loses_nothing() -> None:
     dying: Any = Dying(queue)
     switch: Any = Switch(Sending.PAUSED)
     with pytest.raises(KeyboardInterrupt):
-        CarryOver(dying, switch, clock=lambda: queue.now, hold=60).run([LANE])
+        CarryOver(dying, switch, clock=lambda: queue.now, hold=60).run([QUEUES])
     assert [one.body for one in queue.messages.values()] == ["first", "first"]
     assert queue.hidden() == set()
-    (done,) = carry_over(queue).run([LANE], older_than=DAY)
+    (done,) = carry_over(queue).run([QUEUES], older_than=DAY)
     assert done.messages == 1
     assert {one.sent_at for one in queue.messages.values()} == {queue.now}
 
@@ -94,7 +96,7 @@ def test_a_copy_that_is_not_taken_leaves_its_original() -> None:
     queue = Queue()
     queue.put("m-1", "x" * 2_000_000, age=3 * DAY)
     with pytest.raises(ClientError):
-        carry_over(queue).run([LANE])
+        carry_over(queue).run([QUEUES])
     assert list(queue.messages) == ["m-1"]
 
 

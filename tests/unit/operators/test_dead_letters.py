@@ -7,7 +7,7 @@ from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.dead_letters import DeadLetterMessage, DeadLetters, Peek, Selection
 from tests.unit.operators.sqs import Queue
 
-LANE = CancelQueues(
+QUEUES = CancelQueues(
     cancel_type("payment_cancel").policy, "https://sqs.invalid/queue", "https://sqs.invalid/dlq"
 )
 HOLD = 30
@@ -23,7 +23,7 @@ def queue() -> Queue:
 
 
 def peek(queue: Queue, *, size: int = 10) -> Peek:
-    return Peek(queue.client(), LANE, hold=HOLD, as_of=queue.now, clock=lambda: queue.now, size=size)
+    return Peek(queue.client(), QUEUES, hold=HOLD, as_of=queue.now, clock=lambda: queue.now, size=size)
 
 
 def test_each_message_is_shown_once_and_is_visible_afterwards(queue: Queue) -> None:
@@ -95,8 +95,8 @@ def test_a_message_whose_deletion_failed_is_deleted_later_and_not_shown_again(qu
 def test_the_oldest_are_chosen_from_all(queue: Queue) -> None:
     """--limit means the oldest, wherever the queue has them."""
     dead_letters = DeadLetters(queue.client(), clock=lambda: queue.now, hold=HOLD)
-    assert dead_letters.oldest([LANE], Selection(), 3) == {"m22", "m23", "m24"}
-    assert dead_letters.oldest([LANE], Selection(ids=frozenset({"m1"})), 3) == {"m1"}
+    assert dead_letters.oldest([QUEUES], Selection(), 3) == {"m22", "m23", "m24"}
+    assert dead_letters.oldest([QUEUES], Selection(ids=frozenset({"m1"})), 3) == {"m1"}
     assert queue.hidden() == set()
 
 
@@ -104,14 +104,14 @@ def test_a_replayed_message_keeps_its_body_and_loses_the_dead_letter_queues_attr
     """Whatever the size of the batch, each message arrives as it was."""
     dead_letters = DeadLetters(queue.client(), clock=lambda: queue.now, hold=HOLD)
     bodies = ["x" * 200_000, "y" * 200_000, "짧다", "z"]
-    assert dead_letters.send(LANE, bodies) == [None] * 4
+    assert dead_letters.send(QUEUES, bodies) == [None] * 4
     assert queue.sent == bodies
 
 
 def test_attributes_that_anybody_may_have_written_are_cleaned() -> None:
     """Neither a phone number nor a sequence that steers a terminal comes out of them."""
     attributes = {"error_code": "CALL 01098765432", "error_message": "of kim@example.com \x1b[2J now"}
-    one = DeadLetterMessage(LANE, "m", "r", "{}", 0.0, attributes)
+    one = DeadLetterMessage(QUEUES, "m", "r", "{}", 0.0, attributes)
     assert (one.error_code, one.error_message) == ("CALL ***", "of *** [2J now")
 
 
@@ -130,7 +130,7 @@ def test_a_look_that_sqs_cuts_short_says_so() -> None:
     for number in range(30):
         queue.put(f"m-{number}")
     dead_letters = DeadLetters(queue.client(), clock=lambda: queue.now, hold=60)
-    seen = [letter for letters in dead_letters.letters([LANE], Selection()) for letter in letters]
+    seen = [letter for letters in dead_letters.letters([QUEUES], Selection()) for letter in letters]
     assert (len(seen), dead_letters.unseen["payment_cancel"]) == (20, 10)
 
 
@@ -139,5 +139,5 @@ def test_a_look_that_sees_everything_leaves_nothing_unseen() -> None:
     queue = Queue()
     queue.put("m-1")
     dead_letters = DeadLetters(queue.client(), clock=lambda: queue.now, hold=60)
-    assert len(list(dead_letters.letters([LANE], Selection()))) == 1
+    assert len(list(dead_letters.letters([QUEUES], Selection()))) == 1
     assert not +dead_letters.unseen

@@ -12,8 +12,8 @@ from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.functions import OperatorFunction, ReconcileFunction, SweeperFunction
 from refunds.operators.operations import Operations
 from refunds.settings import Settings
-from tests.unit.operators.desk import Desk, Direct, applied
 from tests.unit.operators.portone import PortOne, payment
+from tests.unit.operators.rig import Direct, OperatorRig, applied
 from tests.unit.operators.sqs import Queue
 from tests.unit.rig import DLQ_URL, ENVIRONMENT, QUEUE_URL, Context
 
@@ -39,28 +39,28 @@ class OperatorContext(Context):
 
 
 class Deployment:
-    """The functions over a desk's ledger, with a provider and queues in memory."""
+    """The functions over a operators's ledger, with a provider and queues in memory."""
 
     def __init__(self) -> None:
-        self.desk = Desk()
-        self.queue = Queue(now=self.desk.now)
+        self.operators = OperatorRig()
+        self.queue = Queue(now=self.operators.now)
         self.invocations = Invocations()
         services: dict[str, Any] = {
-            "dynamodb": self.desk.tables,
-            "events": self.desk.bus,
+            "dynamodb": self.operators.tables,
+            "events": self.operators.bus,
             "sqs": self.queue,
             "lambda": self.invocations,
         }
         urls = {"PORTONE_BASE_URL": "http://provider.invalid", "EBP_BASE_URL": "http://provider.invalid"}
         self.environment = {**ENVIRONMENT, **urls, "ACCOUNTING_BUS_NAME": "accounting"}
-        lane = CancelQueues(cancel_type("payment_cancel").policy, QUEUE_URL, DLQ_URL)
+        queues = CancelQueues(cancel_type("payment_cancel").policy, QUEUE_URL, DLQ_URL)
         self.operations = Operations(
             lambda service: Direct(services[service]),
             Settings.from_environment(self.environment),
-            (lane,),
-            clock=lambda: self.desk.now,
+            (queues,),
+            clock=lambda: self.operators.now,
         )
-        self.operations.__dict__["_status_inquiry"] = self.desk.inquiry
+        self.operations.__dict__["_status_inquiry"] = self.operators.inquiry
 
     def run(self, function: OperatorFunction, event: Any = None, **context: Any) -> Any:
         """Invoke one."""
@@ -79,10 +79,10 @@ def deployment() -> Deployment:
 
 def test_a_run_sweeps_and_tells(deployment: Deployment) -> None:
     """The schedule's own event is an ordinary run; its answer says what was found and done."""
-    deployment.desk.succeed("cr-1", unpublished=True)
-    deployment.desk.park("cr-2")
-    deployment.desk.provider.answers = {"imp_cr-2": applied("cr-2")}
-    deployment.desk.now += 1000
+    deployment.operators.succeed("cr-1", unpublished=True)
+    deployment.operators.park("cr-2")
+    deployment.operators.provider.answers = {"imp_cr-2": applied("cr-2")}
+    deployment.operators.now += 1000
     deployment.queue.put("m-1", "{}")
     answer = deployment.sweep({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}})
     assert (answer["republished"], answer["resolved"], answer["complete"]) == (1, {"payment_cancel": 1}, True)
@@ -94,8 +94,8 @@ def test_what_was_passed_over_is_named_by_its_key_and_counted(
     deployment: Deployment, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the answer, in the log and as a metric."""
-    deployment.desk.park("cr-1")
-    deployment.desk.spoil("payment_cancel#cr-1", version={"S": "?"})
+    deployment.operators.park("cr-1")
+    deployment.operators.spoil("payment_cancel#cr-1", version={"S": "?"})
     answer = deployment.sweep()
     assert answer["passed_over_keys"] == ["payment_cancel#cr-1"]
     assert '"PassedOver":[1.0]' in capsys.readouterr().out
@@ -105,7 +105,7 @@ def test_what_was_passed_over_is_named_by_its_key_and_counted(
 def test_a_run_that_runs_out_of_time_invokes_the_next_piece(deployment: Deployment) -> None:
     """Asynchronously, with the place where it stopped; the dead letters are not told again."""
     for number in range(40):
-        deployment.desk.succeed(f"cr-{number}", unpublished=True)
+        deployment.operators.succeed(f"cr-{number}", unpublished=True)
     event: Any = {"daily": True}
     for _ in range(100):
         answer = deployment.sweep(event, seconds=10.0)
@@ -118,28 +118,28 @@ def test_a_run_that_runs_out_of_time_invokes_the_next_piece(deployment: Deployme
 
 def test_an_operator_asks_through_the_function(deployment: Deployment) -> None:
     """What is proven is recorded and told; what is not there, or cannot be asked, is said so."""
-    deployment.desk.park("cr-1")
-    deployment.desk.park("cr-2", in_doubt=False)
-    deployment.desk.provider.answers = {"imp_cr-1": applied("cr-1")}
-    deployment.desk.now += 1
+    deployment.operators.park("cr-1")
+    deployment.operators.park("cr-2", in_doubt=False)
+    deployment.operators.provider.answers = {"imp_cr-1": applied("cr-1")}
+    deployment.operators.now += 1
     keys = [f"payment_cancel#cr-{number}" for number in (1, 2, 3)]
     first, second, third = deployment.sweep({"ask": keys})["findings"]
     assert (first["state"], first["settled"], first["published"]) == ("SUCCEEDED", True, True)
     assert (second["state"], second["settled"]) == ("PARKED", False)
     assert "nothing was sent" in second["finding"]
     assert (third["key"], third["state"]) == (keys[2], None)
-    assert deployment.desk.told() == [("cr-1", "succeeded")]
+    assert deployment.operators.told() == [("cr-1", "succeeded")]
 
 
 def test_an_operator_may_ask_without_recording(deployment: Deployment) -> None:
     """The finding says what the provider shows; ledger and accounting stay as they are."""
-    deployment.desk.park("cr-1")
-    deployment.desk.provider.answers = {"imp_cr-1": applied("cr-1")}
-    deployment.desk.now += 1
-    before = deployment.desk.entry()
+    deployment.operators.park("cr-1")
+    deployment.operators.provider.answers = {"imp_cr-1": applied("cr-1")}
+    deployment.operators.now += 1
+    before = deployment.operators.entry()
     (finding,) = deployment.sweep({"ask": ["payment_cancel#cr-1"], "record": False})["findings"]
     assert "shows it was carried out" in finding["finding"]
-    assert (deployment.desk.entry(), deployment.desk.told()) == (before, [])
+    assert (deployment.operators.entry(), deployment.operators.told()) == (before, [])
 
 
 @pytest.mark.parametrize("key", ["cr-1", "payment_cancel#", "payment_cancel#a b", "x" * 200])

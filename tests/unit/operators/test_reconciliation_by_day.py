@@ -8,25 +8,29 @@ import pytest
 from refunds.domain.deadline import Deadline
 from refunds.errors import LookupFailed
 from refunds.operators.reconciliation import Difference, Kind, Reconciliation, Stop, Window
-from tests.unit.operators.desk import DAY, Desk
 from tests.unit.operators.portone import PortOne, payment
+from tests.unit.operators.rig import DAY, OperatorRig
 
 
 class Station:
     """A ledger of the day before, and PortOne."""
 
     def __init__(self) -> None:
-        self.desk = Desk()
+        self.operators = OperatorRig()
         self.portone = PortOne()
-        self.noon = int(self.desk.now // DAY * DAY + DAY / 2)
-        self.desk.now = float(self.noon)
+        self.noon = int(self.operators.now // DAY * DAY + DAY / 2)
+        self.operators.now = float(self.noon)
         self.window = Window(self.noon - 43_200, self.noon + 43_200)
 
     def comparison(self) -> Reconciliation:
         """A fresh one, as every invocation has."""
         client: Any = self.portone
         return Reconciliation(
-            self.desk.queries, client, patience=1.0, status_inquiry=self.desk.inquiry, due_after=(4, 14)
+            self.operators.queries,
+            client,
+            patience=1.0,
+            status_inquiry=self.operators.inquiry,
+            due_after=(4, 14),
         )
 
     def differences(self, window: Window | None = None) -> list[Difference]:
@@ -41,9 +45,9 @@ def station() -> Station:
 
 def test_cents_and_currencies_are_compared_exactly(station: Station) -> None:
     """USD 181.56 is not 181, and not 181.56 won; amounts are told as they are."""
-    station.desk.succeed("1", currency="USD", amount="181.56")
-    station.desk.succeed("2", currency="USD", amount="181.00")
-    station.desk.succeed("3", currency="KRW", amount="181")
+    station.operators.succeed("1", currency="USD", amount="181.56")
+    station.operators.succeed("2", currency="USD", amount="181.00")
+    station.operators.succeed("3", currency="KRW", amount="181")
     for key, amount in (("1", "181.56"), ("2", "181.56"), ("3", "181")):
         station.portone.add(payment(key, Decimal(amount), currency="USD", at=station.noon), listed=True)
     found = {one.imp_uid: one for one in station.differences()}
@@ -57,9 +61,9 @@ def test_cents_and_currencies_are_compared_exactly(station: Station) -> None:
 @pytest.mark.parametrize("days", [4, 14])
 def test_a_late_settlement_that_was_taken_back_is_reversed(station: Station, days: int) -> None:
     """Booked and told on its day; gone when it was due. Immediate ones are not looked at again."""
-    station.desk.succeed("1", settles="later")
-    station.desk.succeed("2", settles="next_business_day")
-    station.desk.succeed("3")
+    station.operators.succeed("1", settles="later")
+    station.operators.succeed("2", settles="next_business_day")
+    station.operators.succeed("3")
     for key in "123":
         station.portone.add(payment(key, Decimal(1000), at=station.noon), listed=True)
     assert station.differences() == []
@@ -76,7 +80,7 @@ def test_a_late_settlement_that_was_taken_back_is_reversed(station: Station, day
 
 def test_a_late_settlement_that_stands_is_no_difference(station: Station) -> None:
     """Neither on its day nor when it is due."""
-    station.desk.succeed("1", settles="later")
+    station.operators.succeed("1", settles="later")
     station.portone.add(payment("1", Decimal(1000), at=station.noon))
     due = Window(station.window.since + 4 * 86_400, station.window.until + 4 * 86_400)
     assert station.differences() + station.differences(due) == []
@@ -84,8 +88,8 @@ def test_a_late_settlement_that_stands_is_no_difference(station: Station) -> Non
 
 def test_what_the_list_does_not_show_is_asked_for(station: Station) -> None:
     """A partly cancelled payment may still be "paid"; one that is not there was never refunded."""
-    station.desk.succeed("1")
-    station.desk.succeed("2")
+    station.operators.succeed("1")
+    station.operators.succeed("2")
     station.portone.add(payment("1", Decimal(1000), at=station.noon, status="paid"))
     (difference,) = station.differences()
     assert (difference.kind, difference.imp_uid) == (Kind.NOT_AT_PROVIDER, "imp_2")
@@ -93,7 +97,7 @@ def test_what_the_list_does_not_show_is_asked_for(station: Station) -> None:
 
 def test_what_the_list_shows_is_not_asked_for_again(station: Station) -> None:
     """One question per payment that the list leaves out, none for the others."""
-    station.desk.succeed("1")
+    station.operators.succeed("1")
     station.portone.add(payment("1", Decimal(1000), at=station.noon), listed=True)
     assert (station.differences(), station.portone.asked) == ([], [])
 
@@ -101,13 +105,13 @@ def test_what_the_list_shows_is_not_asked_for_again(station: Station) -> None:
 def test_one_payment_that_cannot_be_asked_about_ends_nothing(station: Station) -> None:
     """It is named; the others are compared. A provider that is out is no agreement."""
     for key in ("1", "2"):
-        station.desk.succeed(key)
+        station.operators.succeed(key)
     station.portone.add(payment("1", Decimal(1000), at=station.noon))
     station.portone.silent = {"imp_2"}
     (difference,) = station.differences()
     assert (difference.kind, difference.imp_uid) == (Kind.UNANSWERED, "imp_2")
     for key in ("3", "4"):
-        station.desk.succeed(key)
+        station.operators.succeed(key)
     station.portone.silent = {f"imp_{key}" for key in range(5)}
     with pytest.raises(LookupFailed):
         station.differences()
@@ -115,9 +119,9 @@ def test_one_payment_that_cannot_be_asked_about_ends_nothing(station: Station) -
 
 def test_one_item_that_cannot_be_read_ends_nothing(station: Station) -> None:
     """It is named by its key."""
-    station.desk.succeed("1")
-    station.desk.succeed("2")
-    station.desk.spoil("payment_cancel#1", version={"S": "?"})
+    station.operators.succeed("1")
+    station.operators.succeed("2")
+    station.operators.spoil("payment_cancel#1", version={"S": "?"})
     station.portone.add(payment("2", Decimal(1000), at=station.noon))
     (difference,) = station.differences()
     assert (difference.kind, difference.cancel_request_id) == (Kind.UNANSWERED, "1")
@@ -126,7 +130,7 @@ def test_one_item_that_cannot_be_read_ends_nothing(station: Station) -> None:
 def test_a_day_is_compared_in_pieces(station: Station) -> None:
     """Each piece goes on where the last one stopped; all together find what one would."""
     for number in range(60):
-        station.desk.succeed(f"cr-{number}")
+        station.operators.succeed(f"cr-{number}")
         station.portone.add(
             payment(f"cr-{number}", Decimal(1000 + number % 2), at=station.noon), listed=number < 30
         )

@@ -8,7 +8,7 @@ import pytest
 from refunds.domain.entry import State
 from refunds.ledger.audit import Actor
 from refunds.operators.resolution import Finding, ResolutionRefused
-from tests.unit.operators.desk import DAY, SHOWN, Desk
+from tests.unit.operators.rig import DAY, SHOWN, OperatorRig
 
 KIM = Actor("kim", "arn", "ticket 1")
 DONE = Finding(succeeded=True, evidence="console")
@@ -16,37 +16,37 @@ REFUSED = Finding(succeeded=False, evidence="support says no")
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def operators() -> OperatorRig:
+    return OperatorRig()
 
 
-def test_cents_and_currency_are_told_exactly(desk: Desk) -> None:
+def test_cents_and_currency_are_told_exactly(operators: OperatorRig) -> None:
     """USD 181.56 is neither 181 nor won."""
-    entry = desk.park(baseline=replace(SHOWN, currency="USD", cancellable=Decimal("200.00")))
-    desk.resolver.by_hand(entry, replace(DONE, amount=Decimal("181.56")), KIM)
-    (detail,) = desk.bus.details()
+    entry = operators.park(baseline=replace(SHOWN, currency="USD", cancellable=Decimal("200.00")))
+    operators.resolver.by_hand(entry, replace(DONE, amount=Decimal("181.56")), KIM)
+    (detail,) = operators.bus.details()
     assert (detail["money"]["cancelled"], detail["money"]["currency"]) == (181.56, "USD")
 
 
-def test_a_currency_nobody_has_seen_must_be_given(desk: Desk) -> None:
+def test_a_currency_nobody_has_seen_must_be_given(operators: OperatorRig) -> None:
     """The event brought its own checksum, so nobody looked."""
-    entry = desk.park(baseline=replace(SHOWN, currency=None))
+    entry = operators.park(baseline=replace(SHOWN, currency=None))
     with pytest.raises(ResolutionRefused, match="--currency"):
-        desk.resolver.by_hand(entry, DONE, KIM)
-    desk.resolver.by_hand(entry, replace(DONE, currency="USD", amount=Decimal(10)), KIM)
-    assert desk.bus.details()[0]["money"]["currency"] == "USD"
+        operators.resolver.by_hand(entry, DONE, KIM)
+    operators.resolver.by_hand(entry, replace(DONE, currency="USD", amount=Decimal(10)), KIM)
+    assert operators.bus.details()[0]["money"]["currency"] == "USD"
 
 
-def test_another_currency_than_the_payments_is_refused(desk: Desk) -> None:
+def test_another_currency_than_the_payments_is_refused(operators: OperatorRig) -> None:
     """A slip of the keyboard ends up in no book."""
     with pytest.raises(ResolutionRefused, match="is in KRW"):
-        desk.resolver.by_hand(desk.park(), replace(DONE, currency="USD"), KIM)
+        operators.resolver.by_hand(operators.park(), replace(DONE, currency="USD"), KIM)
 
 
-def test_an_amount_that_the_currency_cannot_have_is_refused(desk: Desk) -> None:
+def test_an_amount_that_the_currency_cannot_have_is_refused(operators: OperatorRig) -> None:
     """There is no tenth of a won."""
     with pytest.raises(ResolutionRefused, match="decimals"):
-        desk.resolver.by_hand(desk.park(), replace(DONE, amount=Decimal("0.1")), KIM)
+        operators.resolver.by_hand(operators.park(), replace(DONE, amount=Decimal("0.1")), KIM)
 
 
 @pytest.mark.parametrize(
@@ -59,55 +59,59 @@ def test_an_amount_that_the_currency_cannot_have_is_refused(desk: Desk) -> None:
         replace(SHOWN, cancellation_ids=None, pg_provider=None),
     ],
 )
-def test_a_failure_where_it_may_still_be_booked_needs_the_gateways_word(desk: Desk, baseline: object) -> None:
+def test_a_failure_where_it_may_still_be_booked_needs_the_gateways_word(
+    operators: OperatorRig, baseline: object
+) -> None:
     """Late gateways, unknown ones, and those that nobody has seen."""
-    entry = desk.park(baseline=baseline)
+    entry = operators.park(baseline=baseline)
     with pytest.raises(ResolutionRefused, match="--never-booked"):
-        desk.resolver.by_hand(entry, REFUSED, KIM)
-    desk.resolver.by_hand(entry, replace(REFUSED, never_booked=True), KIM)
-    assert desk.told() == [("cr-1", "failed")]
+        operators.resolver.by_hand(entry, REFUSED, KIM)
+    operators.resolver.by_hand(entry, replace(REFUSED, never_booked=True), KIM)
+    assert operators.told() == [("cr-1", "failed")]
 
 
-def test_a_failure_at_a_gateway_that_books_at_once_needs_no_more(desk: Desk) -> None:
+def test_a_failure_at_a_gateway_that_books_at_once_needs_no_more(operators: OperatorRig) -> None:
     """What it does not show did not happen."""
-    desk.resolver.by_hand(desk.park(), REFUSED, KIM)
-    assert desk.told() == [("cr-1", "failed")]
+    operators.resolver.by_hand(operators.park(), REFUSED, KIM)
+    assert operators.told() == [("cr-1", "failed")]
 
 
-def test_a_pending_refund_is_resolved_without_its_message(desk: Desk) -> None:
+def test_a_pending_refund_is_resolved_without_its_message(operators: OperatorRig) -> None:
     """Its message was acknowledged long ago."""
-    entry = desk.pend()
-    desk.now += 20 * DAY
-    desk.resolver.by_hand(entry, replace(DONE, reference="c-9"), KIM)
-    assert (desk.entry().state, desk.told()) == (State.SUCCEEDED, [("cr-1", "succeeded")])
+    entry = operators.pend()
+    operators.now += 20 * DAY
+    operators.resolver.by_hand(entry, replace(DONE, reference="c-9"), KIM)
+    assert (operators.entry().state, operators.told()) == (State.SUCCEEDED, [("cr-1", "succeeded")])
 
 
-def test_nothing_is_resolved_while_a_worker_has_it(desk: Desk) -> None:
+def test_nothing_is_resolved_while_a_worker_has_it(operators: OperatorRig) -> None:
     """What it sent may still arrive."""
-    entry = desk.claim(lease_until=desk.now + 60)
+    entry = operators.claim(lease_until=operators.now + 60)
     with pytest.raises(ResolutionRefused, match="A worker has"):
-        desk.resolver.by_hand(entry, DONE, KIM)
+        operators.resolver.by_hand(entry, DONE, KIM)
 
 
-def test_a_cancellation_that_proves_another_request_proves_no_second_one(desk: Desk) -> None:
+def test_a_cancellation_that_proves_another_request_proves_no_second_one(operators: OperatorRig) -> None:
     """The reference that was typed in belongs to a sibling."""
     same = replace(SHOWN, subject="imp_9")
-    desk.resolver.by_hand(desk.park("cr-1", baseline=same), replace(DONE, reference="c-1"), KIM)
-    second = desk.park("cr-2", baseline=same)
+    operators.resolver.by_hand(operators.park("cr-1", baseline=same), replace(DONE, reference="c-1"), KIM)
+    second = operators.park("cr-2", baseline=same)
     with pytest.raises(ResolutionRefused, match="another request"):
-        desk.resolver.by_hand(second, replace(DONE, reference="c-1"), KIM)
+        operators.resolver.by_hand(second, replace(DONE, reference="c-1"), KIM)
 
 
-def test_a_resolution_without_a_reference_is_a_rival_of_its_siblings(desk: Desk) -> None:
+def test_a_resolution_without_a_reference_is_a_rival_of_its_siblings(operators: OperatorRig) -> None:
     """It may be any entry of that amount, so no sibling is proven by one."""
     same = replace(SHOWN, subject="imp_9")
-    desk.resolver.by_hand(desk.park("cr-1", baseline=same), DONE, KIM)
-    assert desk.ledger.siblings(desk.park("cr-2", baseline=same)).settled_by_hand == (Decimal(1000),)
+    operators.resolver.by_hand(operators.park("cr-1", baseline=same), DONE, KIM)
+    assert operators.ledger.siblings(operators.park("cr-2", baseline=same)).settled_by_hand == (
+        Decimal(1000),
+    )
 
 
-def test_what_a_newer_version_wrote_is_left_to_it(desk: Desk) -> None:
+def test_what_a_newer_version_wrote_is_left_to_it(operators: OperatorRig) -> None:
     """Its state may be an end that this version does not know."""
-    desk.park()
-    desk.spoil("payment_cancel#cr-1", state={"S": "REVERSED"})
+    operators.park()
+    operators.spoil("payment_cancel#cr-1", state={"S": "REVERSED"})
     with pytest.raises(ResolutionRefused, match="newer version"):
-        desk.resolver.by_hand(desk.entry(), DONE, KIM)
+        operators.resolver.by_hand(operators.entry(), DONE, KIM)

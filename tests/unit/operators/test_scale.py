@@ -14,9 +14,9 @@ from refunds.ledger.queries import LedgerQueries
 from refunds.operators.reconciliation import Reconciliation, Window
 from refunds.operators.republication import Period, Republication
 from refunds.operators.sweeper import Sweeper, SweepRules
-from tests.unit.operators.desk import DAY, START, Desk, Direct
 from tests.unit.operators.large_ledger import PER_DAY, LargeLedger
 from tests.unit.operators.portone import PortOne, payment
+from tests.unit.operators.rig import DAY, START, Direct, OperatorRig
 
 NOON = START // DAY * DAY + DAY / 2
 YESTERDAY = Window(int(NOON - 1.5 * DAY), int(NOON - 0.5 * DAY))
@@ -41,9 +41,13 @@ def reconcile(ledger: LargeLedger) -> int:
 
 def sweep(ledger: LargeLedger) -> int:
     """With the daily pass; nothing is due, so nothing is written."""
-    desk = Desk(now=NOON)
+    operators = OperatorRig(now=NOON)
     sweeper = Sweeper(
-        desk.ledger, queries(ledger), desk.resolver, SweepRules(min_age=30 * DAY), clock=lambda: NOON
+        operators.ledger,
+        queries(ledger),
+        operators.resolver,
+        SweepRules(min_age=30 * DAY),
+        clock=lambda: NOON,
     )
     swept = sweeper.run(Deadline(60.0, lambda: 0.0), daily=True)
     assert (swept.passed_over, swept.place) == ({}, None)

@@ -15,38 +15,40 @@ from refunds.operators.telling import DeadLetterTelling, Telling
 from refunds.service.parts import Timing
 from refunds.service.refund_service import RefundService
 from tests.unit.aws.endpoint import AwsError
-from tests.unit.operators.desk import Desk, Direct, applied
+from tests.unit.operators.rig import Direct, OperatorRig, applied
 from tests.unit.operators.sqs import Queue
 
-LANE = CancelQueues(cancel_type("payment_cancel").policy, "https://sqs.invalid/q", "https://sqs.invalid/dlq")
+QUEUES = CancelQueues(
+    cancel_type("payment_cancel").policy, "https://sqs.invalid/q", "https://sqs.invalid/dlq"
+)
 
 
 class Station:
-    """A DLQ beside a desk."""
+    """A DLQ beside a operators."""
 
     def __init__(self) -> None:
-        self.desk = Desk()
-        self.queue = Queue(now=self.desk.now)
+        self.operators = OperatorRig()
+        self.queue = Queue(now=self.operators.now)
         client: Any = Direct(self.queue)
         operation: Any = _Operation()
         service: RefundService[Any] = RefundService(
-            LANE.policy,
+            QUEUES.policy,
             operation,
-            self.desk.ledger,
-            timing=Timing(lambda: self.desk.now, 0.0, 0.0),
+            self.operators.ledger,
+            timing=Timing(lambda: self.operators.now, 0.0, 0.0),
             new_owner=lambda: "teller",
         )
         self.telling = DeadLetterTelling(
             DeadLetters(client, clock=lambda: self.queue.now, hold=60),
             {"payment_cancel": service},
-            self.desk.publisher,
+            self.operators.publisher,
             client,
-            clock=lambda: self.desk.now,
+            clock=lambda: self.operators.now,
         )
 
     def run(self, seconds: float = 60.0) -> Telling:
         """One pass."""
-        return self.telling.run([LANE], Deadline(seconds, lambda: 0.0))
+        return self.telling.run([QUEUES], Deadline(seconds, lambda: 0.0))
 
     def waiting(self) -> list[str | None]:
         """The error code of every message in the DLQ."""
@@ -77,56 +79,56 @@ def body(key: str = "cr-1", **changes: Any) -> str:
     return json.dumps(detail | changes)
 
 
-def test_a_letter_that_no_function_touched_is_told_once(station: Station) -> None:
+def test_a_dead_letter_that_no_function_touched_is_told_once(station: Station) -> None:
     """Nothing was sent: parked, with an item, and the message stays for a replay."""
     station.queue.put("m-1", body())
     assert station.run().told == {"payment_cancel": 1}
     assert station.run().told == {}
-    (detail,) = station.desk.bus.details()
+    (detail,) = station.operators.bus.details()
     assert (detail["outcome"], detail["error"]["code"]) == ("parked", "PROVIDER_UNAVAILABLE")
     assert detail["error"]["may_have_been_applied"] is False
     assert station.waiting() == ["PROVIDER_UNAVAILABLE"]
     assert station.queue.sent == [body()]
-    assert not station.desk.entry().unpublished
+    assert not station.operators.entry().unpublished
 
 
-def test_a_letter_of_a_request_in_doubt_may_have_moved_money(station: Station) -> None:
+def test_a_dead_letter_of_a_request_in_doubt_may_have_moved_money(station: Station) -> None:
     """The ledger is asked before accounting is told."""
     station.queue.put("m-1", body())
     station.run()
-    entry = station.desk.entry()
-    taken = station.desk.ledger.take_over(entry, owner="w", lease_until=station.desk.now)
+    entry = station.operators.entry()
+    taken = station.operators.ledger.take_over(entry, owner="w", lease_until=station.operators.now)
     assert taken.baseline is None
-    station.desk.spoil("payment_cancel#cr-1", in_doubt={"BOOL": True})
-    assert station.desk.entry().in_doubt
+    station.operators.spoil("payment_cancel#cr-1", in_doubt={"BOOL": True})
+    assert station.operators.entry().in_doubt
     station.queue.messages.clear()
     station.queue.put("m-2", body())
     station.run()
-    last = station.desk.bus.details()[-1]
+    last = station.operators.bus.details()[-1]
     assert (last["error"]["code"], last["error"]["may_have_been_applied"]) == ("OUTCOME_UNKNOWN", True)
 
 
-def test_a_letter_whose_request_has_ended_is_told_its_end(station: Station) -> None:
+def test_a_dead_letter_whose_request_has_ended_is_told_its_end(station: Station) -> None:
     """Every receive crashed between the record and the publication."""
     station.queue.put("m-1", body())
     station.run()
     station.queue.messages.clear()
-    entry = station.desk.entry()
-    outcome = station.desk.outcomes(entry).succeeded(applied("cr-1").effect, 1)
-    station.desk.ledger.record(entry, State.SUCCEEDED, outcome, in_doubt=False, proof="shown")
+    entry = station.operators.entry()
+    outcome = station.operators.outcomes(entry).succeeded(applied("cr-1").effect, 1)
+    station.operators.ledger.record(entry, State.SUCCEEDED, outcome, in_doubt=False, proof="shown")
     station.queue.put("m-2", body())
     station.run()
-    assert station.desk.told()[-1] == ("cr-1", "succeeded")
+    assert station.operators.told()[-1] == ("cr-1", "succeeded")
     assert station.run().told == {}
 
 
-def test_an_invalid_letter_is_told_as_such(station: Station) -> None:
+def test_an_invalid_dead_letter_is_told_as_such(station: Station) -> None:
     """Nothing is written to the ledger, so that a repaired message keeps its id."""
     station.queue.put("m-1", body(request={"imp_uid": "imp_1", "amount": -1}))
     station.run()
-    (detail,) = station.desk.bus.details()
+    (detail,) = station.operators.bus.details()
     assert (detail["error"]["code"], detail["revision"]) == ("INVALID_REQUEST", 0)
-    assert station.desk.tables.items["ledger"] == {}
+    assert station.operators.tables.items["ledger"] == {}
     assert station.waiting() == ["INVALID_REQUEST"]
 
 
@@ -136,23 +138,23 @@ def test_another_payload_under_a_known_id_is_not_told(station: Station) -> None:
     station.run()
     station.queue.put("m-2", body(request={"imp_uid": "imp_1", "amount": 2000}))
     station.run()
-    assert len(station.desk.told()) == 1
+    assert len(station.operators.told()) == 1
     assert sorted(map(str, station.waiting())) == [
         "DUPLICATE_KEY_DIFFERENT_PAYLOAD",
         "PROVIDER_UNAVAILABLE",
     ]
 
 
-def test_a_letter_with_our_reason_is_left_alone(station: Station) -> None:
+def test_a_dead_letter_with_our_reason_is_left_alone(station: Station) -> None:
     """A function put it there and told of it."""
     station.queue.put("m-1", body())
     code = {"DataType": "String", "StringValue": str(ErrorCode.LIMIT_EXCEEDED)}
     station.queue.messages["m-1"].attributes = {"error_code": code}
     assert station.run().told == {}
-    assert (station.desk.told(), station.queue.hidden()) == ([], set())
+    assert (station.operators.told(), station.queue.hidden()) == ([], set())
 
 
-def test_one_bad_letter_does_not_keep_the_others_from_being_told(station: Station) -> None:
+def test_one_bad_dead_letter_does_not_keep_the_others_from_being_told(station: Station) -> None:
     """Neither one that says nothing, nor one whose item cannot be written."""
     station.queue.put("m-1", "no json")
     station.queue.put("m-2", body("cr-2"))
@@ -162,16 +164,16 @@ def test_one_bad_letter_does_not_keep_the_others_from_being_told(station: Statio
         if key == "payment_cancel#cr-2":
             raise AwsError("InternalServerError", status=500)
 
-    station.desk.tables.disturb = disturb
+    station.operators.tables.disturb = disturb
     found = station.run()
     assert (found.told["payment_cancel"], list(found.passed_over)) == (2, ["m-2"])
-    assert station.desk.told() == [("cr-3", "parked")]
+    assert station.operators.told() == [("cr-3", "parked")]
 
 
-def test_a_letter_that_eventbridge_did_not_take_is_told_by_the_next_run(station: Station) -> None:
+def test_a_dead_letter_that_eventbridge_did_not_take_is_told_by_the_next_run(station: Station) -> None:
     """It stays as it is until then."""
     station.queue.put("m-1", body())
-    station.desk.bus.fate.extend([AwsError("InternalException", status=500)] * 2)
+    station.operators.bus.fate.extend([AwsError("InternalException", status=500)] * 2)
     assert station.run().unpublished == 1
     assert station.waiting() == [None]
     assert station.run().told == {"payment_cancel": 1}

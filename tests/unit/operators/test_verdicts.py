@@ -10,8 +10,8 @@ from refunds.contracts.fingerprint import fingerprint
 from refunds.operators.operations import Operations
 from refunds.operators.replay import USUAL
 from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
-from tests.unit.operators.desk import SHOWN, Desk
 from tests.unit.operators.requests import PAID, dead_letter, order_cancel, park_in_doubt, pay, settle
+from tests.unit.operators.rig import SHOWN, OperatorRig
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 
 
@@ -191,34 +191,34 @@ def test_a_part_of_an_order_stays_unknown(rig: Rig, operations: Operations) -> N
 
 def test_a_pending_refund_waits() -> None:
     """Replaying its message would publish again that it is pending, and send nothing."""
-    desk = Desk()
-    desk.pend("cr-1", fingerprint=_fingerprint("cr-1"))
-    assert _judged(desk, "cr-1").verdict is ReplayVerdict.WAIT
+    operators = OperatorRig()
+    operators.pend("cr-1", fingerprint=_fingerprint("cr-1"))
+    assert _judged(operators, "cr-1").verdict is ReplayVerdict.WAIT
     assert ReplayVerdict.WAIT not in USUAL
 
 
 def test_a_doubt_at_a_gateway_that_books_later_says_that_nothing_is_sent() -> None:
     """A replay only asks, whatever the payment shows."""
-    desk = Desk()
+    operators = OperatorRig()
     late = replace(SHOWN, pg_provider="paypal_v2")
-    desk.park("cr-1", fingerprint=_fingerprint("cr-1"), baseline=late)
-    judgement = _judged(desk, "cr-1")
+    operators.park("cr-1", fingerprint=_fingerprint("cr-1"), baseline=late)
+    judgement = _judged(operators, "cr-1")
     assert judgement.verdict is ReplayVerdict.UNKNOWN
     assert "nothing is sent again" in judgement.why
 
 
-def test_one_letter_that_cannot_be_judged_does_not_keep_the_others_from_it() -> None:
+def test_one_dead_letter_that_cannot_be_judged_does_not_keep_the_others_from_it() -> None:
     """Neither an unreadable item nor one of a newer version, nor an operation that breaks."""
-    desk = Desk()
+    operators = OperatorRig()
     for number in range(4):
-        desk.park(f"cr-{number}", fingerprint=_fingerprint(f"cr-{number}"))
-    desk.spoil("payment_cancel#cr-0", version={"S": "?"})
-    desk.spoil("payment_cancel#cr-1", state={"S": "REVERSED"})
-    desk.provider.answers = {"imp_cr-2": ValueError("made up")}
-    desk.now += 1
-    letters = [dead_letter(Wanted("imp_1", key=f"cr-{number}").body) for number in range(4)]
-    judge = Judge(desk.queries, desk.inquiry, clock=lambda: desk.now)
-    found = [one.verdict for one in judge.judge(letters)]
+        operators.park(f"cr-{number}", fingerprint=_fingerprint(f"cr-{number}"))
+    operators.spoil("payment_cancel#cr-0", version={"S": "?"})
+    operators.spoil("payment_cancel#cr-1", state={"S": "REVERSED"})
+    operators.provider.answers = {"imp_cr-2": ValueError("made up")}
+    operators.now += 1
+    messages = [dead_letter(Wanted("imp_1", key=f"cr-{number}").body) for number in range(4)]
+    judge = Judge(operators.queries, operators.inquiry, clock=lambda: operators.now)
+    found = [one.verdict for one in judge.judge(messages)]
     assert found == [*[ReplayVerdict.UNREADABLE] * 3, ReplayVerdict.UNKNOWN]
 
 
@@ -228,8 +228,8 @@ def _fingerprint(key: str) -> str:
     return fingerprint("payment_cancel", cancellation)
 
 
-def _judged(desk: Desk, key: str) -> Judgement:
-    desk.now += 1
-    judge = Judge(desk.queries, desk.inquiry, clock=lambda: desk.now)
+def _judged(operators: OperatorRig, key: str) -> Judgement:
+    operators.now += 1
+    judge = Judge(operators.queries, operators.inquiry, clock=lambda: operators.now)
     (judgement,) = judge.judge([dead_letter(Wanted("imp_1", key=key).body)])
     return judgement

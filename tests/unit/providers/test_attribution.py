@@ -209,6 +209,19 @@ def test_the_only_new_cancellation_of_our_amount_is_ours() -> None:
     assert found(find_own(payment(entry("new")), looked(), SEARCH, after_silence())) == "new"
 
 
+@pytest.mark.parametrize(
+    "history",
+    [(entry("console", reason="고객 변심"),), (entry("1", 500, reason=OTHERS_TAG), entry("console"))],
+    ids=["our words without our tag", "this payment keeps tags"],
+)
+def test_an_entry_that_would_carry_our_tag_is_not_proven_to_be_ours(
+    history: tuple[dict[str, Any], ...],
+) -> None:
+    """Somebody at the console may cancel as much, for the reason that the customer gave."""
+    shown = payment(*history)
+    assert isinstance(find_own(shown, looked(), SEARCH, after_silence()), Unclear)
+
+
 def test_an_open_request_of_the_same_amount_may_have_made_it() -> None:
     """Two requests in doubt and one cancellation: neither may claim it."""
     answer = payment(entry("new"))

@@ -19,7 +19,7 @@ from refunds.operators.functions import ReplayFunction, SweeperFunction
 from refunds.operators.operations import Operations
 from refunds.settings import Settings
 from tests.unit.aws.endpoint import AwsError, Service
-from tests.unit.operators.desk import Desk, Direct
+from tests.unit.operators.rig import Direct, OperatorRig
 from tests.unit.operators.sqs import Queue
 from tests.unit.rig import ENVIRONMENT, Context
 
@@ -106,21 +106,21 @@ class Station:
     """The account, what is in it, and a terminal."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.desk = Desk()
+        self.operators = OperatorRig()
         self.capsys = capsys
         names = [kind.replace("_", "-") for kind in MODULES]
         urls = [f"{_PLACES}/{name}{end}" for name in names for end in ("", "-dlq")]
-        self.account = Account({url: CountedQueue(now=self.desk.now) for url in urls})
+        self.account = Account({url: CountedQueue(now=self.operators.now) for url in urls})
         lanes = tuple(
             CancelQueues(kind.policy, f"{_PLACES}/{name}", f"{_PLACES}/{name}-dlq")
             for kind, name in zip(all_cancel_types(), names, strict=True)
         )
-        services: dict[str, Service] = {"dynamodb": self.desk.tables, "events": self.desk.bus}
+        services: dict[str, Service] = {"dynamodb": self.operators.tables, "events": self.operators.bus}
         self.operations = Operations(
             make_aws_client=lambda name: Client(services.get(name, self.account)),
             settings=Settings.from_environment(ENVIRONMENT | _PROVIDERS),
             all_queues=lanes,
-            clock=lambda: self.desk.now,
+            clock=lambda: self.operators.now,
         )
         client: Any = Client(self.account)
         self.operations.asked_elsewhere = Questions(
@@ -139,7 +139,7 @@ class Station:
         """One that has what only functions have: the providers' keys."""
         function: Any = kind({})
         function._operations = replace(self.operations, asked_elsewhere=None)  # noqa: SLF001 - what it would make
-        function._operations.__dict__["_status_inquiry"] = self.desk.inquiry  # noqa: SLF001 - of its environment
+        function._operations.__dict__["_status_inquiry"] = self.operators.inquiry  # noqa: SLF001 - of its environment
         context: Any = Context()
         return lambda event: function(event, context)
 

@@ -150,8 +150,8 @@ def test_discarding_is_told_before_it_is_done(station: Station) -> None:
     assert "ends as failed, accounting is told" in ran.words
     assert "add --yes" in ran.words
     assert len(station.dlq().messages) == 1
-    assert station.desk.tables.items["ledger"] == {}
-    assert station.desk.told() == []
+    assert station.operators.tables.items["ledger"] == {}
+    assert station.operators.told() == []
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_a_discarded_request_ends_as_failed(station: Station, changes: dict[str,
     ran = station.rows(*discard("cr-1", "--yes"))
     assert [(row["removed"], row["told"]) for row in ran.of("discarded")] == [(True, True)]
     assert station.dlq().messages == {}
-    assert station.desk.told() == [("cr-1", "failed")]
-    (outcome,) = station.desk.bus.details()
+    assert station.operators.told() == [("cr-1", "failed")]
+    (outcome,) = station.operators.bus.details()
     assert (outcome["money"]["cancelled"], outcome["error"]["may_have_been_applied"]) == (0, False)
     assert outcome["revision"] == 1
-    entry = station.desk.entry()
+    entry = station.operators.entry()
     assert (entry.state, entry.unpublished) == (State.FAILED, False)
     assert "kim" in station.audit()[0]
     assert "discarded message m-cr-1" in station.audit()[0]
@@ -175,21 +175,21 @@ def test_a_discarded_request_ends_as_failed(station: Station, changes: dict[str,
 
 def test_what_may_have_moved_money_is_not_discarded(station: Station) -> None:
     """In doubt, pending, with a worker or carried out: nothing is written and the message stays."""
-    desk = station.desk
-    desk.park("cr-doubt")
-    desk.pend("cr-pending")
-    desk.succeed("cr-done")
-    desk.claim("cr-leased", in_doubt=False, lease_until=desk.now + 60)
+    operators = station.operators
+    operators.park("cr-doubt")
+    operators.pend("cr-pending")
+    operators.succeed("cr-done")
+    operators.claim("cr-leased", in_doubt=False, lease_until=operators.now + 60)
     for key in ("cr-doubt", "cr-pending", "cr-done", "cr-leased"):
-        entry = desk.entry(key)
+        entry = operators.entry(key)
         station.park(key)
-        desk.spoil(f"payment_cancel#{key}", fingerprint=_fingerprint(key))
-        told = len(desk.told())
+        operators.spoil(f"payment_cancel#{key}", fingerprint=_fingerprint(key))
+        told = len(operators.told())
         ran = station.rows(*discard(key, "--yes"), code=4)
         assert [row["removed"] for row in ran.of("discarded")] == [False], key
         assert f"m-{key}" in station.dlq().messages
-        assert desk.entry(key).revision == entry.revision
-        assert len(desk.told()) == told
+        assert operators.entry(key).revision == entry.revision
+        assert len(operators.told()) == told
 
 
 def _fingerprint(key: str) -> dict[str, str]:
@@ -200,29 +200,29 @@ def _fingerprint(key: str) -> dict[str, str]:
 
 def test_a_parked_request_of_which_nothing_was_sent_can_be_discarded(station: Station) -> None:
     """It ends by the operator's word, with the code that its message has."""
-    station.desk.park("cr-1", ErrorCode.LIMIT_EXCEEDED, in_doubt=False)
-    station.desk.spoil("payment_cancel#cr-1", fingerprint=_fingerprint("cr-1"))
+    station.operators.park("cr-1", ErrorCode.LIMIT_EXCEEDED, in_doubt=False)
+    station.operators.spoil("payment_cancel#cr-1", fingerprint=_fingerprint("cr-1"))
     station.park(code="LIMIT_EXCEEDED")
     station.rows(*discard("cr-1", "--yes"))
-    assert station.desk.told()[-1] == ("cr-1", "failed")
-    assert station.desk.bus.details()[-1]["error"]["code"] == "LIMIT_EXCEEDED"
+    assert station.operators.told()[-1] == ("cr-1", "failed")
+    assert station.operators.bus.details()[-1]["error"]["code"] == "LIMIT_EXCEEDED"
     assert station.dlq().messages == {}
 
 
 def test_another_payload_under_a_used_id_goes_without_a_word(station: Station) -> None:
     """What accounting knows of that id stays true."""
-    station.desk.succeed("cr-1")
+    station.operators.succeed("cr-1")
     station.park(code="DUPLICATE_KEY_DIFFERENT_PAYLOAD")
     ran = station.rows(*discard("cr-1", "--yes"))
     assert [(row["removed"], row["told"]) for row in ran.of("discarded")] == [(True, False)]
-    assert station.desk.told() == []
-    assert station.desk.entry().state is State.SUCCEEDED
+    assert station.operators.told() == []
+    assert station.operators.entry().state is State.SUCCEEDED
     assert len(station.audit()) == 1
 
 
 def test_another_payload_waits_for_what_its_id_stands_for(station: Station) -> None:
     """While that may have moved money, nothing under its id is thrown away."""
-    station.desk.park("cr-1")
+    station.operators.park("cr-1")
     station.park(code="DUPLICATE_KEY_DIFFERENT_PAYLOAD")
     station.rows(*discard("cr-1", "--yes"), code=4)
     assert len(station.dlq().messages) == 1
@@ -244,13 +244,13 @@ def test_a_discard_that_dies_after_the_record_goes_on_when_repeated(
     monkeypatch.setattr(type(station.operations.resolver), "publish", _die)
     with pytest.raises(RuntimeError):
         station.run(*discard("cr-1", "--yes"))
-    assert station.desk.entry().unpublished
+    assert station.operators.entry().unpublished
     assert len(station.dlq().messages) == 1
     monkeypatch.undo()
     discarding, (message,) = station.operations.discarding, list(station.dlq().messages)
     (found,) = find(station.operations, station.operations.all_queues, Selection(ids=frozenset({message})))
     assert discarding.discard(found, Actor("kim", "kim", "again")).removed
-    assert station.desk.told() == [("cr-1", "failed")]
+    assert station.operators.told() == [("cr-1", "failed")]
 
 
 def _die(*_: object) -> None:
@@ -268,7 +268,7 @@ def test_messages_are_gone_through_one_by_one(station: Station, monkeypatch: pyt
     assert "1 replayed, 1 discarded, 1 left." in ran.words
     assert set(station.dlq().messages) == {"m-cr-2"}
     assert len(station.queue().sent) == 1
-    assert station.desk.told() == [("cr-3", "failed")]
+    assert station.operators.told() == [("cr-3", "failed")]
 
 
 def test_an_interrupted_walk_says_how_far_it_came(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,25 +7,25 @@ from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import parse_cancellation
 from refunds.domain.operation import Rejected
 from refunds.errors import LookupFailed
-from tests.unit.operators.desk import applied, refused
+from tests.unit.operators.rig import applied, refused
 from tests.unit.refundctl.station import Station, detail
 
 
 def test_resolve_asks_through_the_sweeper(station: Station) -> None:
     """The function asks, records and tells; refundctl shows what became of the request."""
-    station.desk.park("cr-1")
-    station.desk.provider.answers = {"imp_cr-1": applied("cr-1")}
+    station.operators.park("cr-1")
+    station.operators.provider.answers = {"imp_cr-1": applied("cr-1")}
     ran = station.rows("resolve", "cr-1")
     (row,) = ran.of("resolution")
     assert (row["state"], row["resolved"], row["published"]) == ("SUCCEEDED", True, True)
     assert station.account.invoked == [{"ask": ["payment_cancel#cr-1"]}]
-    assert station.desk.told() == [("cr-1", "succeeded")]
+    assert station.operators.told() == [("cr-1", "succeeded")]
 
 
 def test_a_provider_that_does_not_answer_leaves_the_request_open(station: Station) -> None:
     """Exit code 4: something is left to do."""
-    station.desk.park("cr-1")
-    station.desk.provider.answers = {"imp_cr-1": LookupFailed("it is down")}
+    station.operators.park("cr-1")
+    station.operators.provider.answers = {"imp_cr-1": LookupFailed("it is down")}
     (row,) = station.rows("resolve", "cr-1", code=4).of("resolution")
     assert (row["state"], row["resolved"]) == ("PARKED", False)
     assert row["finding"] == "The provider could not be asked now: it is down"
@@ -34,7 +34,7 @@ def test_a_provider_that_does_not_answer_leaves_the_request_open(station: Statio
 def test_verdicts_come_from_the_replay_function(station: Station) -> None:
     """Which asks the provider about the messages that refundctl has received."""
     _park_in_doubt(station, "cr-1")
-    station.desk.provider.answers = {"imp_cr-1": Rejected(refused())}
+    station.operators.provider.answers = {"imp_cr-1": Rejected(refused())}
     (row,) = station.rows("dlq", "replay").of("message")
     assert (row["cancel_request_id"], row["verdict"]) == ("cr-1", "stale")
     (asked,) = station.account.invoked
@@ -78,7 +78,7 @@ def test_a_function_that_fails_is_named(station: Station) -> None:
         raise ValueError("the secret is malformed")
 
     station.account.functions = {"sweeper": fails}
-    station.desk.park("cr-1")
+    station.operators.park("cr-1")
     ran = station.run("resolve", "cr-1")
     assert ran.code == 1
     assert "sweeper failed: the secret is malformed" in ran.err
@@ -87,5 +87,5 @@ def test_a_function_that_fails_is_named(station: Station) -> None:
 def _park_in_doubt(station: Station, key: str) -> None:
     """A dead letter and the ledger item of its request."""
     cancellation = parse_cancellation(cancel_type("payment_cancel").policy.contract, detail(key))
-    station.desk.park(key, fingerprint=fingerprint("payment_cancel", cancellation))
+    station.operators.park(key, fingerprint=fingerprint("payment_cancel", cancellation))
     station.park(key, "OUTCOME_UNKNOWN")

@@ -29,15 +29,17 @@ def test_what_still_waits_is_told_as_such(station: Station) -> None:
 
 def test_what_is_tried_again_is_told_as_such(station: Station) -> None:
     """Its message is in its queue; nobody has it."""
-    station.desk.claim("cr-1", in_doubt=False)
+    station.operators.claim("cr-1", in_doubt=False)
     station.queue().put("m1")
     assert "to be tried again: 1 message in its queue" in station.run("status", "cr-1").words
 
 
 def test_a_status_is_typed(station: Station) -> None:
     """The timeline as objects, times in UTC and of one form, ages and amounts as numbers."""
-    station.desk.succeed("cr-1", amount="181.56", currency="USD", requested_at="2026-11-21T14:00:00+09:00")
-    station.desk.now += 90
+    station.operators.succeed(
+        "cr-1", amount="181.56", currency="USD", requested_at="2026-11-21T14:00:00+09:00"
+    )
+    station.operators.now += 90
     (row,) = station.rows("status", "cr-1").of("request")
     assert row["age_seconds"] == 90
     assert row["requested_at"] == "2026-11-21T05:00:00Z"
@@ -59,18 +61,18 @@ def test_whether_it_may_have_been_applied_is_told_where_it_means_something(
     shown: bool | None,
 ) -> None:
     """Not of what has ended, and not while a worker is at it."""
-    desk = station.desk
+    operators = station.operators
     match state:
         case "done":
-            desk.succeed()
+            operators.succeed()
         case "leased":
-            desk.claim(lease_until=desk.now + 60)
+            operators.claim(lease_until=operators.now + 60)
         case "doubt":
-            desk.claim()
+            operators.claim()
         case "parked":
-            desk.park(code=ErrorCode.LIMIT_EXCEEDED, in_doubt=False)
+            operators.park(code=ErrorCode.LIMIT_EXCEEDED, in_doubt=False)
         case _:
-            desk.pend()
+            operators.pend()
     (row,) = station.rows("status", "cr-1").of("request")
     assert row["may_have_been_applied"] is shown
     words = station.run("status", "cr-1").words
@@ -83,9 +85,9 @@ def test_status_waits_for_an_end(station: Station, monkeypatch: pytest.MonkeyPat
 
     def sleep(seconds: float) -> None:
         looks.append(seconds)
-        station.desk.now += seconds
+        station.operators.now += seconds
         if len(looks) == 3:
-            station.desk.succeed("cr-1")
+            station.operators.succeed("cr-1")
 
     monkeypatch.setattr("refundctl.actions.telling.time.sleep", sleep)
     assert station.rows("status", "cr-1", "--wait").of("request")[0]["state"] == "SUCCEEDED"
@@ -94,26 +96,26 @@ def test_status_waits_for_an_end(station: Station, monkeypatch: pytest.MonkeyPat
 
 def test_status_waits_no_longer_than_it_is_told(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 4: it has not ended."""
-    station.desk.claim("cr-1")
+    station.operators.claim("cr-1")
 
     def sleep(seconds: float) -> None:
-        station.desk.now += seconds
+        station.operators.now += seconds
 
     monkeypatch.setattr("refundctl.actions.telling.time.sleep", sleep)
-    began = station.desk.now
+    began = station.operators.now
     station.rows("status", "cr-1", "--wait-for", "30s", code=4)
-    assert 30 <= station.desk.now - began < 40
+    assert 30 <= station.operators.now - began < 40
 
 
 def test_waiting_ends_where_a_person_has_to_do_something(station: Station) -> None:
     """A parked request does not go on by itself."""
-    station.desk.park("cr-1")
+    station.operators.park("cr-1")
     station.rows("status", "cr-1", "--wait", code=4)
 
 
 def test_an_amount_by_hand_is_exact_and_has_a_currency(station: Station) -> None:
     """Where the ledger knows neither: both are typed, and accounting hears them as they were typed."""
-    station.desk.park("cr-1", baseline=None, payment_ref="imp_1", request={"imp_uid": "imp_1"})
+    station.operators.park("cr-1", baseline=None, payment_ref="imp_1", request={"imp_uid": "imp_1"})
     by_hand = ("--as", "succeeded", "--by", "kim", "--evidence", "console", "--confirm", "cr-1")
     refused = station.rows("resolve", "cr-1", *by_hand, code=1)
     assert "--amount" in refused.of("error")[0]["message"]
@@ -122,7 +124,7 @@ def test_an_amount_by_hand_is_exact_and_has_a_currency(station: Station) -> None
     )
     assert (row["state"], row["resolved"], row["published"]) == ("SUCCEEDED", True, True)
     assert row["outcome"]["money"]["cancelled"] == 181.56
-    outcome = station.desk.entry().outcome
+    outcome = station.operators.entry().outcome
     assert outcome is not None
     assert outcome.money is not None
     assert outcome.money.cancelled == Decimal("181.56")

@@ -11,20 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from local.cancel_types import example
+from local.demo.cast import Cast
 from local.simulator.faults import Fault, FaultKind, Operation
+from refunds.cancel_types import MODULES
 from tests.unit.contracts.details import detail
 from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, envelope, record
 
 PROJECT: Final = Path(__file__).parents[3]
 PAID: Final = 10_000
 PAUSED: Final = {"SENDING_PAUSED": "true"}
-_SENDS: Final = {
-    "payment_cancel": Operation.CANCEL,
-    "vbank_revoke": Operation.REVOKE,
-    "cvs_revoke": Operation.REVOKE,
-    "receipt_revoke": Operation.RECEIPT,
-    "order_cancel": Operation.CANCEL,
-}
 _ITEMS: Final = [
     {"seq": 1, "itemType": "PHYSICAL", "itemId": "P001", "quantity": 2, "amount": 2_000},
     {"seq": 2, "itemType": "DELIVERY", "itemId": "D001", "quantity": 1, "amount": 3_000},
@@ -76,7 +72,7 @@ class Written:
 def tell(rig: Rig, namespace: str) -> Written:
     """Let every function meet everything once, with its metrics under ``namespace``."""
     environment = {**rig.environment, "POWERTOOLS_METRICS_NAMESPACE": namespace, "LOG_LEVEL": "DEBUG"}
-    jobs = [job for name in _SENDS for job in _jobs(rig, name)]
+    jobs = [job for name in MODULES for job in _jobs(rig, name)]
     jobs += [_booked_later(rig)]
     jobs += [("sweeper", {}, {}), ("reconcile", {"date": "2026-01-01"}, {})]
     done = subprocess.run(
@@ -98,16 +94,16 @@ def tell(rig: Rig, namespace: str) -> Written:
 
 def _jobs(rig: Rig, name: str) -> Iterator[tuple[str, object, Mapping[str, str]]]:
     """A cancel type's invocations, for which the provider is prepared."""
-    send = _SENDS[name]
+    send = example(name).send
     for story, precheck in _PREPARATIONS.items():
-        subject = f"{name}-{story}".replace("_", "-")
+        subject = _subject(name, story)
         body = json.dumps(_detail(rig, name, subject, story))
         precheck(rig, subject, send)
         receives = MAX_RECEIVE_COUNT if story == "unknown" else 1
         batch = {"Records": [record(body, receives=receives)]}
         for _ in range(2 if story == "twice" else 1):
             yield name, batch, PAUSED if story == "held" else {}
-    event = envelope(_detail(rig, name, f"{name}-event".replace("_", "-"), "event"), name)
+    event = envelope(_detail(rig, name, _subject(name, "event"), "event"), name)
     yield name, event | {"id": "event-1"}, {}
     broken = detail(name, cancel_request_id=f"cr-{name}-broken", request={})
     yield name, {"Records": [record("{}"), record(json.dumps(broken))]}, {}
@@ -128,8 +124,14 @@ def _booked_later(rig: Rig) -> tuple[str, object, Mapping[str, str]]:
     return "payment_cancel", {"Records": [record(json.dumps(body))]}, {}
 
 
+def _subject(name: str, story: str) -> str:
+    if name in _REQUESTS:
+        return f"{name}-{story}".replace("_", "-")
+    return example(name).subject(Cast(f"{name}-{story}"), 1)
+
+
 def _detail(rig: Rig, name: str, subject: str, story: str) -> dict[str, Any]:
-    fields = _REQUESTS[name](rig, subject, story)
+    fields = _REQUESTS[name](rig, subject, story) if name in _REQUESTS else _going_through(rig, name, story)
     return detail(name, cancel_request_id=f"cr-{name}-{story}", order_id=f"ORD-{subject}", request=fields)
 
 
@@ -161,6 +163,14 @@ def _order(rig: Rig, subject: str, story: str) -> dict[str, Any]:
     return {"orderNo": subject, "totalCancelAmount": total, "items": items}
 
 
+def _going_through(rig: Rig, name: str, story: str) -> dict[str, Any]:
+    """The example of a type that no story needs another world for."""
+    one, cast = example(name), Cast(f"{name}-{story}")
+    rig.seed(one.kind, one.seed(cast, 1))
+    return one.request(cast, 1)
+
+
+#: Where a story needs a world of its own.
 _REQUESTS: Final[Mapping[str, Callable[[Rig, str, str], dict[str, Any]]]] = {
     "payment_cancel": _payment,
     "vbank_revoke": _number("vbank"),

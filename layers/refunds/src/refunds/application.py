@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 from aws_lambda_powertools import Logger
 
 from refunds.aws import AwsClients
-from refunds.cancel_types import CancelType, cancel_type
+from refunds.cancel_types import cancel_type, provider_of
 from refunds.contracts.trigger import LambdaContext, is_sqs_batch
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import Operation
@@ -33,6 +33,7 @@ from refunds.messaging.message import Origin
 from refunds.messaging.publisher import Publisher
 from refunds.messaging.queue import MessageQueue, RetrySchedule
 from refunds.messaging.requeue import RequeuePolicy
+from refunds.providers.cancel_type import CancelType
 from refunds.providers.clients import provider_clients
 from refunds.service.guard import Guard
 from refunds.service.parts import Timing
@@ -127,7 +128,13 @@ def build_processor(
     operation = kind.operation(clients)
     if not settings.paused:
         warm_up(operation)
-    ledger = Ledger(dynamodb, settings.ledger_table, clock=time.time, ttl_days=settings.ledger_ttl_days)
+    ledger = Ledger(
+        dynamodb,
+        settings.ledger_table,
+        clock=time.time,
+        ttl_days=settings.ledger_ttl_days,
+        provider_of=provider_of,
+    )
     counter = DynamoDbHourlyCounter(dynamodb, settings.ledger_table, kind.policy.cancel_type, clock=time.time)
     service = RefundService(
         kind.policy,

@@ -1,18 +1,15 @@
 """The cancel types: each is data plus one provider operation.
 
-A new one needs its own contract and function, a module of its provider with ``POLICY`` and
-``operation``, and one line in ``MODULES``.
+A new one needs its own contract and function, a module of its provider with ``CANCEL_TYPE``, and one
+line in ``MODULES``.
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from refunds.domain.operation import Operation
-from refunds.domain.policy import Policy
-from refunds.providers.clients import ProviderClients
+from refunds.providers.cancel_type import CancelType
 
 #: Imported by name, so that a function loads the contract and client of its own type only.
 MODULES: Final = {
@@ -24,27 +21,20 @@ MODULES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class CancelType:
-    """What one function does."""
-
-    policy: Policy
-    module: Any
-
-    def operation(self, clients: ProviderClients) -> Operation[Any]:
-        """The provider operation, with the clients it needs."""
-        operation: Operation[Any] = self.module.operation(clients)
-        return operation
-
-
 def cancel_type(name: str) -> CancelType:
     """Look a cancel type up by name.
 
     Raises:
         KeyError: there is none of that name.
     """
-    module = importlib.import_module(MODULES[name])
-    return CancelType(module.POLICY, module)
+    kind: CancelType = importlib.import_module(MODULES[name]).CANCEL_TYPE
+    return kind
+
+
+def provider_of(name: str) -> str | None:
+    """Who carries a cancel type out, without loading it; ``None`` if there is none of that name."""
+    module = MODULES.get(name)
+    return module.split(".")[2] if module else None
 
 
 def all_cancel_types() -> tuple[CancelType, ...]:

@@ -13,6 +13,7 @@ from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError
 from refunds.messaging.circuit_breaker import CircuitSettings
 from refunds.messaging.queue import Backoff
+from refunds.providers.clients import ProviderSettings
 from refunds.providers.ebp.headers import EbpHeaders
 from refunds.providers.http.provider_http import Timeouts
 
@@ -60,23 +61,17 @@ class Sweeping:
     most: int = 500
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(ProviderSettings):
     """One function's configuration; see ``template.yaml`` for where each value comes from."""
 
     ledger_table: str
     accounting_bus: str
-    provider_secret_id: str
-    portone_base_url: str
-    ebp_base_url: str
-    ebp_headers: EbpHeaders
-    timeouts: Timeouts
     backoff: Backoff
     stage: str = "dev"
     queue_url: str | None = None
     dlq_url: str | None = None
     max_receive_count: int = 5
-    batch_concurrency: int = 10
     ledger_ttl_days: int = 400
     lease_margin: float = 10.0
     limits: Mapping[str, Limits] = field(default_factory=dict)

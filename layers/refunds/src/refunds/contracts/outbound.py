@@ -65,10 +65,14 @@ _ErrorCode = Annotated[
 ]
 
 
+ProviderName = Literal["portone", "ebp"]
+"""Who carries cancellations out; a provider's folder has its name."""
+
+
 class ProviderRefs(ContractModel):
     """The provider's own ids of what was done."""
 
-    name: Literal["portone", "ebp"]
+    name: ProviderName
     """Who carries it out."""
     imp_uid: str | None = None
     """PortOne's payment id: the request's own, or the one that was found under its merchant_uid."""

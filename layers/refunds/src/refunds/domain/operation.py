@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from refunds.contracts.inbound import Cancellation, ProviderRequest
-from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs
+from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderName, ProviderRefs
 from refunds.domain.deadline import Deadline
 from refunds.errors import ErrorCode, Refused
 
@@ -60,9 +60,9 @@ class Baseline:
     accepted: bool = False
     suspects: tuple[str, ...] = ()
 
-    def refs(self, provider: Literal["portone", "ebp"]) -> ProviderRefs:
+    def refs(self, provider: ProviderName) -> ProviderRefs:
         """What can be said of the payment before anything was done to it."""
-        if provider == "ebp":
+        if provider != "portone":  # the only one whose payments the contract names
             return ProviderRefs(name=provider)
         return ProviderRefs(
             name=provider,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic
+
+from typing_extensions import TypeVar
 
 from refunds.contracts.inbound import Cancellation, ProviderRequest
+from refunds.contracts.outbound import ProviderName
+
+RequestT_co = TypeVar("RequestT_co", bound=ProviderRequest, covariant=True, default=ProviderRequest)
 
 
 @dataclass(frozen=True)
-class Policy:
+class Policy(Generic[RequestT_co]):
     """One cancel type.
 
     Attributes:
@@ -24,7 +29,7 @@ class Policy:
 
     cancel_type: str
     detail_type: str
-    contract: type[Cancellation[ProviderRequest]]
-    provider: Literal["portone", "ebp"]
+    contract: type[Cancellation[RequestT_co]]
+    provider: ProviderName
     moves_money: bool
     resend_unproven: bool

@@ -71,6 +71,8 @@ class Ledger:
         clock: UNIX seconds.
         ttl_days: how long a terminal item is kept; longer than any copy of its event can live.
         reader: reads siblings; made from the client if there is none.
+        provider_of: who carries a cancel type out, ``None`` for an unknown one; where both are known and
+            differ, equal payment ids name different payments.
     """
 
     def __init__(
@@ -81,10 +83,12 @@ class Ledger:
         clock: Callable[[], float],
         ttl_days: int,
         reader: BatchReader | None = None,
+        provider_of: Callable[[str], str | None] = lambda _cancel_type: None,
     ) -> None:
         self._client = client
         self._table = table
         self._clock = clock
+        self._provider_of = provider_of
         self._ttl = ttl_days * _DAY
         self._reader = reader or BatchReader(client, table)
 
@@ -318,7 +322,7 @@ class Ledger:
         return True
 
     def siblings(self, entry: Entry) -> Siblings:
-        """Other cancellations of the same payment.
+        """Other cancellations of the same payment at the same provider.
 
         Membership comes from an index that may lag without bound; the items themselves are read
         consistently. So what is said here only ever makes an answer less certain. What makes an entry of
@@ -328,7 +332,8 @@ class Ledger:
             UnreadableItem: one of them cannot be read: it may hold anything.
             LedgerError: they could not all be read.
         """
-        others = [pk for pk in self._of_payment(entry.payment_ref) if pk != str(entry.key)]
+        keys = map(Key.of, self._of_payment(entry.payment_ref))
+        others = [str(key) for key in keys if key != entry.key and self._may_share_payment(key, entry.key)]
         entries = [decode(item) for item in self._reader.items(others)]
         succeeded = [e for e in entries if e.outcome and e.state is State.SUCCEEDED]
         held = {e.key: _reference(e) for e in succeeded}
@@ -338,6 +343,11 @@ class Ledger:
             open_amounts=tuple(_asked(e) for e in entries if not e.state.terminal),
             settled_by_hand=tuple(_told(e) for e in succeeded if not held[e.key] and _moved(e)),
         )
+
+    def _may_share_payment(self, one: Key, other: Key) -> bool:
+        """Not where two providers use the same id. A cancel type of a newer version counts as anybody's."""
+        providers = {self._provider_of(key.cancel_type) for key in (one, other)}
+        return None in providers or len(providers) == 1
 
     def _of_payment(self, payment_ref: str | None) -> list[str]:
         if payment_ref is None:

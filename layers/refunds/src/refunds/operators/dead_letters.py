@@ -171,7 +171,7 @@ class Peek:
         url: str | None = None,
     ) -> None:
         self._client = client
-        self._lane = queues
+        self._queues = queues
         self._url = url or queues.dlq_url
         self._hold = hold
         self._as_of = as_of
@@ -209,7 +209,7 @@ class Peek:
                 if not tries_left or not self.unseen():
                     return
                 continue
-            letters = [DeadLetterMessage.of(self._lane, message) for message in messages]
+            letters = [DeadLetterMessage.of(self._queues, message) for message in messages]
             self._held = [dead_letter.receipt_handle for dead_letter in letters]
             fresh = [dead_letter for dead_letter in letters if self._is_news(dead_letter)]
             self.remove([dead_letter for dead_letter in letters if dead_letter.message_id in self._removed])

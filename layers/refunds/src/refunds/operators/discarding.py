@@ -165,8 +165,8 @@ class Discarding:
     def _remove(self, dead_letter: DeadLetterMessage, actor: Actor, *, told: bool) -> Discarded:
         selection = Selection(ids=frozenset({dead_letter.message_id}))
         with self._dead_letters.peek(dead_letter.queues) as peek:
-            for letters in peek:
-                for found in peek.meant(letters, selection):
+            for messages in peek:
+                for found in peek.meant(messages, selection):
                     what = f"discarded message {found.message_id} ({found.error_code})"
                     self._audit.append(audit_subject(found), actor, what)
                     peek.remove([found])

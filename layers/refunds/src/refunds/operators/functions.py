@@ -219,12 +219,12 @@ class ReplayFunction(OperatorFunction):
 
     def _judge(self, request: JudgeRequest) -> list[dict[str, object]]:
         operations = self.operations()
-        letters = [
+        messages = [
             DeadLetterMessage(queues, "", "", message.body, 0.0)
             for message in request.judge
             for queues in chosen(operations.all_queues, (message.cancel_type,))
         ]
-        judgements = operations.judge(asks=True).judge(letters)
+        judgements = operations.judge(asks=True).judge(messages)
         return [
             {"verdict": one.verdict.value, "why": one.why, "unanswered": one.unanswered} for one in judgements
         ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
-from refunds.cancel_types import MODULES, all_cancel_types, cancel_type
+from refunds.cancel_types import MODULES, all_cancel_types, cancel_type, provider_of
 from refunds.domain.entry import Key
 from refunds.domain.provider_call import ProviderCall
 from refunds.ledger.audit import AuditTrail
@@ -112,6 +112,7 @@ class Operations:
             self.settings.ledger_table,
             clock=self.clock,
             ttl_days=self.settings.ledger_ttl_days,
+            provider_of=provider_of,
         )
 
     @cached_property

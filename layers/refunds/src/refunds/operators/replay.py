@@ -70,8 +70,8 @@ class Replay:
     ) -> Generator[Judged, None, None]:
         """A verdict for each message meant; nothing is changed."""
         with closing(self._dead_letters.letters(all_queues, selection)) as receives:
-            for letters in receives:
-                for dead_letter, judgement in zip(letters, self._judge.judge(letters), strict=True):
+            for messages in receives:
+                for dead_letter, judgement in zip(messages, self._judge.judge(messages), strict=True):
                     yield Judged(dead_letter, judgement)
                 if self._stopped():
                     return
@@ -86,8 +86,8 @@ class Replay:
         self, queues: CancelQueues, plan: Plan, rate_limiter: RateLimiter
     ) -> Generator[Judged, None, None]:
         with self._dead_letters.peek(queues, rate_limiter.burst(10)) as peek:
-            for letters in peek:
-                meant = peek.meant(letters, plan.selection)
+            for messages in peek:
+                meant = peek.meant(messages, plan.selection)
                 yield from self._replay(peek, meant, plan, rate_limiter)
                 if self._stopped():
                     return
@@ -102,8 +102,8 @@ class Replay:
         """
         selection = Selection(ids=frozenset({dead_letter.message_id}))
         with self._dead_letters.peek(dead_letter.queues) as peek:
-            for letters in peek:
-                for found in peek.meant(letters, selection):
+            for messages in peek:
+                for found in peek.meant(messages, selection):
                     repaired = dataclasses.replace(found, body=body)
                     (judgement,) = self._judge.judge([repaired])
                     if judgement.verdict is ReplayVerdict.INVALID:
@@ -114,9 +114,9 @@ class Replay:
         return Judged(dead_letter, gone, failure=gone.why)
 
     def _replay(
-        self, peek: Peek, letters: Sequence[DeadLetterMessage], plan: Plan, rate_limiter: RateLimiter
+        self, peek: Peek, messages: Sequence[DeadLetterMessage], plan: Plan, rate_limiter: RateLimiter
     ) -> Iterator[Judged]:
-        judged = [Judged(*pair) for pair in zip(letters, self._judge.judge(letters), strict=True)]
+        judged = [Judged(*pair) for pair in zip(messages, self._judge.judge(messages), strict=True)]
         wanted = [one for one in judged if one.judgement.verdict in plan.verdicts]
         yield from (one for one in judged if one not in wanted)
         if wanted:
@@ -125,8 +125,8 @@ class Replay:
 
     def _move(self, peek: Peek, wanted: Sequence[Judged], actor: Actor, what: str) -> list[Judged]:
         """Send, note, delete; in that order."""
-        letters = [one.dead_letter for one in wanted]
-        failures = self._dead_letters.send(letters[0].queues, [dead_letter.body for dead_letter in letters])
+        messages = [one.dead_letter for one in wanted]
+        failures = self._dead_letters.send(messages[0].queues, [dead_letter.body for dead_letter in messages])
         moved = [
             dataclasses.replace(one, replayed=failure is None, failure=failure)
             for one, failure in zip(wanted, failures, strict=True)

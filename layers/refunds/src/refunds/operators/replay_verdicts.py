@@ -71,7 +71,7 @@ class Judgement:
 class Judging(Protocol):
     """Whoever judges dead letters."""
 
-    def judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
+    def judge(self, messages: Sequence[DeadLetterMessage]) -> list[Judgement]:
         """A judgement for each message; one that cannot be judged is ``UNREADABLE``."""
 
 
@@ -94,16 +94,16 @@ class Judge:
         self._status_inquiry = status_inquiry
         self._clock = clock
 
-    def judge(self, letters: Sequence[DeadLetterMessage]) -> list[Judgement]:
+    def judge(self, messages: Sequence[DeadLetterMessage]) -> list[Judgement]:
         """A judgement for each message; the ledger is read once for all of them.
 
         A message that cannot be judged is ``UNREADABLE`` and does not keep the others from being judged.
         """
-        readings = self._ledger_queries.readable(key for key in map(_key, letters) if key is not None)
+        readings = self._ledger_queries.readable(key for key in map(_key, messages) if key is not None)
         if self._status_inquiry is None:
-            return [self._guarded(dead_letter, readings) for dead_letter in letters]
-        with ThreadPoolExecutor(max(len(letters), 1), thread_name_prefix="question") as questions:
-            return list(questions.map(lambda dead_letter: self._guarded(dead_letter, readings), letters))
+            return [self._guarded(dead_letter, readings) for dead_letter in messages]
+        with ThreadPoolExecutor(max(len(messages), 1), thread_name_prefix="question") as questions:
+            return list(questions.map(lambda dead_letter: self._guarded(dead_letter, readings), messages))
 
     def _guarded(self, dead_letter: DeadLetterMessage, readings: Readings) -> Judgement:
         if _key(dead_letter) in readings.unreadable:

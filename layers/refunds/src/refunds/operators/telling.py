@@ -89,63 +89,63 @@ class DeadLetterTelling:
             if not self._dead_letters.count([queues]):
                 continue
             with self._dead_letters.peek(queues) as peek:
-                for letters in peek:
+                for messages in peek:
                     if deadline.remaining() <= 0:
                         break
-                    for letter in letters:
-                        self._guarded(peek, letter, telling)
+                    for message in messages:
+                        self._guarded(peek, message, telling)
                 telling.unseen[queues.cancel_type] += peek.unseen()
         return telling
 
-    def _guarded(self, peek: Peek, letter: DeadLetterMessage, telling: Telling) -> None:
-        if "error_code" in letter.attributes:
+    def _guarded(self, peek: Peek, message: DeadLetterMessage, telling: Telling) -> None:
+        if "error_code" in message.attributes:
             return
         try:
-            self._tell(peek, letter, telling)
+            self._tell(peek, message, telling)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one message, the others are told
-            telling.passed_over[letter.message_id] = type(error).__name__
-            self._passed_over(letter.message_id, type(error).__name__)
+            telling.passed_over[message.message_id] = type(error).__name__
+            self._passed_over(message.message_id, type(error).__name__)
 
-    def _tell(self, peek: Peek, letter: DeadLetterMessage, telling: Telling) -> None:
-        disposition = self._what_is_known(letter)
+    def _tell(self, peek: Peek, message: DeadLetterMessage, telling: Telling) -> None:
+        disposition = self._what_is_known(message)
         if isinstance(disposition, Publish):
             if self._publisher.publish([disposition.outcome]):
                 telling.unpublished += 1
                 return
             if disposition.mark is not None:
-                self._services[letter.queues.cancel_type].published(disposition.mark)
-        self._replace(peek, letter, _reason(disposition, letter))
-        telling.told[letter.queues.cancel_type] += 1
+                self._services[message.queues.cancel_type].published(disposition.mark)
+        self._replace(peek, message, _reason(disposition, message))
+        telling.told[message.queues.cancel_type] += 1
 
-    def _what_is_known(self, letter: DeadLetterMessage) -> Disposition:
-        service = self._services[letter.queues.cancel_type]
-        cancellation = letter.reading.cancellation
+    def _what_is_known(self, message: DeadLetterMessage) -> Disposition:
+        service = self._services[message.queues.cancel_type]
+        cancellation = message.reading.cancellation
         if cancellation is None:
-            error = letter.reading.error or InvalidRequest("it cannot be read")
-            return service.reject(letter.reading.identity, error)
-        return service.park_unfinished(cancellation, _arrival(letter))
+            error = message.reading.error or InvalidRequest("it cannot be read")
+            return service.reject(message.reading.identity, error)
+        return service.park_unfinished(cancellation, _arrival(message))
 
-    def _replace(self, peek: Peek, letter: DeadLetterMessage, reason: Reason) -> None:
-        queue = MessageQueue(self._client, None, letter.queues.dlq_url, clock=self._clock)
+    def _replace(self, peek: Peek, message: DeadLetterMessage, reason: Reason) -> None:
+        queue = MessageQueue(self._client, None, message.queues.dlq_url, clock=self._clock)
         queue.dead_letter(
-            letter.body,
+            message.body,
             reason,
-            cancel_type=letter.queues.cancel_type,
-            cancel_request_id=letter.cancel_request_id,
+            cancel_type=message.queues.cancel_type,
+            cancel_request_id=message.cancel_request_id,
         )
-        peek.remove([letter])
+        peek.remove([message])
 
 
-def _arrival(letter: DeadLetterMessage) -> Reason:
+def _arrival(message: DeadLetterMessage) -> Reason:
     """How a message came into the DLQ that none of our functions put there."""
-    return Reason(ErrorCode.PROVIDER_UNAVAILABLE, f"{letter.error_code}: {letter.error_message}")
+    return Reason(ErrorCode.PROVIDER_UNAVAILABLE, f"{message.error_code}: {message.error_message}")
 
 
-def _reason(disposition: Disposition, letter: DeadLetterMessage) -> Reason:
+def _reason(disposition: Disposition, message: DeadLetterMessage) -> Reason:
     match disposition:
         case Publish(dead_letter=Reason() as reason) | DeadLetter(reason):
             return reason
         case Publish(outcome):
-            arrival = _arrival(letter)
+            arrival = _arrival(message)
             return Reason(arrival.code, f"{arrival.message}; its outcome is {outcome.outcome} and was told")
-    return _arrival(letter)
+    return _arrival(message)

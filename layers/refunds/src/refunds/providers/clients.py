@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from refunds.domain.provider_call import ProviderCall
 from refunds.providers.credentials import CredentialSource
@@ -44,38 +44,16 @@ class ProviderClients:
         return EbpClient(self.provider_http, self.ebp_base_url, self.ebp_headers, self.credentials)
 
 
-class ProviderSettings(Protocol):
-    """What is used of a deployment's settings."""
+@dataclass(frozen=True, kw_only=True)
+class ProviderSettings:
+    """How the providers are reached: part of a deployment's settings."""
 
-    @property
-    def provider_secret_id(self) -> str:
-        """The secret with the keys of both providers."""
-        ...
-
-    @property
-    def portone_base_url(self) -> str:
-        """Where PortOne is."""
-        ...
-
-    @property
-    def ebp_base_url(self) -> str:
-        """Where EBP is."""
-        ...
-
-    @property
-    def ebp_headers(self) -> EbpHeaders:
-        """The store's routing headers."""
-        ...
-
-    @property
-    def timeouts(self) -> Timeouts:
-        """How long a call may take."""
-        ...
-
-    @property
-    def batch_concurrency(self) -> int:
-        """How many calls there are at the same time."""
-        ...
+    provider_secret_id: str
+    portone_base_url: str
+    ebp_base_url: str
+    ebp_headers: EbpHeaders
+    timeouts: Timeouts
+    batch_concurrency: int = 10
 
 
 def provider_clients(

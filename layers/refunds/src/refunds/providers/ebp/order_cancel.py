@@ -28,7 +28,7 @@ from refunds.domain.operation import (
 )
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode, InvalidRequest, LookupFailed, Refused, ResponseMismatch
-from refunds.providers.clients import ProviderClients
+from refunds.providers.cancel_type import CancelType
 from refunds.providers.ebp.client import EbpClient
 from refunds.providers.ebp.models import UNREADABLE_CURRENCY, CancelData, OrderDetail
 from refunds.providers.ebp.refusals import is_authentication
@@ -372,6 +372,4 @@ def _settles(request: OrderCancelRequest) -> Settles:
     return "next_business_day" if request.refund_account is not None else "later"
 
 
-def operation(clients: ProviderClients) -> OrderCancel:
-    """Never sent twice while unproven: EBP has neither an idempotency key nor a compare-and-set."""
-    return OrderCancel(clients.ebp())
+CANCEL_TYPE: Final = CancelType(POLICY, lambda clients: OrderCancel(clients.ebp()))

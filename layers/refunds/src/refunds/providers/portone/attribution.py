@@ -208,6 +208,7 @@ def _unclaimed(
         rivals
         or own is None
         or own.cancellation_id in refuted
+        or _would_carry_our_tag(payment, candidates, search)
         or _is_older(own, context)
         or not _is_done(own)
     ):
@@ -259,6 +260,18 @@ def _could_be(entry: CancelHistoryEntry, search: Search) -> bool:
     """No text at all, or the beginning of ours: a PG that drops or cuts what it was sent."""
     reason = (entry.reason or "").strip()
     return search.sent_reason.startswith(reason)
+
+
+def _would_carry_our_tag(payment: Payment, candidates: Sequence[CancelHistoryEntry], search: Search) -> bool:
+    """Ours would: this payment's history keeps tags, or keeps the customer's words whole.
+
+    Somebody at the console may have chosen the same words.
+    """
+    words = search.sent_reason.removesuffix(search.tag).strip()
+    if words == search.sent_reason:
+        return False  # sent without a tag
+    keeps_tags = any(is_tagged(entry.reason) for entry in payment.cancel_history)
+    return keeps_tags or (bool(words) and any((e.reason or "").strip() == words for e in candidates))
 
 
 def adds_up(payment: Payment) -> bool:

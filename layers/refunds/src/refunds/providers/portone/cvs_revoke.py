@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from refunds.contracts.number_revoke import CvsRevocation, NumberRevokeRequest
-from refunds.domain.operation import Operation
+from refunds.contracts.number_revoke import CvsRevocation
 from refunds.domain.policy import Policy
-from refunds.providers.clients import ProviderClients
+from refunds.providers.cancel_type import CancelType
 from refunds.providers.portone.number_revoke import cvs_revoke
 
 POLICY: Final = Policy(
@@ -19,7 +18,4 @@ POLICY: Final = Policy(
     resend_unproven=True,
 )
 
-
-def operation(clients: ProviderClients) -> Operation[NumberRevokeRequest]:
-    """Idempotent by nature."""
-    return cvs_revoke(clients.portone())
+CANCEL_TYPE: Final = CancelType(POLICY, lambda clients: cvs_revoke(clients.portone()))

@@ -26,7 +26,6 @@ from refunds.domain.operation import (
     Effect,
     Failure,
     Money,
-    Operation,
     Rejected,
     Resolution,
     ResolveContext,
@@ -36,7 +35,7 @@ from refunds.domain.operation import (
 from refunds.domain.policy import Policy
 from refunds.domain.tag import reason_with
 from refunds.errors import ErrorCode, InvalidRequest, LookupFailed, Refused, ResponseMismatch
-from refunds.providers.clients import ProviderClients
+from refunds.providers.cancel_type import CancelType
 from refunds.providers.portone.attribution import (
     Own,
     Search,
@@ -488,6 +487,4 @@ def _new(payment: Payment, baseline: Baseline, own: Own) -> list[CancelHistoryEn
     return [own.entry] if baseline.cancellation_ids is None else unseen(payment, baseline)
 
 
-def operation(clients: ProviderClients) -> Operation[PaymentCancelRequest]:
-    """Made safe to repeat by ``checksum``."""
-    return PaymentCancel(clients.portone())
+CANCEL_TYPE: Final = CancelType(POLICY, lambda clients: PaymentCancel(clients.portone()))

@@ -17,7 +17,6 @@ from refunds.domain.operation import (
     Effect,
     Failure,
     Money,
-    Operation,
     Rejected,
     Resolution,
     ResolveContext,
@@ -26,7 +25,7 @@ from refunds.domain.operation import (
 )
 from refunds.domain.policy import Policy
 from refunds.errors import ErrorCode, OutcomeUnknown, Refused, ResponseMismatch
-from refunds.providers.clients import ProviderClients
+from refunds.providers.cancel_type import CancelType
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.models import Receipt
 from refunds.providers.portone.texts import means_later
@@ -165,6 +164,4 @@ def _effect(receipt: Receipt, proof: str) -> Effect:
     )
 
 
-def operation(clients: ProviderClients) -> Operation[ReceiptRevokeRequest]:
-    """Idempotent by nature."""
-    return ReceiptRevoke(clients.portone())
+CANCEL_TYPE: Final = CancelType(POLICY, lambda clients: ReceiptRevoke(clients.portone()))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from refunds.contracts.number_revoke import NumberRevokeRequest, VbankRevocation
-from refunds.domain.operation import Operation
+from refunds.contracts.number_revoke import VbankRevocation
 from refunds.domain.policy import Policy
-from refunds.providers.clients import ProviderClients
+from refunds.providers.cancel_type import CancelType
 from refunds.providers.portone.number_revoke import vbank_revoke
 
 POLICY: Final = Policy(
@@ -19,7 +18,4 @@ POLICY: Final = Policy(
     resend_unproven=True,
 )
 
-
-def operation(clients: ProviderClients) -> Operation[NumberRevokeRequest]:
-    """Idempotent by nature."""
-    return vbank_revoke(clients.portone())
+CANCEL_TYPE: Final = CancelType(POLICY, lambda clients: vbank_revoke(clients.portone()))

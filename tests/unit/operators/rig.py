@@ -1,4 +1,4 @@
-"""An operator's desk over a ledger in memory and a provider that answers as it is told."""
+"""An operator's operators over a ledger in memory and a provider that answers as it is told."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Direct:
 
 
 @dataclass
-class Desk:
+class OperatorRig:
     """What operators and scheduled functions work with; ``now`` is UNIX seconds and moved by the test."""
 
     now: float = START
