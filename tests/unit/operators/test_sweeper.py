@@ -156,6 +156,17 @@ def test_a_request_in_doubt_that_nobody_brings_again_is_parked(operators: Operat
     assert sweep(operators).asked == 1
 
 
+def test_a_request_whose_message_left_while_a_worker_had_it_is_told_soon(operators: OperatorRig) -> None:
+    """The worker gave it back, and no message will bring it: nobody waits for days to tell of it."""
+    operators.ledger.note_open(replace(operators.claim("cr-1"), unpublished=True))
+    operators.now += 3_600
+    assert sweep(operators, min_age=900).parked["payment_cancel"] == 1
+    (detail,) = operators.bus.details()
+    assert detail["error"]["may_have_been_applied"] is True
+    assert "dead-letter queue" in detail["error"]["message"]
+    assert sweep(operators).republished == 0
+
+
 def test_a_request_with_nothing_sent_that_nobody_brings_again_is_parked(operators: OperatorRig) -> None:
     """Accounting learns that no money moved; the provider is not asked."""
     entry = operators.claim("cr-1")

@@ -80,6 +80,12 @@ def test_a_success_whose_history_lacks_us_is_not_proven_by_an_older_equal_entry(
     assert confirm_own(answer, Baseline(subject="imp_1", cancellable=Decimal(PAID - ASKED)), SEARCH) is None
 
 
+def test_an_answer_that_shows_our_tag_twice_is_no_success() -> None:
+    """The gateway has carried it out more than once: a person has to look."""
+    twice = payment(entry("1", reason=TAG), entry("2", reason=TAG))
+    assert confirm_own(twice, looked(), SEARCH) is None
+
+
 # --- our only attempt was refused
 
 

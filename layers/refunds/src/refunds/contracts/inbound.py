@@ -118,7 +118,8 @@ class Cancellation(ContractModel, Generic[RequestT_co]):
     order_id: OrderId
     """The order service's order number; it is repeated in every outcome."""
     requested_at: Timestamp
-    """When the cancellation was asked for: ISO 8601 with a time zone. A payment made later is never meant."""
+    """When the cancellation was asked for: ISO 8601 with a time zone. A merchant_uid never means a
+    payment made later."""
     requested_by: RequestedBy
     """Who asked for it. PortOne is told customer for customer and admin for the others, unless
     request.extra.requester says otherwise."""

@@ -190,7 +190,7 @@ class Sweeper:
         if entry.state is State.UNKNOWN or entry.key.cancel_type not in MODULES:
             self._pass_over(entry.key, "of a newer version", sweep)
             return
-        if entry.unpublished:
+        if entry.unpublished and entry.outcome is not None:
             report = self._resolver.publish(entry)
             sweep.republished += report.published
             entry = report.entry
@@ -259,11 +259,8 @@ class Sweeper:
     def _abandoned(self, entry: Entry) -> bool:
         """Whether no message will bring it any more, and nobody was told."""
         untouched = self._clock() - last_change(entry.timeline)
-        return (
-            entry.state is State.STARTED
-            and untouched >= self._rules.abandoned_after
-            and not entry.leased(self._clock())
-        )
+        left = entry.unpublished or untouched >= self._rules.abandoned_after
+        return entry.state is State.STARTED and left and not entry.leased(self._clock())
 
     def _park_if_over(self, entry: Entry, sweep: Sweep) -> bool:
         if not self._over(entry):
@@ -312,17 +309,21 @@ def why_parked(entry: Entry) -> Trouble:
             "asked about daily: do not ask for it again under a new cancel_request_id",
             may_have_been_applied=True,
         )
+    missing = (
+        "its message has left for the dead-letter queue"
+        if entry.unpublished
+        else ("no message has brought it for days")
+    )
     if entry.in_doubt:
         return Trouble(
             ErrorCode.OUTCOME_UNKNOWN,
-            "it may have been carried out, and no message has brought it for days; it is asked about until "
-            "that is known",
+            f"it may have been carried out, and {missing}; it is asked about until that is known",
             may_have_been_applied=True,
         )
     return Trouble(
         ErrorCode.PROVIDER_UNAVAILABLE,
-        "nothing was sent, and no message has brought it for days: if none waits any more, publish the event "
-        "again under the same cancel_request_id",
+        f"nothing was sent, and {missing}: replay it; if none waits any more, publish the event again under "
+        "the same cancel_request_id",
         may_have_been_applied=False,
     )
 

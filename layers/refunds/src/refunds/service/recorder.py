@@ -193,7 +193,8 @@ class Recorder(Generic[RequestT]):
             Fenced: the item is not as ``entry`` saw it.
         """
         if entry.state is State.STARTED:
-            self._ledger.note_open(entry)
+            # Whoever has it may give it back: no message would bring it then, so the sweeper tells.
+            self._ledger.note_open(replace(entry, unpublished=True))
             return DeadLetter(reason)
         if entry.state is State.UNKNOWN or entry.outcome is None:
             return DeadLetter(reason)

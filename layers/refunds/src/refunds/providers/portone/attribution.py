@@ -84,10 +84,10 @@ def confirm_own(payment: Payment, baseline: Baseline, search: Search) -> Own | N
     """Our entry in the answer to our own successful send, if the amounts agree with it."""
     fresh = [e for e in unseen(payment, baseline) if e.amount == search.amount and _is_done(e)]
     tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
+    if len(tagged) > 1:
+        return None  # carried out more than once
     if tagged and _growth_is_explained(payment, baseline, search, tagged=True):
-        return Own(
-            _latest(tagged), "the answer lists a new cancellation with our tag and amount", tagged=True
-        )
+        return Own(tagged[0], "the answer lists a new cancellation with our tag and amount", tagged=True)
     untagged = [entry for entry in fresh if not is_tagged(entry.reason)]
     if untagged and not tagged and _growth_is_explained(payment, baseline, search, tagged=False):
         return Own(_latest(untagged), "the answer lists a new cancellation with our amount", tagged=False)
