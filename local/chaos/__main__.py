@@ -88,6 +88,9 @@ class _Run:
             books = self._accounting(log)
             shown = leaks(self._stack, log, _TYPES)
             wrong = (*shown, *broken_promises(log.events))
+            self._screen.say(
+                f"{len(log.events)} statements held against the JSON Schema, its draft-4 edition and AsyncAPI"
+            )
             verdict = judge(plan, log, books, simulator.ledger(), wrong)
         return self._report(plan, verdict, kills=killer.kills, replayed=replayed)
 

@@ -14,7 +14,6 @@ from typer.exceptions import TyperException
 
 from refundctl.commands import app
 from refundctl.endings import EXIT_ERROR, EXIT_INTERRUPTED
-from refundctl.output import as_json
 from refunds.errors import RefundsError
 
 _PERMISSION: Final = "docs/runbook.md, Getting started, lists what you must be allowed to do"
@@ -136,6 +135,8 @@ def _failed(kind: str, message: str, code: int, *, json_wanted: bool) -> int:
 def _told(kind: str, message: str, code: int, *, json_wanted: bool) -> int:
     """The error as a row as well, where the output is rows."""
     if json_wanted:
+        from refundctl.output import as_json
+
         print(as_json({"type": "error", "error": kind, "message": message, "exit_code": code}))
     return code
 

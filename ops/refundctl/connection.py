@@ -20,10 +20,12 @@ import typer
 from refunds.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from refundctl.questions import Questions
     from refunds.operators.operations import Operations
 
 _STACK_FILE: Final = Path(".local") / "stack.json"
 _CONNECTIONS: Final = 20
+_LONGEST_INVOCATION: Final = 900  # seconds; Lambda's limit
 _NOTABLE_SKEW: Final = 2.0  # seconds; the Date header has whole ones
 _LOCAL_CREDENTIALS: Final = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
@@ -102,8 +104,19 @@ class Target:
             all_queues=queues_of_outputs(outputs),
             hold=self.hold,
             clock=lambda: time.time() + skew,
+            indexes=environment.get("LEDGER_INDEXES") or "current",
         )
+        operations.asked_elsewhere = _questions(outputs, operations)
         return self._connected.enter_context(operations)
+
+
+def questions(operations: Operations) -> Questions:
+    """Who asks the providers for this process."""
+    from refundctl.questions import Questions
+
+    if not isinstance(operations.asked_elsewhere, Questions):
+        raise TypeError("a deployment that refundctl has connected asks through its functions")
+    return operations.asked_elsewhere
 
 
 def principal(operations: Operations) -> str:
@@ -138,20 +151,44 @@ def _remote(stack: str, region: str | None) -> tuple[Callable[[str], Any], Mappi
 
 
 def _factory(region: str | None, endpoint_url: str | None = None, **credentials: str) -> Callable[[str], Any]:
-    """Clients with more patience than the functions': an operator's network is further away."""
+    """Clients with more patience than the functions': an operator's network is further away.
+
+    Lambda answers when the function that was invoked has: it is waited for as long as one may run.
+    """
     from botocore.config import Config
 
     from refunds.aws import AwsClients
 
-    config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
-    clients = AwsClients(
-        connections=_CONNECTIONS,
-        config=config,
-        endpoint_url=endpoint_url,
-        session={"region_name": region, **credentials},
-        shows_messages=True,
+    def clients(read_timeout: int) -> AwsClients:
+        retries: Any = {"mode": "standard", "total_max_attempts": 5}
+        return AwsClients(
+            connections=_CONNECTIONS,
+            config=Config(connect_timeout=5, read_timeout=read_timeout, retries=retries),
+            endpoint_url=endpoint_url,
+            session={"region_name": region, **credentials},
+            shows_messages=True,
+        )
+
+    usual, patient = clients(30), clients(_LONGEST_INVOCATION)
+    return lambda service: (patient if service == "lambda" else usual).client(service)
+
+
+def _questions(outputs: Mapping[str, str], operations: Operations) -> Questions:
+    from refundctl.questions import Questions
+
+    return Questions(
+        operations.aws("lambda"),
+        replay_function=_function(outputs, "DlqReplay"),
+        sweeper_function=_function(outputs, "Sweeper"),
+        ledger_alone=operations.judge(asks=False),
     )
-    return clients.client
+
+
+def _function(outputs: Mapping[str, str], function: str) -> str:
+    name = f"{function}FunctionName"
+    if name not in outputs:
+        raise ConfigurationError(f"the stack has no output {name}: is it a refund handler's stack?")
+    return outputs[name]
 
 
 def _function_configuration(
@@ -163,14 +200,10 @@ def _function_configuration(
     """
     from email.utils import parsedate_to_datetime
 
-    from refunds.operators.cancel_queues import output_name
-
-    name = output_name("payment_cancel", "FunctionName")
-    if name not in outputs:
-        raise ConfigurationError(f"the stack has no output {name}: is it a refund handler's stack?")
+    name = _function(outputs, "DlqReplay")  # whose configuration operators may read
     asked = time.time()
     with closing(make("lambda")) as functions:
-        answer = functions.get_function_configuration(FunctionName=outputs[name])
+        answer = functions.get_function_configuration(FunctionName=name)
     now = (asked + time.time()) / 2
     header = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     skew = parsedate_to_datetime(header).timestamp() - now if header else 0.0

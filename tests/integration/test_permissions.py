@@ -72,7 +72,9 @@ def test_functions_may_do_their_work(guarded: Stack) -> None:
     [
         ("DlqReplay", {"by": "test", "reason": "permissions"}),
         ("DlqReplay", {"by": "test", "reason": "permissions", "execute": True, "limit": 1, "ask": False}),
+        ("DlqReplay", {"judge": [{"cancel_type": "payment_cancel", "body": "{}"}]}),
         ("Sweeper", {}),
+        ("Sweeper", {"ask": ["payment_cancel#cr-nobody-knows"]}),
         ("Reconcile", {}),
     ],
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
+import json
 import re
 import subprocess
 import tomllib
@@ -92,6 +94,25 @@ def test_a_lock_is_made_by_make_lock(lock: Path) -> None:
     folder = "requirements.in" if lock.parent.name == "refunds" else lock.with_suffix(".in").stem
     assert re.search(rf"\b{re.escape(folder)}\b", plan)
     assert lock.with_suffix(".in").exists()
+
+
+@each_lock
+def test_a_lock_has_nothing_newer_than_its_cut_off(lock: Path) -> None:
+    """The date stands once, in the Makefile; uv is given it, and the lock's header has it."""
+    (cut_off,) = set(re.findall(r"--exclude-newer (\S+)", _make("--dry-run", "lock")))
+    dt.date.fromisoformat(cut_off)
+    header = lock.read_text(encoding="utf-8").splitlines()[:2]
+    assert header[1] == f"#    make lock CUT_OFF={cut_off}"
+
+
+def test_the_lock_of_npm_is_nothing_but_versions_and_hashes() -> None:
+    """Every package has its hash, and none says where it comes from."""
+    lock = json.loads((PROJECT / "requirements/typescript/package-lock.json").read_text(encoding="utf-8"))
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert {"node_modules/typescript", "node_modules/json-schema-to-typescript"} <= packages.keys()
+    for name, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name
 
 
 def test_a_skipped_check_says_why() -> None:
@@ -247,7 +268,8 @@ def test_what_is_scanned_is_what_would_be_committed() -> None:
     """The scan leaves nothing out but the locks and its own baseline."""
     (listing,) = (line for line in _make("--dry-run", "check-secrets").splitlines() if "git ls-files" in line)
     excluded = re.findall(r"':!([^']+)'", listing)
-    assert excluded == ["requirements/*.txt", "layers/refunds/requirements.txt", ".secrets.*"]
+    locks = ["requirements/*.txt", "requirements/typescript/package-lock.json"]
+    assert excluded == [*locks, "layers/refunds/requirements.txt", ".secrets.*"]
     assert {"--cached", "--others", "--exclude-standard"} <= set(listing.split())
 
 

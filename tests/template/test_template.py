@@ -220,12 +220,104 @@ def test_operators_functions_have_what_they_need_and_no_more(expanded: Expanded,
     assert ("events:PutEvents" in actions) == (name == "Sweeper")
 
 
+def test_the_sweeper_reaches_dead_letters_and_no_queue(expanded: Expanded) -> None:
+    """It takes, copies and removes dead letters of every type, and never puts one where it would be sent."""
+    found = granted(expanded, "SweeperRole")
+    sqs = {
+        (action, resource)
+        for one in found
+        for action in as_list(one["Action"])
+        for resource in as_list(one["Resource"])
+        if action.startswith("sqs:")
+    }
+    wanted = (
+        "ReceiveMessage",
+        "DeleteMessage",
+        "ChangeMessageVisibility",
+        "GetQueueAttributes",
+        "SendMessage",
+    )
+    assert sqs == {(f"sqs:{action}", f"<{kind.pascal}Dlq.Arn>") for action in wanted for kind in CANCEL_TYPES}
+
+
+def test_the_sweeper_writes_requests_and_held_entries_only(expanded: Expanded) -> None:
+    """It updates items of the cancel types, and makes none but what holds an entry of a provider's books."""
+    written = {
+        (action, key)
+        for one in granted(expanded, "SweeperRole")
+        for action in as_list(one["Action"])
+        for key in one.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+        if action in {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    }
+    own = {("dynamodb:UpdateItem", f"{kind.name}#*") for kind in CANCEL_TYPES}
+    assert written == own | {("dynamodb:PutItem", "entry#*")}
+    writing = [
+        one
+        for one in granted(expanded, "SweeperRole")
+        if {"dynamodb:PutItem", "dynamodb:UpdateItem"} & set(as_list(one["Action"]))
+    ]
+    assert all(one["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"} for one in writing)
+
+
+def test_whoever_replays_holds_no_entry(expanded: Expanded) -> None:
+    """What a provider's entry proves is decided by who ends a request: neither replay nor comparison."""
+    for name in ("DlqReplay", "Reconcile"):
+        actions = {action for one in granted(expanded, f"{name}Role") for action in as_list(one["Action"])}
+        assert "dynamodb:PutItem" not in actions
+
+
+#: Every right that a command of refundctl needs, by the policy that gives it; all want the first, too.
+OPERATORS_RIGHTS = {
+    "Read": {
+        "cloudformation:DescribeStacks",
+        "lambda:GetFunctionConfiguration",
+        "dynamodb:GetItem",
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+        "sqs:GetQueueAttributes",
+        "cloudwatch:GetMetricData",  # refundctl queues
+        "sqs:ReceiveMessage",
+        "sqs:ChangeMessageVisibility",
+    },
+    "Replay": {"lambda:InvokeFunction"},
+    "Resolve": {
+        "lambda:InvokeFunction",  # asks
+        "sqs:DeleteMessage",  # refundctl dlq discard
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "events:PutEvents",
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "rights"), OPERATORS_RIGHTS.items(), ids=OPERATORS_RIGHTS)
+def test_operators_are_given_what_their_commands_need(
+    expanded: Expanded, name: str, rights: set[str]
+) -> None:
+    """No more and no less; what asks a provider is a function that they may invoke."""
+    granted_by = {
+        one["Sid"]: one for one in expanded.properties(f"Operator{name}Policy")["PolicyDocument"]["Statement"]
+    }
+    assert {action for one in granted_by.values() for action in as_list(one["Action"])} == rights
+    invoked = {
+        resource
+        for one in granted_by.values()
+        if "lambda:InvokeFunction" in as_list(one["Action"])
+        for resource in as_list(one["Resource"])
+    }
+    function = {"Read": None, "Replay": "DlqReplayFunction", "Resolve": "SweeperFunction"}[name]
+    assert invoked == ({f"<{function}.Arn>", f"<{function}.Arn>:live"} if function else set())
+    if name == "Resolve":
+        assert granted_by["DiscardDeadLetters"]["Resource"].endswith("-*-dlq")
+
+
 def test_nothing_is_allowed_by_wildcard(expanded: Expanded) -> None:
-    """No Allow statement names an action or a resource by wildcard, but X-Ray's, which knows no resources."""
+    """No Allow statement names an action or a resource by wildcard, but of actions that know no resources."""
+    without_resources = {"Trace", "MeasureAges"}
     allowed = [
         statement
         for statement in statements(expanded)
-        if statement["Effect"] == "Allow" and statement.get("Sid") != "Trace"
+        if statement["Effect"] == "Allow" and statement.get("Sid") not in without_resources
     ]
     assert len(allowed) > len(CANCEL_TYPES) * 8
     for statement in allowed:

@@ -216,6 +216,20 @@ WHO = (
 )
 
 
+def test_what_a_function_answers_is_left_to_who_reads_it() -> None:
+    """It is streamed, and may be any JSON; one that is cut off is noticed where it is read."""
+    for content, whole in ((b"[1, 2]", True), (b"[1, ", False)):
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n"
+        script = Script([head + content])
+        with Tcp(script).listening() as endpoint, clients(endpoint) as aws:
+            payload = aws.client("lambda").invoke(FunctionName="sweeper", Payload=b"{}")["Payload"]
+            if whole:
+                assert json.loads(payload.read()) == [1, 2]
+            else:
+                with pytest.raises(BotoCoreError):
+                    payload.read()
+
+
 def who(*answers: bytes) -> Any:
     """Ask STS, which answers in XML, as CloudFormation does."""
     with Tcp(Script(list(answers))).listening() as endpoint, clients(endpoint) as aws:

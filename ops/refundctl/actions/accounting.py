@@ -75,13 +75,15 @@ def _tell_published(
     output: Output, period: Period, counts: Counter[tuple[str, str]], failed: int, *, published: bool
 ) -> None:
     title = f"{'Published' if published else 'To be published'}: {iso(period.since)} … {iso(period.until)}"
-    output.table(
-        title, ["count", "type", "outcome"], [(count, *key) for key, count in sorted(counts.items())]
-    )
+    rows = [(count, *key) for key, count in sorted(counts.items())]
+    if rows:
+        output.table(title, ["count", "type", "outcome"], rows)
+    else:
+        output.say(f"No outcome was recorded between {iso(period.since)} and {iso(period.until)}.")
     for (kind, ending), count in sorted(counts.items()):
         output.row("outcomes", cancel_type=kind, outcome=ending, count=count)
     output.row("republication", published=published, total=counts.total(), failed=failed)
-    if not published:
+    if rows and not published:
         output.say("Nothing was published: add --yes.")
 
 

@@ -153,7 +153,7 @@ def export(target: Target, filters: Filters, output: Output, to: Path, *, raw: b
         for dead_letter in (dead_letter for letters in receives for dead_letter in letters):
             seen.add(dead_letter)
             path = to / dead_letter.queues.cancel_type / f"{dead_letter.message_id}.json"
-            _write_private(path, json.dumps(_event(dead_letter, raw=raw), ensure_ascii=False, indent=2))
+            _write_private(path, json.dumps(exported(dead_letter, raw=raw), ensure_ascii=False, indent=2))
             output.row(
                 "file", path=str(path), cancel_request_id=dead_letter.cancel_request_id, masked=not raw
             )
@@ -162,7 +162,7 @@ def export(target: Target, filters: Filters, output: Output, to: Path, *, raw: b
     seen.check()
 
 
-def _event(dead_letter: DeadLetterMessage, *, raw: bool) -> dict[str, Any]:
+def exported(dead_letter: DeadLetterMessage, *, raw: bool) -> dict[str, Any]:
     """What the event source mapping would hand to the function, without a receipt to act on."""
     record = {
         "messageId": dead_letter.message_id,

@@ -9,12 +9,12 @@ from typing import Literal
 import typer
 
 from refundctl.actions.telling import outcome_row
-from refundctl.connection import Target, principal
+from refundctl.connection import Target, principal, questions
 from refundctl.endings import EXIT_LEFT
 from refundctl.output import Output
 from refunds.cancel_types import MODULES
 from refunds.domain.entry import Entry, Key, State
-from refunds.errors import ErrorCode, LookupFailed, NotSent
+from refunds.errors import ErrorCode, LookupFailed
 from refunds.ledger.audit import Actor
 from refunds.operators.operations import Operations
 from refunds.operators.resolution import Finding, ResolutionRefused, ResolutionReport
@@ -95,10 +95,18 @@ def _entry(operations: Operations, request_id: str, cancel_type: str | None) -> 
 
 
 def _ask(operations: Operations, entry: Entry) -> ResolutionReport:
+    """Through the function, which may ask the provider, and has the ledger as it is afterwards."""
     try:
-        return operations.resolver.ask(entry)
-    except (LookupFailed, NotSent) as error:
-        return ResolutionReport(entry, f"The provider could not be asked now: {error}")
+        found = questions(operations).ask(entry.key)
+    except LookupFailed as error:
+        return ResolutionReport(entry, _in_a_sentence(str(error)))
+    return ResolutionReport(
+        operations.ledger.get(entry.key) or entry, found.finding, found.settled, found.published
+    )
+
+
+def _in_a_sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _confirm(output: Output, entry: Entry, by_hand: ByHand) -> None:

@@ -7,12 +7,10 @@ from typing import Annotated
 import typer
 
 from refundctl.connection import Target
-from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
 from refundctl.parameters import CancelTypes
 
 
-@with_option_groups
 def republish(  # noqa: PLR0913 - one option each
     target: Target,
     output: Output,
@@ -37,7 +35,6 @@ def republish(  # noqa: PLR0913 - one option each
     accounting.republish(target, output, order)
 
 
-@with_option_groups
 def reconcile(  # noqa: PLR0913 - one option each
     target: Target,
     output: Output,

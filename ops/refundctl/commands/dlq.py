@@ -9,7 +9,6 @@ import typer
 
 from refundctl.choices import check_verdict, complete_verdict
 from refundctl.connection import Target
-from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
 from refundctl.parameters import By, Filters, Reason
 
@@ -21,7 +20,6 @@ Ask = Annotated[
 ]
 
 
-@with_option_groups
 def list_messages(target: Target, filters: Filters, output: Output, *, show: Shown = 20) -> None:
     """List dead letters by cancel type and error code, the oldest first. They stay where they are."""
     from refundctl.actions import listing
@@ -29,7 +27,6 @@ def list_messages(target: Target, filters: Filters, output: Output, *, show: Sho
     listing.list_messages(target, filters, output, show)
 
 
-@with_option_groups
 def show_message(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="cancel_request_id or message id.")],
     target: Target,
@@ -43,7 +40,6 @@ def show_message(
     listing.show_message(identifier, target, output, ask=ask)
 
 
-@with_option_groups
 def export(
     target: Target,
     filters: Filters,
@@ -60,7 +56,6 @@ def export(
     listing.export(target, filters, output, to, raw=raw)
 
 
-@with_option_groups
 def replay(  # noqa: PLR0913 - one option each
     target: Target,
     filters: Filters,
@@ -121,7 +116,6 @@ def replay(  # noqa: PLR0913 - one option each
         replaying.replay(target, filters, output, order)
 
 
-@with_option_groups
 def discard(
     target: Target,
     output: Output,

@@ -8,7 +8,6 @@ import typer
 
 from refundctl.choices import DLQ_CODES, Shell
 from refundctl.endings import NothingMatches
-from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
 
 
@@ -18,7 +17,6 @@ def _names() -> list[str]:
     return sorted(load())
 
 
-@with_option_groups
 def explain(
     code: Annotated[
         str,

@@ -9,7 +9,6 @@ import typer
 
 from refundctl.choices import check_code, complete_code
 from refundctl.connection import Target
-from refundctl.option_groups import with_option_groups
 from refundctl.output import Output
 from refundctl.parameters import CancelTypeOption, amount, duration
 from refunds.errors import ErrorCode
@@ -17,7 +16,6 @@ from refunds.errors import ErrorCode
 RequestId = Annotated[str, typer.Argument(metavar="CANCEL_REQUEST_ID", help="The order service's id of it.")]
 
 
-@with_option_groups
 def status(
     identifier: Annotated[
         str, typer.Argument(metavar="ID", help="cancel_request_id, order_id, imp_uid or merchant_uid.")
@@ -42,7 +40,6 @@ def status(
     telling.status(identifier, target, output, dlq=dlq, patience=patience)
 
 
-@with_option_groups
 def resolve(  # noqa: PLR0913 - one option each
     request_id: RequestId,
     target: Target,
@@ -124,7 +121,6 @@ def resolve(  # noqa: PLR0913 - one option each
     resolving.resolve(request_id, target, output, cancel_type, by_hand)
 
 
-@with_option_groups
 def admit(
     request_id: RequestId,
     target: Target,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from refunds.cancel_types import cancel_type
 from refunds.operators.cancel_queues import CancelQueues
@@ -73,3 +74,35 @@ def test_a_queue_that_is_received_is_left_to_its_function() -> None:
     with pytest.raises(NotPaused, match="payment_cancel"):
         carry_over(queue, Sending.ENABLED).run([QUEUES])
     assert queue.sent == []
+
+
+def test_a_death_between_copy_and_deletion_loses_nothing() -> None:
+    """The copy is sent first: whoever goes on finds both, of which one is carried out."""
+    queue = Queue()
+    queue.put("m-1", "first", age=3 * DAY)
+    dying: Any = Dying(queue)
+    switch: Any = Switch(Sending.PAUSED)
+    with pytest.raises(KeyboardInterrupt):
+        CarryOver(dying, switch, clock=lambda: queue.now, hold=60).run([QUEUES])
+    assert [one.body for one in queue.messages.values()] == ["first", "first"]
+    assert queue.hidden() == set()
+    (done,) = carry_over(queue).run([QUEUES], older_than=DAY)
+    assert done.messages == 1
+    assert {one.sent_at for one in queue.messages.values()} == {queue.now}
+
+
+def test_a_copy_that_is_not_taken_leaves_its_original() -> None:
+    """It waits where it was."""
+    queue = Queue()
+    queue.put("m-1", "x" * 2_000_000, age=3 * DAY)
+    with pytest.raises(ClientError):
+        carry_over(queue).run([QUEUES])
+    assert list(queue.messages) == ["m-1"]
+
+
+class Dying(Direct):
+    """A client of a process that is ended before it deletes anything."""
+
+    def delete_message_batch(self, **_: Any) -> Any:
+        """Ctrl-C."""
+        raise KeyboardInterrupt

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from refundctl.__main__ import run
 from refundctl.connection import Target
+from refundctl.questions import Questions
 from refunds.cancel_types import MODULES, all_cancel_types
 from refunds.operators.cancel_queues import CancelQueues
+from refunds.operators.functions import ReplayFunction, SweeperFunction
 from refunds.operators.operations import Operations
 from refunds.settings import Settings
-from tests.unit.aws.endpoint import Service
+from tests.unit.aws.endpoint import AwsError, Service
 from tests.unit.operators.rig import Direct, OperatorRig
 from tests.unit.operators.sqs import Queue
-from tests.unit.rig import ENVIRONMENT
+from tests.unit.rig import ENVIRONMENT, Context
 
 _PLACES = "https://sqs.invalid/1"
 _PROVIDERS = {"PORTONE_BASE_URL": "https://portone.invalid", "EBP_BASE_URL": "https://ebp.invalid"}
@@ -39,6 +42,8 @@ class Account:
 
     queues: dict[str, Queue]
     ages: dict[str, float] = field(default_factory=dict)
+    functions: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
+    invoked: list[dict[str, Any]] = field(default_factory=list)
 
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """One operation of any of them."""
@@ -46,7 +51,20 @@ class Account:
             return {"Arn": "arn:aws:iam::000000000000:user/kim"}
         if operation == "GetMetricData":
             return {"MetricDataResults": [self._age(query) for query in request["MetricDataQueries"]]}
+        if operation == "Invoke":
+            return self._invoke(request["FunctionName"], json.loads(request["Payload"]))
         return self.queues[request["QueueUrl"]].carry_out(operation, request)
+
+    def _invoke(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Lambda: an error of the function is an answer, too."""
+        self.invoked.append(event)
+        if name not in self.functions:
+            raise AwsError("AccessDeniedException")
+        try:
+            return {"Payload": io.BytesIO(json.dumps(self.functions[name](event)).encode())}
+        except ValueError as error:
+            said = json.dumps({"errorMessage": str(error)}).encode()
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(said)}
 
     def _age(self, query: Mapping[str, Any]) -> dict[str, Any]:
         (dimension,) = query["MetricStat"]["Metric"]["Dimensions"]
@@ -104,7 +122,26 @@ class Station:
             all_queues=lanes,
             clock=lambda: self.operators.now,
         )
+        client: Any = Client(self.account)
+        self.operations.asked_elsewhere = Questions(
+            client,
+            replay_function="replay",
+            sweeper_function="sweeper",
+            ledger_alone=self.operations.judge(asks=False),
+        )
+        self.account.functions = {
+            "replay": self._function(ReplayFunction),
+            "sweeper": self._function(SweeperFunction),
+        }
         monkeypatch.setattr(Target, "operations", lambda _: self.operations)
+
+    def _function(self, kind: type[ReplayFunction | SweeperFunction]) -> Callable[[dict[str, Any]], Any]:
+        """One that has what only functions have: the providers' keys."""
+        function: Any = kind({})
+        function._operations = replace(self.operations, asked_elsewhere=None)  # noqa: SLF001 - what it would make
+        function._operations.__dict__["_status_inquiry"] = self.operators.inquiry  # noqa: SLF001 - of its environment
+        context: Any = Context()
+        return lambda event: function(event, context)
 
     def queue(self, kind: str = "payment_cancel") -> Queue:
         """The queue of a cancel type."""

@@ -20,9 +20,11 @@ PROJECT = Path(__file__).parents[3]
 HEAVY = ("boto3", "botocore", "pydantic", "rich", "httpx")
 _SHOW_LOADED = f"""
 import sys
-from refundctl.__main__ import run
-code = run(sys.argv[1:])
-print(code, [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+from refundctl.__main__ import main
+try:
+    main()
+except SystemExit as ended:
+    print(ended.code, [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
 """
 
 
@@ -45,23 +47,27 @@ def test_help_loads_nothing_that_only_a_command_needs(arguments: list[str]) -> N
         ("refundctl queues -t v", {"vbank_revoke"}),
         ("refundctl explain LIMIT", {"LIMIT_EXCEEDED"}),
         ("refundctl dlq re", {"replay"}),
+        ("refundctl dlq replay -t cvs_revoke --limit 5 --verdict s", {"safe", "stale"}),
+        ("refundctl resolve cr-1 --code NOT_", {"NOT_FOUND", "NOT_CANCELLABLE"}),
+        ("refundctl carry", {"carry-over"}),
     ],
 )
 def test_the_shell_completes_types_and_codes(words: str, offered: set[str]) -> None:
-    """As the script of `refundctl completion bash` asks for them."""
+    """As the script of `refundctl completion bash` asks for them; nothing is loaded for it, either."""
     asked = {
         "_REFUNDCTL_COMPLETE": "complete_bash",
         "COMP_WORDS": words,
         "COMP_CWORD": str(len(words.split()) - 1),
     }
     ended = subprocess.run(
-        [sys.executable, "-m", "refundctl"],
+        [sys.executable, "-c", _SHOW_LOADED],
         env=os.environ | asked,
         capture_output=True,
         text=True,
         check=True,
     )
     assert set(ended.stdout.split()) == offered
+    assert ended.stderr.strip() == "0 []"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

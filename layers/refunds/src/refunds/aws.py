@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import HTTPClientError
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
@@ -120,6 +121,7 @@ class _Complete:
 
     botocore compares no length, and reads what is no JSON as an empty answer. A ``GetItem`` whose answer is
     cut off would say that there is no such item, and a ``Query`` that nobody else holds a cancellation.
+    What is streamed (what a function answers) is read later, and botocore compares its length.
     """
 
     attempts: int
@@ -127,13 +129,17 @@ class _Complete:
     """Whether the service answers in JSON. STS and CloudFormation answer in XML, which botocore reads to its
     end or not at all."""
 
-    def __call__(self, response: tuple[Any, Any] | None, attempts: int, **_: object) -> float | None:
+    def __call__(
+        self, response: tuple[Any, Any] | None, attempts: int, operation: OperationModel, **_: object
+    ) -> float | None:
         """Seconds to wait before the repetition, or ``None`` for none.
 
         Raises:
             HTTPClientError: there have been enough.
         """
-        if response is None or _is_complete(response[0], json=self.json):
+        if response is None or operation.has_streaming_output:
+            return None
+        if _is_complete(response[0], json=self.json):
             return None
         if attempts >= self.attempts:
             raise HTTPClientError(error="the answer is cut off or not what the service answers")

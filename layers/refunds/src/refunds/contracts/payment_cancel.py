@@ -22,14 +22,18 @@ def _present(*names: str) -> dict[str, JsonValue]:
 
 
 _RULES: Final[dict[str, JsonValue]] = {
-    "allOf": [
-        {"if": {"not": _present("imp_uid")}, "then": _present("merchant_uid")},
-        {"if": {"anyOf": [_present(name) for name in _ACCOUNT]}, "then": _present(*_ACCOUNT)},
-    ]
+    "if": {"type": "object"},
+    "then": {
+        "allOf": [
+            {"if": {"not": _present("imp_uid")}, "then": _present("merchant_uid")},
+            {"if": {"anyOf": [_present(name) for name in _ACCOUNT]}, "then": _present(*_ACCOUNT)},
+        ]
+    },
 }
 """What of the rules between fields JSON Schema can say; the sums it cannot.
 
-As conditions, which generators of types pass over: alternatives would become two types.
+As one condition, which generators of types pass over: alternatives would become two types, and an ``allOf``
+beside the fields would be taken for all there is.
 """
 
 _WHOLE: Final[dict[str, JsonValue]] = {

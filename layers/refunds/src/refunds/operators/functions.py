@@ -27,7 +27,7 @@ from refunds.errors import ConfigurationError, LookupFailed, NotSent, RefundsErr
 from refunds.ledger.audit import Actor
 from refunds.operators.asking_schedule import AskingSchedule
 from refunds.operators.cancel_queues import chosen, queues_of_url
-from refunds.operators.dead_letters import Selection
+from refunds.operators.dead_letters import DeadLetterMessage, Selection
 from refunds.operators.operations import Operations
 from refunds.operators.rate_limiter import RateLimiter
 from refunds.operators.reconciliation import DUE_AFTER, Kind, Reconciliation, Stop, Window
@@ -44,6 +44,7 @@ _CONNECTIONS: Final = 20
 _FINISH: Final = 10.0  # seconds kept back for showing messages again and for answering
 _SHOWN: Final = 100  # messages named in an answer; Lambda's answer is limited to 6 MB
 _TELLING: Final = 0.25  # of a run's time, kept for the dead letters
+_MOST_JUDGED: Final = 10  # messages judged in one invocation: as many as one receive brings
 _MOST_ASKED: Final = 100  # requests asked about in one invocation
 _MOST_PIECES: Final = 100  # runs of one pass, so that a mistake never runs for ever
 _DAY: Final = 86_400.0
@@ -154,19 +155,42 @@ class ReplayRequest(BaseModel):
         )
 
 
+class JudgedMessage(BaseModel):
+    """One message that somebody has received from a dead-letter queue and wants to be judged."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cancel_type: str
+    body: str
+
+
+class JudgeRequest(BaseModel):
+    """The event that asks ``dlq_replay`` about messages that the caller has; nothing is replayed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    judge: tuple[JudgedMessage, ...] = Field(min_length=1, max_length=_MOST_JUDGED)
+
+
 class ReplayFunction(OperatorFunction):
-    """``dlq_replay``: invoked by hand or from automation, for people without queue permissions."""
+    """``dlq_replay``: invoked by hand or from automation, for people without queue permissions.
+
+    ``refundctl`` has it judge what it has received itself: only a function may ask a provider.
+    """
 
     service = "dlq_replay"
 
     def __call__(self, event: object, context: LambdaContext) -> dict[str, Any]:
         """Judge, and with ``execute`` replay, as many messages as the time allows; ``complete`` says if all.
 
-        ``unseen`` is about how many messages of a DLQ are there and were not shown by SQS.
+        ``unseen`` is about how many messages of a DLQ are there and were not shown by SQS. An event with
+        ``judge`` brings the messages along, and the answer has a verdict for each.
 
         Raises:
-            ValueError: the event is no ``ReplayRequest``; the text names the fields.
+            ValueError: the event is no ``ReplayRequest`` or ``JudgeRequest``; the text names the fields.
         """
+        if isinstance(event, dict) and "judge" in event:
+            return {"verdicts": self._judge(_parse(JudgeRequest, event, "judge"))}
         request = _parse(ReplayRequest, event, "replay")
         deadline = _deadline(context)
         judged = self._work(request, deadline, context)
@@ -192,6 +216,18 @@ class ReplayFunction(OperatorFunction):
         who = {"by": redact(request.by), "reason": redact(request.reason)}
         self.logger().info("dead letters", extra={**who, **summary})
         return {**summary, "messages": shown}
+
+    def _judge(self, request: JudgeRequest) -> list[dict[str, object]]:
+        operations = self.operations()
+        messages = [
+            DeadLetterMessage(queues, "", "", message.body, 0.0)
+            for message in request.judge
+            for queues in chosen(operations.all_queues, (message.cancel_type,))
+        ]
+        judgements = operations.judge(asks=True).judge(messages)
+        return [
+            {"verdict": one.verdict.value, "why": one.why, "unanswered": one.unanswered} for one in judgements
+        ]
 
     def _work(
         self, request: ReplayRequest, deadline: Deadline, context: LambdaContext

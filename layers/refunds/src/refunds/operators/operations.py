@@ -24,7 +24,7 @@ from refunds.operators.discarding import Discarding
 from refunds.operators.pause import SendingSwitch
 from refunds.operators.reconciliation import DUE_AFTER, Reconciliation
 from refunds.operators.replay import Replay
-from refunds.operators.replay_verdicts import Judge
+from refunds.operators.replay_verdicts import Judge, Judging
 from refunds.operators.republication import Republication
 from refunds.operators.resolution import Resolver
 from refunds.operators.status_inquiry import StatusInquiry
@@ -60,6 +60,8 @@ class Operations:
     hold: int = 120
     clock: Callable[[], float] = time.time
     observe: Callable[[ProviderCall], None] = _unobserved
+    asked_elsewhere: Judging | None = None
+    """Judges where providers may be asked, in the place of this process; ``None`` to ask from here."""
     indexes: str = "current"
     """Which indexes the ledger has: the template's ``LedgerIndexes``."""
     unreadable: dict[Key, None] = field(default_factory=dict)
@@ -128,8 +130,10 @@ class Operations:
         """Publishes again."""
         return Republication(self.ledger_queries, self._publisher)
 
-    def judge(self, *, asks: bool) -> Judge:
+    def judge(self, *, asks: bool) -> Judging:
         """Judges dead letters, with or without asking the providers."""
+        if asks and self.asked_elsewhere is not None:
+            return self.asked_elsewhere
         return Judge(self.ledger_queries, self._status_inquiry if asks else None, clock=self.clock)
 
     def replay(self, *, asks: bool, stopped: Callable[[], bool] = lambda: False) -> Replay:

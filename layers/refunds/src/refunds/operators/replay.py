@@ -19,7 +19,7 @@ from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.dead_letters import DeadLetterMessage, DeadLetters, Peek, Selection
 from refunds.operators.fan_in import fan_in
 from refunds.operators.rate_limiter import RateLimiter
-from refunds.operators.replay_verdicts import Judge, Judgement, ReplayVerdict
+from refunds.operators.replay_verdicts import Judgement, Judging, ReplayVerdict
 
 #: What is replayed unless the operator asks for more: what ends, or is asked about.
 USUAL: Final = frozenset({ReplayVerdict.DONE, ReplayVerdict.SAFE, ReplayVerdict.UNKNOWN})
@@ -55,7 +55,7 @@ class Replay:
     def __init__(
         self,
         dead_letters: DeadLetters,
-        judge: Judge,
+        judge: Judging,
         audit: AuditTrail,
         *,
         stopped: Callable[[], bool] = lambda: False,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from refunds.contracts.fingerprint import fingerprint
 from refunds.contracts.inbound import Cancellation
@@ -66,6 +66,13 @@ class Judgement:
     verdict: ReplayVerdict
     why: str
     unanswered: bool = False
+
+
+class Judging(Protocol):
+    """Whoever judges dead letters."""
+
+    def judge(self, messages: Sequence[DeadLetterMessage]) -> list[Judgement]:
+        """A judgement for each message; one that cannot be judged is ``UNREADABLE``."""
 
 
 class Judge:
