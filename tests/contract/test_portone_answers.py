@@ -10,9 +10,9 @@ from refunds.providers.http.fields import read_as
 from refunds.providers.portone.answers import read_envelope
 from refunds.providers.portone.models import (
     CancelHistoryEntry,
+    CancelledPage,
     Deposit,
     Payment,
-    PaymentPage,
     Promotion,
     Receipt,
     Token,
@@ -27,7 +27,7 @@ DOCUMENTED: dict[str, type[BaseModel]] = {
     "PaymentAnnotation": Payment,
     "PaymentCancelAnnotation": CancelHistoryEntry,
     "ExternalReceiptAnnotation": Receipt,
-    "PagedPaymentAnnotation": PaymentPage,
+    "PagedPaymentAnnotation": CancelledPage,
     "AuthAnnotation": Token,
 }
 SAMPLES: dict[str, type[BaseModel]] = {"000": Payment, "001": Payment, "002": Receipt, "003": Payment}

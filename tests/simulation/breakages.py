@@ -202,6 +202,12 @@ BREAKAGES: Final = (
         _NUMBERS,
     ),
     Breakage(
+        "what a gateway still works on is sent again",
+        Wiring(under_way=0.0),
+        invariants.a_request_moves_money_at_most_once,
+        (scenarios.PART_LOOKED,),
+    ),
+    Breakage(
         "the end of a former receipt is believed",
         Wiring(operation=mistakes.BelievesFormerEnds),
         invariants.a_recorded_success_is_true,

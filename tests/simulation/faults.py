@@ -146,6 +146,12 @@ NO_HISTORY: Final = _provider("applied, the answer's history lacks it", "wrong_e
 LATE_1: Final = _late("lost, arrives after the next lookup", "lookups", 1)
 LATE_2: Final = _late("lost, arrives after two lookups", "lookups", 2)
 LATE_BEFORE_REDELIVERY: Final = _late("lost, arrives a minute later", "seconds", 60)
+SLOW: Final = Fault(
+    "checked at once, carried out five minutes later, whatever has changed",
+    Kind.PROVIDER,
+    effect="late checked",
+    argument=300,
+)
 LATEST: Final = _late("lost, arrives when everything is over", "seconds", _FAR_AWAY)
 
 UNKNOWN_TO_LOOKUP: Final = _provider("404", "lookup_404")
@@ -192,6 +198,7 @@ _SENDING: Final = (
     LATE_1,
     LATE_2,
     LATE_BEFORE_REDELIVERY,
+    SLOW,
     LATEST,
 )
 _LOOKING: Final = (

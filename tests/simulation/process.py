@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 TIMEOUTS: Final = Timeouts(connect=5, read=60, lookup=10)
 LEASE_MARGIN: Final = 10.0
+UNDER_WAY: Final = 10.0 * TIMEOUTS.read
 SEND_BUDGET: Final = TIMEOUTS.connect + TIMEOUTS.read + 2
 BACKOFF: Final = Backoff(base=30, cap=900, later=1800)
 TTL_DAYS: Final = 400
@@ -155,6 +156,7 @@ class Wiring:
     record: Callable[[Simulation, Message], dict[str, Any]] = _record_of
     watcher: Callable[[Policy, Mapping[str, str]], Watcher] = _watcher
     lease_margin: float = LEASE_MARGIN
+    under_way: float = UNDER_WAY
     counter: type[DynamoDbHourlyCounter] = DynamoDbHourlyCounter
     sweeper: type[Sweeper] = Sweeper
     telling: type[DeadLetterTelling] = DeadLetterTelling
@@ -307,7 +309,12 @@ class Process:
         )
 
     def _timing(self) -> Timing:
-        return Timing(clock=self.wall_clock, send_budget=SEND_BUDGET, lease_margin=self.wiring.lease_margin)
+        return Timing(
+            clock=self.wall_clock,
+            send_budget=SEND_BUDGET,
+            lease_margin=self.wiring.lease_margin,
+            under_way=self.wiring.under_way,
+        )
 
     def _read_secret(self, _again: bool) -> str:  # noqa: FBT001 - as a source calls it
         if self.simulation.gate.enter(Call.SECRET) is not None:

@@ -115,7 +115,13 @@ def resolver(process: Process) -> FollowedResolver:
     by_type: Any = ByType(process.operation_of)
     operations = by_type
     status_inquiry = StatusInquiry(operations, process.ledger, _PATIENCE)
-    made = FollowedResolver(process.ledger, process.publisher, status_inquiry, clock=process.wall_clock)
+    made = FollowedResolver(
+        process.ledger,
+        process.publisher,
+        status_inquiry,
+        clock=process.wall_clock,
+        under_way=process.wiring.under_way,
+    )
     made.process = process
     return made
 

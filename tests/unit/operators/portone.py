@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from refunds.errors import LookupFailed
-from refunds.providers.portone.models import Payment, PaymentPage
+from refunds.providers.portone.models import CancelledPage, Payment
 
 
 def payment(key: str, *cancelled: Any, currency: str = "KRW", at: int = 0, **fields: Any) -> dict[str, Any]:
@@ -42,11 +42,11 @@ class PortOne:
         if listed:
             self.listed.append(shown["imp_uid"])
 
-    def cancelled_between(self, _since: int, _until: int, *, page: int, **_options: Any) -> PaymentPage:
+    def cancelled_between(self, _since: int, _until: int, *, page: int, **_options: Any) -> CancelledPage:
         """One page of the list."""
         begin = (page - 1) * self.size
         following = page + 1 if begin + self.size < len(self.listed) else 0
-        return PaymentPage.model_validate(
+        return CancelledPage.model_validate(
             {
                 "total": len(self.listed),
                 "previous": page - 1,

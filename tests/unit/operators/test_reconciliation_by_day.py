@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from refunds.domain.deadline import Deadline
+from refunds.domain.tag import tag_of
 from refunds.errors import LookupFailed
 from refunds.operators.reconciliation import Difference, Kind, Reconciliation, Stop, Window
 from tests.unit.operators.portone import PortOne, payment
@@ -84,6 +85,32 @@ def test_cents_and_currencies_are_compared_exactly(station: Station) -> None:
     told = found["imp_2"].to_json()
     assert (told["provider_amount"], told["ledger_amount"], told["currency"]) == ("181.56", "181", "USD")
     assert "in KRW" in found["imp_3"].note
+
+
+def test_a_payment_that_cannot_be_read_is_named_and_passed_over(station: Station) -> None:
+    """An entry without a usable id spoils its own payment only."""
+    station.operators.succeed("1")
+    station.portone.add(payment("1", Decimal(1000), at=station.noon), listed=True)
+    odd = payment("2", Decimal(500), at=station.noon)
+    odd["cancel_history"][0]["cancellation_id"] = 7
+    station.portone.add(odd, listed=True)
+    (found,) = station.differences()
+    assert (found.kind, found.imp_uid) == (Kind.UNANSWERED, "imp_2")
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_what_was_carried_out_twice_says_so(station: Station, *, tagged: bool) -> None:
+    """A second cancellation with our mark, or of our amount, on a payment whose refund has succeeded."""
+    entry = station.operators.succeed("1")
+    shown = payment("1", Decimal(1000), at=station.noon)
+    mark = tag_of(entry.key.cancel_type, entry.key.cancel_request_id)
+    again = shown["cancel_history"][0] | {"cancellation_id": "again", "reason": mark if tagged else ""}
+    station.portone.add(
+        shown | {"cancel_history": [*shown["cancel_history"], again], "cancel_amount": 2000}, listed=True
+    )
+    (found,) = station.differences()
+    assert (found.kind, found.cancellation_id) == (Kind.NOT_IN_LEDGER, "again")
+    assert "carried out twice" in found.note
 
 
 @pytest.mark.parametrize("days", [4, 14])

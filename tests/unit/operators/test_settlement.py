@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -80,7 +81,9 @@ def test_asking_proves_a_failure_only_where_nothing_can_arrive_any_more(
     assert operations.resolver.ask(open_).settled is False
     assert now(operations, open_) == open_
     rig.world.somebody_else("imp_1", "cancel", PAID, "관리자 취소")
-    assert operations.resolver.ask(open_).settled is True
+    assert operations.resolver.ask(open_).settled is False, "a slow gateway may still be at work"
+    later = replace(operations, clock=lambda: time.time() + 3_600)
+    assert later.resolver.ask(open_).settled is True
     assert now(operations, open_).state is State.FAILED
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from refunds.domain.disposition import Redeliver
 from refunds.domain.entry import State
 from tests.unit.service.world import NOW, Gateway, World, wanted
 
@@ -123,6 +124,32 @@ def test_an_event_older_than_the_ledgers_memory_is_kept_back() -> None:
     world.ledger.items[entry.key] = replace(entry, limits_passed=True, in_doubt=False)
     world.deliver(old)
     assert world.told()[-1] == ("succeeded", None, None)
+
+
+def test_what_a_slow_gateway_may_still_carry_out_is_not_sent_again() -> None:
+    """Its checksum was compared when it arrived: it is asked about, and sent again much later."""
+    world = World((Gateway(answers=["lose before"]),), under_way=600.0)
+    world.deliver(wanted(**PARTIAL))
+    waits = world.deliver(wanted(**PARTIAL))
+    assert isinstance(waits, Redeliver)
+    assert waits.not_before > 0
+    assert (len(world.gateway.sent), world.told()) == (1, [])
+    world.now += waits.not_before
+    world.deliver(wanted(**PARTIAL))
+    assert (len(world.gateway.sent), world.told()) == (2, [("succeeded", None, None)])
+
+
+def test_what_a_slow_gateway_may_still_carry_out_is_no_failure() -> None:
+    """Somebody cancels the rest meanwhile: that stops nothing that is under way."""
+    world = World((Gateway(answers=["lose before"]),), under_way=600.0)
+    world.deliver(wanted(**PARTIAL))
+    world.gateway.apply(Decimal(10_000), reason="console")
+    world.gateway.book()
+    assert isinstance(world.deliver(wanted(**PARTIAL)), Redeliver)
+    assert world.told() == []
+    world.now += 600.0
+    world.deliver(wanted(**PARTIAL))
+    assert world.told() == [("failed", "ALREADY_CANCELLED", False)]
 
 
 def test_an_old_event_of_a_known_request_goes_on() -> None:

@@ -307,6 +307,7 @@ class World:
     gateways: tuple[Gateway, ...] = field(default_factory=lambda: (Gateway(),))
     limits: Limits = field(default_factory=Limits)
     memory_seconds: float | None = None
+    under_way: float = 0.0
     now: float = NOW
 
     def __post_init__(self) -> None:
@@ -322,7 +323,7 @@ class World:
             POLICY,
             self.operation,
             cast("Ledger", self.ledger),
-            timing=Timing(clock=lambda: self.now, send_budget=10.0, lease_margin=LEASE),
+            timing=Timing(lambda: self.now, 10.0, LEASE, under_way=self.under_way),
             new_owner=lambda: f"owner-{next(owners)}",
             guard=Guard(self.limits, memory=self.memory_seconds),
         )

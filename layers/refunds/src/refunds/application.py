@@ -144,6 +144,7 @@ def build_processor(
             clock=time.time,
             send_budget=settings.timeouts.connect + settings.timeouts.read + _LEDGER_WRITES,
             lease_margin=settings.lease_margin,
+            under_way=settings.under_way,
         ),
         new_owner=lambda: uuid.uuid4().hex,
         guard=Guard(limits, counter, dry_run=settings.dry_run, memory=_memory(settings)),

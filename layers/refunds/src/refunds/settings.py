@@ -39,6 +39,7 @@ _UNSAFE_SWITCHES: Final = (
     "POWERTOOLS_TRACE_MIDDLEWARES",
 )
 
+_UNDER_WAY: Final = 10.0  # times the read timeout: how long a gateway may go on after our connection ended
 _LARGEST: Final = 1e9  # far above any sensible seconds, days or counts
 
 
@@ -82,6 +83,11 @@ class Settings(ProviderSettings):
     paused: bool = False
     dry_run: bool = False
     metrics_namespace: str = "Refunds"
+
+    @property
+    def under_way(self) -> float:
+        """Seconds for which a send of unknown fate may still be carried out (ADR 6)."""
+        return _UNDER_WAY * self.timeouts.read
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

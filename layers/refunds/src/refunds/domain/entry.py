@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from refunds.contracts.outbound import Outcome
 from refunds.domain.operation import Baseline
+
+#: The event of a timeline that says that another send begins.
+SENDS: Final = "STARTED sends"
 
 
 class State(StrEnum):
@@ -95,6 +99,15 @@ class Entry:
         if not self.timeline:
             return 0.0
         return datetime.fromisoformat(self.timeline[0].partition(" ")[0]).timestamp()
+
+    @property
+    def sent_at(self) -> float:
+        """UNIX seconds right before the last send that the timeline knows of."""
+        for event in reversed(self.timeline):
+            time, _, what = event.partition(" ")
+            if what == SENDS:
+                return datetime.fromisoformat(time).timestamp()
+        return self.begun_at
 
     def leased(self, now: float) -> bool:
         """Whether a worker, or what it sent, may still be under way."""

@@ -27,7 +27,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.contracts.outbound import Outcome
-from refunds.domain.entry import Entry, Key, State
+from refunds.domain.entry import SENDS, Entry, Key, State
 from refunds.domain.operation import Baseline, Siblings
 from refunds.domain.outcomes import same_statement
 from refunds.errors import ErrorCode, Fenced, LedgerError
@@ -175,7 +175,7 @@ class Ledger:
         """
         return self._change(
             entry,
-            "STARTED sends",
+            SENDS,
             baseline=baseline,
             payment_ref=baseline.subject,
             lease_until=lease_until,

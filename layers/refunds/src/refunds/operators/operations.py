@@ -118,7 +118,10 @@ class Operations:
     @cached_property
     def resolver(self) -> Resolver:
         """Ends what is open, without its message."""
-        return Resolver(self.ledger, self._publisher, self._status_inquiry, clock=self.clock)
+        under_way = self.settings.under_way
+        return Resolver(
+            self.ledger, self._publisher, self._status_inquiry, clock=self.clock, under_way=under_way
+        )
 
     @cached_property
     def discarding(self) -> Discarding:

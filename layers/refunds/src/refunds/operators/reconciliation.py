@@ -34,7 +34,7 @@ from refunds.ledger.queries import LedgerQueries, Partition, Readings, recorded_
 from refunds.ledger.shards import day_of, days
 from refunds.operators.status_inquiry import StatusInquiry, recall
 from refunds.operators.walk import Place, Walk
-from refunds.providers.portone.models import CancelHistoryEntry, Payment
+from refunds.providers.portone.models import CancelHistoryEntry, Payment, UnreadablePayment
 
 if TYPE_CHECKING:
     from refunds.providers.portone.client import PortOneClient
@@ -237,11 +237,15 @@ class Reconciliation:
                 )
                 steady = steady and total in (None, found.total)
                 total = found.total
-                fresh = [payment for payment in found.payments if payment.imp_uid not in known]
+                readable = [payment for payment in found.payments if isinstance(payment, Payment)]
+                fresh = [payment for payment in readable if payment.imp_uid not in known]
+                for payment in found.payments:
+                    if isinstance(payment, UnreadablePayment):
+                        yield _unreadable_payment(payment)
                 known.update(payment.imp_uid for payment in fresh)
                 entries = readers.map(lambda payment: self._entries(payment.imp_uid), fresh)
-                for payment, booked in zip(fresh, entries, strict=True):
-                    yield from self._compare_listed(payment, booked, window)
+                for listed, booked in zip(fresh, entries, strict=True):
+                    yield from self._compare_listed(listed, booked, window)
                 if found.next not in (0, page + 1):
                     raise LookupFailed(f"PortOne's list of cancelled payments breaks off after page {page}")
                 page = found.next
@@ -444,9 +448,14 @@ def _amount(entry: Entry) -> Decimal | None:
 
 def _not_in_ledger(payment: Payment, record: CancelHistoryEntry, entries: Iterable[Entry]) -> Difference:
     ours = next((e for e in entries if _tag(e) in (record.reason or "")), None)
+    equal = next((e for e in entries if _amount(e) == record.amount), None)
     note = "made elsewhere: no request of ours"
-    if ours is not None:
+    if ours is not None and ours.state is State.SUCCEEDED:
+        note = f"carries the mark of {ours.key}, which has another cancellation: it was carried out twice"
+    elif ours is not None:
         note = f"carries the mark of {ours.key}, which is {ours.state} in the ledger: refundctl resolve"
+    elif equal is not None:
+        note = f"of the same amount as {equal.key}: made elsewhere, or that one was carried out twice"
     return Difference(
         kind=Kind.NOT_IN_LEDGER,
         imp_uid=payment.imp_uid,
@@ -501,6 +510,10 @@ def _missing(entry: Entry, payment: Payment | None, *, note: str | None = None) 
 def _unreadable(key: Key) -> Difference:
     note = f"the ledger item {key} cannot be read by this version"
     return Difference(Kind.UNANSWERED, "", note, cancel_request_id=key.cancel_request_id)
+
+
+def _unreadable_payment(payment: UnreadablePayment) -> Difference:
+    return Difference(Kind.UNANSWERED, payment.imp_uid or "", "PortOne's list shows it unreadably")
 
 
 def _tag(entry: Entry) -> str:

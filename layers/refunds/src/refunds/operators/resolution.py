@@ -82,6 +82,7 @@ class Resolver:
 
     Args:
         clock: UNIX seconds, close to the functions' own clock: leases are judged by it.
+        under_way: seconds for which a send of unknown fate may still be carried out.
     """
 
     def __init__(
@@ -91,11 +92,13 @@ class Resolver:
         status_inquiry: StatusInquiry,
         *,
         clock: Callable[[], float],
+        under_way: float = 0.0,
     ) -> None:
         self._ledger = ledger
         self._publisher = publisher
         self._status_inquiry = status_inquiry
         self._clock = clock
+        self._under_way = under_way
 
     def ask(self, entry: Entry) -> ResolutionReport:
         """Ask the provider what became of a request, and record it if that is proven.
@@ -117,7 +120,9 @@ class Resolver:
             case Applied(effect):
                 outcome = self._outcomes(entry).succeeded(_as_remembered(effect), entry.attempt)
                 return self._record(entry, State.SUCCEEDED, outcome, effect.proof)
-            case Rejected(failure, retry_later=False) if failure.excludes_late_attempts:
+            case Rejected(failure, retry_later=False) if failure.excludes_late_attempts and self._is_quiet(
+                entry
+            ):
                 outcome = self._outcomes(entry).failed(failure, entry.attempt)
                 return self._record(entry, State.FAILED, outcome, failure.message)
         return ResolutionReport(entry, in_words(answer))
@@ -130,6 +135,9 @@ class Resolver:
             InvalidRequest: the item was written under another contract.
         """
         return self._status_inquiry.resolve(entry, recall(entry))
+
+    def _is_quiet(self, entry: Entry) -> bool:
+        return self._clock() >= entry.sent_at + self._under_way
 
     def unaskable(self, entry: Entry) -> str | None:
         """Why the provider cannot be asked about an open entry, or not now; ``None`` if it can."""

@@ -44,11 +44,18 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds: ``clock`` is UNIX time, ``send_budget`` what a send and its record may take."""
+    """Seconds.
+
+    Attributes:
+        clock: UNIX time.
+        send_budget: what a send and its record may take.
+        under_way: for how long after a send of unknown fate it may still be carried out.
+    """
 
     clock: Callable[[], float]
     send_budget: float
     lease_margin: float
+    under_way: float = 0.0
 
     def lease(self, deadline: Deadline) -> float:
         """UNIX seconds at which a worker with this deadline has certainly been stopped."""

@@ -282,13 +282,24 @@ class Execution(Generic[RequestT]):
                 return recorder.succeed(entry, effect, Source.QUESTION)
             case Accepted() if not _was_parked(entry):
                 return recorder.pend(entry, resolution, Source.QUESTION)
-            case Rejected(failure, retry_later) if sending.only_attempt or failure.excludes_late_attempts:
+            case Rejected(failure, retry_later) if sending.only_attempt:
                 return recorder.refuse(entry, failure, sending.source, retry_later=retry_later)
+            case Rejected() | Unapplied() if (wait := self._under_way(entry, sending)) > 0:
+                error = sending.answer or OutcomeUnknown("not carried out so far, but it may still be")
+                sent = sending.answer is not None
+                return recorder.leave_open(entry, error, sent=sent, not_before=wait)
+        return self._absent(entry, sending, resolution)
+
+    def _absent(self, entry: Entry, sending: _Sending, resolution: Resolution) -> Disposition:
+        """Nothing of it is there, and no send is under way any more."""
+        match resolution:
+            case Rejected(failure, retry_later) if failure.excludes_late_attempts:
+                return self._recorder.refuse(entry, failure, sending.source, retry_later=retry_later)
             case Unapplied(baseline) if self._may_send(sending):
                 return self._send(self._renew(entry, baseline), sending)
             case Unapplied() if sending.only_attempt:
                 moving = NotSent("the payment's balance kept moving; nothing was sent")
-                return recorder.nothing_sent(entry, moving)
+                return self._recorder.nothing_sent(entry, moving)
         return self._unproven(entry, sending, resolution)
 
     def _unproven(self, entry: Entry, sending: _Sending, resolution: Resolution) -> Disposition:
@@ -311,6 +322,16 @@ class Execution(Generic[RequestT]):
         if isinstance(sending.answer, OutcomeUnknown) or sending.left <= 0:
             return False
         return sending.only_attempt or self._parts.policy.resend_unproven
+
+    def _under_way(self, entry: Entry, sending: _Sending) -> float:
+        """Seconds for which a send of unknown fate may still be carried out.
+
+        A checksum is compared when a request arrives. A gateway that works on it for long may carry it out
+        beside a second one.
+        """
+        if sending.only_attempt or not self._parts.policy.moves_money:
+            return 0.0
+        return entry.sent_at + self._timing.under_way - self._timing.clock()
 
     def _leased(self, entry: Entry) -> Entry:
         """As it is claimed for a send: in doubt until the opposite is proven."""

@@ -104,16 +104,21 @@ class Recorder(Generic[RequestT]):
         *,
         sent: bool = False,
         learnt: Baseline | None = None,
+        not_before: float = 0.0,
     ) -> Disposition:
-        """Not known yet. A worker that sent keeps its lease, for what it sent may still arrive."""
+        """Not known yet. A worker that sent keeps its lease, for what it sent may still arrive.
+
+        ``not_before``: seconds for which asking again is of no use.
+        """
         if self._delivery.final_receive:
             return self.park(entry, error, may_have_been_applied=True, baseline=learnt)
         if not sent:
             self._ledger.release(entry, in_doubt=True, baseline=learnt)
-            return again(error)
+            return again(error, not_before=not_before)
         if learnt is not None:
             self._ledger.learn(entry, baseline=learnt)
-        return again(error, not_before=entry.lease_until - self._parts.timing.clock())
+        lease = entry.lease_until - self._parts.timing.clock()
+        return again(error, not_before=max(lease, not_before))
 
     # --- it is parked
 

@@ -29,7 +29,7 @@ from refunds.providers.credentials import CredentialSource
 from refunds.providers.http import wire
 from refunds.providers.http.provider_http import MAX_BODY, MAX_PAGE, Answer, ProviderHttp
 from refunds.providers.portone.answers import read_lookup, read_result
-from refunds.providers.portone.models import Payment, PaymentPage, Receipt
+from refunds.providers.portone.models import CancelledPage, Payment, PaymentPage, Receipt
 from refunds.providers.portone.token import AccessToken, AccessTokens
 
 M = TypeVar("M", bound=BaseModel)
@@ -237,14 +237,14 @@ class PortOneClient:
         page: int,
         limit: int = 1000,
         tier: str | None = None,
-    ) -> PaymentPage:
+    ) -> CancelledPage:
         """``GET /payments/status/cancelled``: one page of the payments cancelled in a period.
 
         Args:
             start: UNIX seconds, inclusive; at most 90 days before ``end``.
             end: UNIX seconds, inclusive.
             deadline: when the function is stopped.
-            page: from 1; ask for ``PaymentPage.next`` until it is 0.
+            page: from 1; ask for ``CancelledPage.next`` until it is 0.
             limit: payments a page, at most 1,000.
             tier: the sub-merchant whose payments are listed.
         """
@@ -256,7 +256,7 @@ class PortOneClient:
             params={name: str(value) for name, value in params.items()},
             max_body=MAX_PAGE,
         )
-        found = self._look_up(call, PaymentPage, deadline)
+        found = self._look_up(call, CancelledPage, deadline)
         if found is None:
             raise LookupFailed(
                 f"{call.operation} was answered with an undocumented 404", status=HTTPStatus.NOT_FOUND

@@ -176,6 +176,24 @@ class PaymentPage(ProviderModel):
     )
 
 
+class UnreadablePayment(ProviderModel):
+    """One that is not written as a payment is; ``imp_uid`` where that much can be read."""
+
+    imp_uid: OptionalReference = None
+
+
+class CancelledPage(ProviderModel):
+    """One page of the payments cancelled in a period; one that cannot be read does not spoil the others."""
+
+    total: Whole
+    previous: Whole
+    next: Whole
+    payments: Annotated[
+        tuple[Annotated[Payment | UnreadablePayment, Field(union_mode="left_to_right")], ...],
+        BeforeValidator(_nothing_is_empty),
+    ] = Field(default=(), alias="list")
+
+
 class Receipt(ProviderModel):
     """A cash receipt issued outside PortOne (``ExternalReceiptAnnotation``), amounts in won.
 
