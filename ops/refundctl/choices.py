@@ -7,9 +7,10 @@ from typing import Final, Literal
 
 import typer
 
+from refunds.cancel_types import MODULES
 from refunds.errors import ErrorCode
 
-CANCEL_TYPES: Final = ("payment_cancel", "vbank_revoke", "cvs_revoke", "receipt_revoke", "order_cancel")
+CANCEL_TYPES: Final = tuple(MODULES)
 #: What a dead letter may say besides the error codes: how it came there without a function of ours.
 ARRIVALS: Final = ("CRASHED", "UNDELIVERED", "UNHANDLED")
 ERROR_CODES: Final = tuple(code.value for code in ErrorCode)

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from refundctl.__main__ import run
-from refundctl.choices import ARRIVALS, CANCEL_TYPES, ERROR_CODES, VERDICTS
+from refundctl.choices import ARRIVALS, ERROR_CODES, VERDICTS
 from refundctl.runbook import entries, load, plain, written
-from refunds.cancel_types import MODULES
 from refunds.errors import ErrorCode
 from refunds.operators.dead_letters import CRASHED, UNDELIVERED, UNHANDLED
 from refunds.operators.replay_verdicts import ReplayVerdict
@@ -79,7 +78,6 @@ def test_a_script_for_the_shell_is_printed(shell: str, capsys: pytest.CaptureFix
 
 def test_choices_are_those_of_what_they_stand_for() -> None:
     """They are written down a second time so that completing loads nothing."""
-    assert tuple(MODULES) == CANCEL_TYPES
     assert tuple(ErrorCode) == ERROR_CODES
     assert (CRASHED, UNDELIVERED, UNHANDLED) == ARRIVALS
     assert tuple(ReplayVerdict) == VERDICTS

@@ -7,9 +7,10 @@ line in ``MODULES``.
 from __future__ import annotations
 
 import importlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from refunds.providers.cancel_type import CancelType
+if TYPE_CHECKING:  # who wants the names alone loads no contract
+    from refunds.providers.cancel_type import CancelType
 
 #: Imported by name, so that a function loads the contract and client of its own type only.
 MODULES: Final = {
