@@ -88,7 +88,7 @@ def wait_for_leases(stack: Stack, cases: Iterable[Case]) -> None:
     """Sleep until no worker can have any of these requests any more."""
     for case in cases:
         item = ledger_item(stack, case)
-        time.sleep(max(float(item["lease_until"]["N"]) - time.time(), 0.0) + 0.01)
+        time.sleep(max(float(item.get("lease_until", {"N": "0"})["N"]) - time.time(), 0.0) + 0.01)
 
 
 def ledger_item(stack: Stack, case: Case) -> dict[str, Any]:

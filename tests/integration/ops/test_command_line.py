@@ -74,7 +74,9 @@ def test_every_command_speaks_json(shell: Shell, waiting: Case, finished: Case, 
         ("republish", "--since", "1h", "--until", "59m"): {"republication"},
         ("reconcile", "--date", "2026-01-01"): {"reconciliation"},
         ("sending",): {"sending"},
+        ("carry-over", "--type", "cvs_revoke"): {"waiting"},
         ("pause", "--type", "cvs_revoke"): {"sending"},
+        ("carry-over", "--type", "cvs_revoke", "--yes"): {"carried_over"},
         ("resume", "--type", "cvs_revoke"): {"sending"},
     }
     for command, types in expected.items():
