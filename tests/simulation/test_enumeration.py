@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.simulation.enumeration import AXES, PAIRS, Axis, Schedule, digest
+from tests.simulation.enumeration import ONE_FAULT, PAIRS, TWO_FAULTS, Axis, Schedule, digest
 from tests.simulation.scenarios import PART_LOOKED
 from tests.simulation.trace import report
 
@@ -16,13 +16,13 @@ ENOUGH = 10_000
 
 @pytest.fixture(scope="module")
 def distinct(summary: list[str]) -> Iterator[set[bytes]]:
-    """What was played so far in all axes; counted once however many axes lead to it."""
+    """What was played so far in these axes; counted once however many axes lead to it."""
     seen: set[bytes] = set()
     yield seen
     summary.append(f"{len(seen):,} distinct schedules enumerated")
 
 
-@pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", (ONE_FAULT, TWO_FAULTS), ids=lambda axis: axis.name)
 def test_every_invariant_holds_in_every_schedule(axis: Axis, distinct: set[bytes]) -> None:
     """Whatever goes wrong where, money moves at most once and everybody is told the truth about it."""
     for schedule, simulation in axis.schedules():
