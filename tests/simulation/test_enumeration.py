@@ -22,7 +22,7 @@ def distinct(summary: list[str]) -> Iterator[set[bytes]]:
     summary.append(f"{len(seen):,} distinct schedules enumerated")
 
 
-@pytest.mark.parametrize("axis", (ONE_FAULT, TWO_FAULTS), ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", [ONE_FAULT, TWO_FAULTS], ids=lambda axis: axis.name)
 def test_every_invariant_holds_in_every_schedule(axis: Axis, distinct: set[bytes]) -> None:
     """Whatever goes wrong where, money moves at most once and everybody is told the truth about it."""
     for schedule, simulation in axis.schedules():
