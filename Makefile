@@ -163,7 +163,7 @@ check-python: $(ENVIRONMENTS)
 
 # The house rules of the template and the imports are tests, so that each is shown to fail too.
 check-template: $(ENVIRONMENTS) .venvs/checkov/.ready .venvs/security/.ready
-	$(SAM) validate --lint --region $(REGION)
+	"$(SAM)" validate --lint --region $(REGION)
 	.venv/bin/cfn-lint --include-checks I --template template.yaml archive.yaml schemas.yaml examples/consumer/template.yaml
 	$(RUN) -m tests.template.expansion template.yaml .local/unrolled/template.json
 	.venvs/checkov/bin/checkov --config-file .checkov.yaml
@@ -213,7 +213,7 @@ PACKAGE = .aws-sam/package
 package: $(ENVIRONMENTS) ## build for AWS (PYTHON_VERSION, ARCHITECTURE)
 	@rm -rf $(SOURCE) && mkdir -p $(SOURCE)
 	@tar -cf - --exclude __pycache__ template.yaml samconfig.toml functions layers | tar -xf - -C $(SOURCE)
-	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) $(SAM) build --template $(SOURCE)/template.yaml --build-dir $(PACKAGE) \
+	@PYTHON_VERSION=$(PYTHON_VERSION) PYTHON_PLATFORM=$(PLATFORM) "$(SAM)" build --template $(SOURCE)/template.yaml --build-dir $(PACKAGE) \
 	  --parameter-overrides PythonRuntime=python$(PYTHON_VERSION) Architecture=$(ARCHITECTURE)
 
 STAGE ?= dev
@@ -221,4 +221,4 @@ verify-aws: $(ENVIRONMENTS) ## check the assumptions about AWS on STAGE (LOCAL=1
 	@$(RUN) -m verify $(if $(LOCAL),--local,--stack refunds-$(STAGE))
 
 deploy: $(ENVIRONMENTS) ## deploy what was packaged to STAGE (CONFIRM=no)
-	@$(SAM) deploy --config-env $(STAGE) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset)
+	@"$(SAM)" deploy --config-env $(STAGE) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset)
