@@ -31,7 +31,6 @@ _CONCURRENCY = 10  # the template's MaximumConcurrency
 _POLLERS = 5  # long polls that Lambda keeps open on a queue without messages
 _LONG_POLL = 20  # seconds of each
 _RUN_SECONDS = 1.0  # of a scheduled function that finds nothing: an assumption, on the safe side
-_SAMPLED = 0.05  # of traces beyond the first of each second (X-Ray's default)
 _PRICES = Path(__file__).with_name("prices.json")
 
 VARIABLE = "variable"
@@ -182,7 +181,7 @@ def per_month(way: Way, rate: float, *, days: float = DAYS) -> Bill:
         group: {name: price * millions for name, price in items.items()}
         for group, items in each.groups.items()
     }
-    return Bill(groups | {STANDING: _standing(Prices(), way, rate)})
+    return Bill(groups | {STANDING: _standing(Prices(), way)})
 
 
 def _variable(prices: Prices, way: Way, table_class: str, messages: float) -> dict[str, float]:
@@ -200,11 +199,9 @@ def _variable(prices: Prices, way: Way, table_class: str, messages: float) -> di
     }
 
 
-def _standing(prices: Prices, way: Way, rate: float) -> dict[str, float]:
+def _standing(prices: Prices, way: Way) -> dict[str, float]:
     standing = way.standing
     polls = standing.queues * _POLLERS * _MONTH / _LONG_POLL
-    batches = rate / way.messages(rate)
-    traces = (min(batches, 1.0) + max(batches - 1.0, 0.0) * _SAMPLED) * _MONTH
     runs = standing.runs * (
         prices["lambda_request"]
         + prices.time(_RUN_SECONDS * MEMORY / 1024)
@@ -212,7 +209,6 @@ def _standing(prices: Prices, way: Way, rate: float) -> dict[str, float]:
     )
     return {
         "SQS, idle polling": polls * prices["sqs_request"],
-        "X-Ray": traces * prices["xray_trace"],
         "CloudWatch, metrics": standing.metrics * prices["metric_month"],
         "CloudWatch, alarms": standing.alarms * prices["alarm_month"],
         "CloudWatch, dashboard": standing.dashboards * prices["dashboard_month"],
