@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from threading import Lock
 from typing import Any, Final
 
 from bench.world.units import size
@@ -45,6 +46,7 @@ class MeteredLedger(LargeLedger):
         self.keys: Counter[str] = Counter()
         self._units = 0.0
         self.item_units = 0.0
+        self._lock = Lock()  # reconciliation reads with several threads
 
     @property
     def units(self) -> float:
@@ -53,6 +55,10 @@ class MeteredLedger(LargeLedger):
 
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """One DynamoDB operation."""
+        with self._lock:
+            return self._counted(operation, request)
+
+    def _counted(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         answer = super().carry_out(operation, request)
         self.requests[operation] += 1
         if operation == "Query":
