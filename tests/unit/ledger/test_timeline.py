@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from refunds.domain.entry import State
+from refunds.domain.entry import SENDS, State
 from refunds.ledger import timeline
-from tests.unit.ledger.conftest import NOON, Shelf, outcome
+from tests.unit.ledger.conftest import NOON, Shelf, new_entry, outcome
 
 
 def test_an_event_is_kept_with_the_time_since_the_first() -> None:
@@ -64,3 +64,12 @@ def test_a_long_event_is_cut_and_its_proof_kept(shelf: Shelf) -> None:
     found = shelf.read(entry)
     assert len(found.timeline[-1]) == 400
     assert found.proof == proof
+
+
+def test_a_send_that_was_left_out_is_no_older_than_what_was_left_out() -> None:
+    """However often a message is replayed, the wait before another send is not cut short."""
+    events: tuple[str, ...] = ()
+    for number, what in enumerate(["STARTED attempt 1", "STARTED in doubt", "x", "x", SENDS, *["x"] * 20]):
+        events = timeline.appended(events, 1_800_000_000.0 + number, what)
+    assert not any(event.endswith(SENDS) for event in events)
+    assert new_entry(1, timeline=events).sent_at >= 1_800_000_004.0

@@ -14,6 +14,9 @@ from refunds.domain.operation import Baseline
 #: The event of a timeline that says that another send begins.
 SENDS: Final = "STARTED sends"
 
+#: The end of the event that stands for those which a timeline has no room for; it has the time of the last.
+LEFT_OUT: Final = " events left out)"
+
 
 class State(StrEnum):
     """Where a cancellation stands."""
@@ -102,10 +105,10 @@ class Entry:
 
     @property
     def sent_at(self) -> float:
-        """UNIX seconds right before the last send that the timeline knows of."""
+        """UNIX seconds right before the last send; what was left out counts as one."""
         for event in reversed(self.timeline):
             time, _, what = event.partition(" ")
-            if what == SENDS:
+            if what == SENDS or what.endswith(LEFT_OUT):
                 return datetime.fromisoformat(time).timestamp()
         return self.begun_at
 

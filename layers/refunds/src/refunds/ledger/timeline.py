@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from refunds.domain.entry import LEFT_OUT
+
 #: Events of an item: the first ones and the last ones stay.
 MOST_EVENTS: Final = 16
 _FIRST: Final = 3
@@ -20,7 +22,7 @@ _LAST: Final = MOST_EVENTS - _FIRST - 1  # one says how many were left out
 #: Characters of an event. The whole proof is kept beside the timeline where this cuts it off.
 _MOST_CHARACTERS: Final = 400
 
-_LEFT_OUT: Final = re.compile(r"\S+ \((\d+) events left out\)")
+_LEFT_OUT: Final = re.compile(rf"\S+ \((\d+){re.escape(LEFT_OUT)}")
 _RECORDED: Final = re.compile(r"(\S+) (?:SUCCEEDED|FAILED|PARKED|PENDING)(?: [A-Z0-9_]+)?: (.*)", re.DOTALL)
 
 
@@ -38,7 +40,7 @@ def appended(timeline: Sequence[str], now: float, what: str) -> tuple[str, ...]:
     first, middle, last = events[:_FIRST], events[_FIRST:-_LAST], events[-_LAST:]
     left_out = sum(_events_in(one) for one in middle)
     time, _, _ = middle[-1].partition(" ")
-    return (*first, f"{time} ({left_out} events left out)", *last)
+    return (*first, f"{time} ({left_out}{LEFT_OUT}", *last)
 
 
 def shortened(timeline: Sequence[str]) -> list[str]:
