@@ -99,7 +99,7 @@ def _refund_is_unclear(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
     payment = s.world.portone_state.payments.current.get(wanted.subject)
     if payment is None:
         return entry.in_doubt
-    if _waits_at_a_late_pg(s, wanted, entry):
+    if _waits_at_a_late_pg(s, wanted, entry) or _took_what_was_left_later(s, wanted):
         return True
     checksum = wanted.request.get("checksum")
     if checksum is not None and payment.cancellable > Decimal(str(checksum)):
@@ -135,6 +135,11 @@ def _waits_at_a_late_pg(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
         return True  # what was left when it was asked for is not what is left when it is booked
     ours = {movement.cancellation_id for movement in s.books.of_request(wanted.key)}
     return not any(line.cancellation_id in ours and is_tagged(line.reason) for line in payment.history)
+
+
+def _took_what_was_left_later(s: Simulation, wanted: Wanted) -> bool:
+    """All that was left when a slow gateway carried it out is not what was left when it was asked for."""
+    return wanted.amount is None and any(fault is faults.SLOW for _call, fault in s.gate.struck)
 
 
 def _suspects(s: Simulation, wanted: Wanted) -> list[Cancellation]:
