@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final, Generic, TypeVar
 
 from refunds.contracts.inbound import ProviderRequest
@@ -262,7 +263,7 @@ class Execution(Generic[RequestT]):
         context = ResolveContext(
             sending.refusal,
             only_attempt=sending.only_attempt,
-            siblings=lambda: self._ledger.siblings(entry),
+            siblings=cache(lambda: self._ledger.siblings(entry)),
             sent_at=sending.sent_at if sending.only_attempt else entry.begun_at,
         )
         try:
