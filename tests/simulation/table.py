@@ -151,6 +151,12 @@ class Table:
         keys = [key["pk"]["S"] for key in wanted["Keys"]]
         return {"Responses": {name: [self.stored[key] for key in keys if key in self.stored]}}
 
+    def shows(self, index: str, key: str) -> bool:
+        """Whether an item is in an index by now."""
+        assert index in _INDEXES
+        horizon = self._clock() - self._index_lag
+        return any(at <= horizon and item["pk"]["S"] == key for at, item in self._indexed)
+
     def query(self, **request: Any) -> dict[str, Any]:
         """A page of an index, without what was written within the lag."""
         attribute = request["ExpressionAttributeNames"]["#a"]
