@@ -21,8 +21,8 @@ from refunds.domain.operation import Baseline
 from refunds.errors import ErrorCode
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import LedgerQueries
-from tests.unit.aws import dynamodb
-from tests.unit.aws.endpoint import Aws
+from tests.fakes import dynamodb
+from tests.fakes.endpoint import Aws
 
 TABLE = "ledger"
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z

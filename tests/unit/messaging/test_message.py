@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local import trigger
 from refunds.cancel_types import cancel_type
 from refunds.errors import InvalidRequest
 from refunds.messaging.message import read_body, read_event
@@ -23,7 +24,7 @@ BODIES = {name: json.dumps(detail(name)) for name in CANCEL_TYPES}
 
 
 def enveloped(name: str, content: Any) -> dict[str, Any]:
-    return {"id": "event-1", "detail-type": cancel_type(name).policy.detail_type, "detail": content}
+    return trigger.envelope(content, name, id="event-1")
 
 
 @given(body=st.text(), name=st.sampled_from(CANCEL_TYPES))

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import pytest
 
+from local.trigger import detail
 from refunds.contracts.receipt_revoke import ReceiptRevocation
 from refunds.domain.operation import (
     Applied,
@@ -25,15 +26,7 @@ from tests.unit.providers.provider_stub import plenty
 CLAIMED = 1_800_000_000.0
 ATTEMPT: Any = Attempt(
     ReceiptRevocation.model_validate(
-        {
-            "schema_version": "1.0",
-            "cancel_request_id": "cr-1",
-            "order_id": "ORD-1",
-            "requested_at": "2026-11-21T05:00:00Z",
-            "requested_by": "system",
-            "reason": "",
-            "request": {"merchant_uid": "ORD-1"},
-        }
+        detail("cr-1", {"merchant_uid": "ORD-1"}, requested_by="system", reason="")
     ),
     "[rf:aaaaaaaaaa]",
     plenty(),
