@@ -55,11 +55,11 @@ class Tables:
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one operation, one at a time."""
         if "TableName" in request and (item := request.get("Key") or request.get("Item")):
-            self.disturb(operation, self._key(request["TableName"], item))
+            self.disturb(operation, self.key_of(request["TableName"], item))
         with self._lock:
             match operation:
                 case "GetItem":
-                    item = self.find(request["TableName"], self._key(request["TableName"], request["Key"]))
+                    item = self.find(request["TableName"], self.key_of(request["TableName"], request["Key"]))
                     return {"Item": item} if item else {}
                 case "PutItem":
                     return self._write(operation, request, request["Item"])
@@ -92,10 +92,6 @@ class Tables:
         """An item as it is now."""
         return self.items[table].get(key)
 
-    def put(self, table: str, item: Item) -> None:
-        """Write an item as it is, whatever is there."""
-        self._keep(table, self._key(table, item), item)
-
     def expire(self, table: str, now: float, attribute: str = "expires_at") -> set[str]:
         """Delete what has expired, as DynamoDB does when it finds the time; returns the keys."""
         gone = {
@@ -115,7 +111,7 @@ class Tables:
             raise invalid("The table does not have the specified index")
         table = request["TableName"]
         start = request.get("ExclusiveStartKey")
-        behind = self._key(table, start) if start else ""
+        behind = self.key_of(table, start) if start else ""
         condition = request["KeyConditionExpression"]
         return sorted(
             key
@@ -144,7 +140,8 @@ class Tables:
             self._indexed[name][key] = item
         return self._indexed[table]
 
-    def _key(self, table: str, item: Mapping[str, Any]) -> str:
+    def key_of(self, table: str, item: Item) -> str:
+        """The partition key of an item, or of a key."""
         value: str = item[self._keys[table]]["S"]
         return value
 
@@ -152,7 +149,7 @@ class Tables:
         """The condition is judged first: what the update would run into does not matter then."""
         check_names(request)
         table = request["TableName"]
-        key = self._key(table, item)
+        key = self.key_of(table, item)
         old = self.items[table].get(key)
         condition = request.get("ConditionExpression")
         if condition and not holds(condition, old or {}, request):
@@ -163,11 +160,12 @@ class Tables:
             self.items[table].pop(key, None)
             self._indexed[table].pop(key, None)
         else:
-            self._keep(table, key, updated(old or {}, request, item) if operation == "UpdateItem" else item)
+            self.keep(table, key, updated(old or {}, request, item) if operation == "UpdateItem" else item)
         self.writes.append(operation)
         return {}
 
-    def _keep(self, table: str, key: str, new: Item) -> None:
+    def keep(self, table: str, key: str, new: Item) -> None:
+        """Write an item, whatever is there."""
         bytes_of_it = size(new)
         if bytes_of_it > MOST_OF_AN_ITEM:
             raise invalid("Item size has exceeded the maximum allowed size")
@@ -181,7 +179,7 @@ class Tables:
         """``unprocessed`` answers leave all keys but the first unread; one answer has 16 MB at most."""
         ((table, wanted),) = request["RequestItems"].items()
         keys, left = wanted["Keys"], []
-        names = [self._key(table, key) for key in keys]
+        names = [self.key_of(table, key) for key in keys]
         if len(names) > MOST_KEYS:
             raise invalid(f"Member must have length less than or equal to {MOST_KEYS}")
         if len(set(names)) < len(names):

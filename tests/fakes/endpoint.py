@@ -43,6 +43,8 @@ class Aws:
         """Status and JSON body for one request."""
         prefix, _, operation = target.partition(".")
         self.calls.append(operation)
+        if prefix not in self.services:
+            return 400, {"__type": "UnknownOperationException", "message": target}
         try:
             return 200, self.services[prefix].carry_out(operation, json.loads(body))
         except AwsError as error:

@@ -110,7 +110,7 @@ class Table:
     def plant(self, item: Item) -> None:
         """Put an item in as somebody else wrote it: another version of the code, or a bug of it."""
         key = item["pk"]["S"]
-        self._tables.put("ledger", item)
+        self._tables.keep("ledger", key, item)
         try:
             self.requests[key] = Seen(item, decode(item))
         except UnreadableItem:
