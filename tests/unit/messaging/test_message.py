@@ -74,7 +74,7 @@ def test_who_is_meant_beside_an_impossible_number(number: str, *, wrapped: bool)
     assert reading.error is not None
     assert (reading.cancel_request_id, reading.order_id) == ("cr-20261121-0001", "ORD-1")
     assert reading.identity is not None
-    assert reading.identity.references() == {"imp_uid": "imp_1"}
+    assert reading.identity.references == {"imp_uid": "imp_1"}
 
 
 def test_nobody_is_meant_in_a_foreign_envelope() -> None:

@@ -15,7 +15,8 @@ from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from refunds.contracts.inbound import Cancellation, ProviderRequest
-from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderName, ProviderRefs
+from refunds.contracts.naming import Naming
+from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs
 from refunds.domain.deadline import Deadline
 from refunds.errors import ErrorCode, Refused
 
@@ -60,16 +61,9 @@ class Baseline:
     accepted: bool = False
     suspects: tuple[str, ...] = ()
 
-    def refs(self, provider: ProviderName) -> ProviderRefs:
+    def refs(self, naming: Naming) -> ProviderRefs:
         """What can be said of the payment before anything was done to it."""
-        if provider != "portone":  # the only one whose payments the contract names
-            return ProviderRefs(name=provider)
-        return ProviderRefs(
-            name=provider,
-            imp_uid=None if self.subject == self.merchant_uid else self.subject,
-            merchant_uid=self.merchant_uid,
-            pg_provider=self.pg_provider,
-        )
+        return ProviderRefs.model_validate(naming.refs(self.subject, vars(self)))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Final
 
 from refunds.contracts.inbound import Cancellation
 from refunds.contracts.money import CURRENCY_PATTERN
+from refunds.contracts.naming import PORTONE
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
 from refunds.contracts.payment_cancel import PaymentCancellation, PaymentCancelRequest
 from refunds.domain.deadline import Deadline
@@ -51,13 +52,22 @@ from refunds.providers.portone.gateways import Gateway, books_late, gateway
 from refunds.providers.portone.models import CancelHistoryEntry, Payment
 from refunds.providers.portone.texts import may_be_done, means_later
 
+
+def _may_book_later(baseline: Baseline | None) -> bool:
+    """A gateway that nobody has seen, because the event brought its own checksum, may be a late one."""
+    if baseline is None or baseline.accepted or baseline.cancellation_ids is None:
+        return True
+    return books_late(baseline.pg_provider, baseline.pay_method)
+
+
 POLICY: Final = Policy(
     cancel_type="payment_cancel",
     detail_type="PaymentCancelRequested",
     contract=PaymentCancellation,
-    provider="portone",
+    naming=PORTONE,
     moves_money=True,
     resend_unproven=True,
+    may_book_later=_may_book_later,
 )
 
 _PAID = frozenset({"paid", "cancelled"})  # a partly cancelled payment may report either

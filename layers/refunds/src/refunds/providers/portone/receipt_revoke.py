@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from refunds.contracts.inbound import Cancellation
+from refunds.contracts.naming import PORTONE
 from refunds.contracts.outbound import ProviderRefs
 from refunds.contracts.receipt_revoke import ReceiptRevocation, ReceiptRevokeRequest
 from refunds.domain.deadline import Deadline
@@ -34,7 +35,7 @@ POLICY: Final = Policy(
     cancel_type="receipt_revoke",
     detail_type="ReceiptRevokeRequested",
     contract=ReceiptRevocation,
-    provider="portone",
+    naming=PORTONE,
     moves_money=False,
     resend_unproven=True,
 )
