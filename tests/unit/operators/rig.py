@@ -29,8 +29,7 @@ SHOWN = Baseline(
     currency="KRW",
     cancellable=Decimal(10_000),
     cancellation_ids=(),
-    pg_provider="html5_inicis",
-    pay_method="card",
+    shown={"pg_provider": "html5_inicis", "pay_method": "card"},
 )
 
 

@@ -138,7 +138,7 @@ def _naming(entry: Entry) -> Naming:
 
 
 def _expected_provider(entry: Entry) -> dict[str, Any]:
-    seen = vars(entry.baseline) if entry.baseline else {}
+    seen = entry.baseline.shown if entry.baseline else {}
     return _REFERENCES | _naming(entry).refs(entry.payment_ref, seen, entry.request)
 
 
