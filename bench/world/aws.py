@@ -2,7 +2,8 @@
 
 Enough for a happy path and no more: a put refuses an item that exists, an update refuses one that is not
 as its condition says, nothing is ever lost. That a function does the right thing when something goes
-wrong is the business of the tests; here it is only timed.
+wrong is the business of the tests and their services in memory (`tests.fakes`); here it is only timed, and
+checks that take processor time would be measured too.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from local.simulator.currencies import as_number
 from local.stack import Stack
+from local.trigger import Context
 
 _TABLES: Final = {"STATEMENTS_TABLE": ("chaos-statements", "pk"), "SEEN_TABLE": ("chaos-seen", "id")}
 _TOLD_TWICE: Final = 0.1
@@ -25,16 +26,6 @@ class Belief:
     outcome: str
     currency: str | None
     cancelled: Decimal | None
-
-
-@dataclass(frozen=True)
-class _Context:
-    """What Powertools' idempotency asks of Lambda's context."""
-
-    function_name: str = "chaos-consumer"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
 
 
 class Consumer:
@@ -58,7 +49,7 @@ class Consumer:
         chance.shuffle(delivered)
         for event in delivered:
             # As Lambda would read them: what arrives is JSON.
-            self._handle(json.loads(json.dumps(event, default=as_number)), _Context())
+            self._handle(json.loads(json.dumps(event, default=as_number)), Context())
 
     def books(self) -> Mapping[str, Belief]:
         """What it believes, by ledger key (``payment_cancel#cr-1``)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from local import trigger
 from local.simulator.currencies import DEFAULT_CURRENCY, as_number
 from local.simulator.faults import Fault
 
@@ -30,18 +31,16 @@ class Request:
 
     def detail(self) -> dict[str, Any]:
         """The EventBridge detail."""
-        version = {"schema_version": "1.0"}
-        if self.currency is not None:
-            version = {"schema_version": "1.1", "currency": self.currency}
-        return {
-            **version,
-            "cancel_request_id": self.cancel_request_id,
-            "order_id": self.order_id,
-            "requested_at": self.requested_at,
-            "requested_by": self.requested_by,
-            "reason": self.reason,
-            "request": dict(self.request),
-        }
+        said = {"schema_version": "1.1", "currency": self.currency} if self.currency else {}
+        return trigger.detail(
+            self.cancel_request_id,
+            dict(self.request),
+            order_id=self.order_id,
+            requested_at=self.requested_at,
+            requested_by=self.requested_by,
+            reason=self.reason,
+            **said,
+        )
 
     def body(self) -> str:
         """The detail as a message body."""

@@ -20,10 +20,11 @@ from refunds.ledger.queries import LedgerQueries
 from refunds.operators.reconciliation import Reconciliation, Window
 from refunds.operators.replay_verdicts import Judge, ReplayVerdict
 from refunds.operators.sweeper import Sweeper, SweepRules
+from tests.fakes.direct import Direct
 from tests.unit.operators.large_ledger import PER_DAY, LargeLedger
 from tests.unit.operators.portone import PortOne, payment
 from tests.unit.operators.requests import dead_letter
-from tests.unit.operators.rig import DAY, START, Direct, OperatorRig
+from tests.unit.operators.rig import DAY, START, OperatorRig
 from tests.unit.rig import Wanted
 
 NOON: Final = START // DAY * DAY + DAY / 2
@@ -40,13 +41,13 @@ class MeteredLedger(LargeLedger):
         item_units: read units of the items read by key.
     """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __init__(self, size: int, now: float) -> None:
+        super().__init__(size, now)
         self.requests: Counter[str] = Counter()
         self.keys: Counter[str] = Counter()
         self._units = 0.0
         self.item_units = 0.0
-        self._lock = Lock()  # reconciliation reads with several threads
+        self._counting = Lock()  # reconciliation reads with several threads
 
     @property
     def units(self) -> float:
@@ -55,7 +56,7 @@ class MeteredLedger(LargeLedger):
 
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """One DynamoDB operation."""
-        with self._lock:
+        with self._counting:
             return self._counted(operation, request)
 
     def _counted(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def reconcile(ledger: LargeLedger) -> int:
         portone.add(shown, listed=number % 2 == 0)
     client: Any = portone
     window = Window.of_days(today - timedelta(days=1), 1, KOREA)
-    differences = list(Reconciliation(_queries(ledger), client, patience=1.0, clock=lambda: NOON).run(window))
+    differences = list(Reconciliation(queries(ledger), client, patience=1.0, clock=lambda: NOON).run(window))
     assert differences == []
     return len(portone.asked)
 
@@ -92,7 +93,7 @@ def sweep(ledger: LargeLedger, *, daily: bool = True) -> int:
     """With the daily pass over the claims, unless told otherwise; nothing is due, so nothing is written."""
     operators = OperatorRig(now=NOON)
     rules = SweepRules(min_age=30 * DAY)
-    sweeper = Sweeper(operators.ledger, _queries(ledger), operators.resolver, rules, clock=lambda: NOON)
+    sweeper = Sweeper(operators.ledger, queries(ledger), operators.resolver, rules, clock=lambda: NOON)
     swept = sweeper.run(Deadline(60.0, lambda: 0.0), daily=daily)
     assert (swept.passed_over, swept.place) == ({}, None)
     return swept.unresolved["payment_cancel"]
@@ -100,14 +101,14 @@ def sweep(ledger: LargeLedger, *, daily: bool = True) -> int:
 
 def status(ledger: LargeLedger) -> int:
     """By the order service's id, and by the payment's."""
-    queries = _queries(ledger)
-    return len(queries.find("cr-0000007")) + len(queries.find("imp_cr-0000007"))
+    found = queries(ledger)
+    return len(found.find("cr-0000007")) + len(found.find("imp_cr-0000007"))
 
 
 def dead_letters(ledger: LargeLedger) -> int:
     """Judge ten dead letters by what the ledger has of them."""
     letters = [dead_letter(Wanted(key=f"cr-{number:07}").body) for number in range(10)]
-    judgements = Judge(_queries(ledger), None, clock=lambda: NOON).judge(letters)
+    judgements = Judge(queries(ledger), None, clock=lambda: NOON).judge(letters)
     assert all(judgement.verdict is ReplayVerdict.INVALID for judgement in judgements)  # other payloads
     return len(judgements)
 
@@ -121,6 +122,6 @@ WORK: Final[Mapping[str, Callable[[LargeLedger], int]]] = {
 }
 
 
-def _queries(ledger: LargeLedger) -> LedgerQueries:
+def queries(ledger: LargeLedger) -> LedgerQueries:
     client: Any = Direct(ledger)
     return LedgerQueries(client, "ledger", MODULES)

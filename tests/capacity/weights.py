@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bench.world.units import INDEXES, Item, index_units, size, write_units
+from local.trigger import record
 from refunds.ledger.claims import HELD_PREFIX
-from tests.unit.rig import EVENTS, Rig, record
+from tests.unit.rig import EVENTS, Rig
 
 BY_DAY = 2  # in INDEXES
 _ROUNDED = 32  # bytes

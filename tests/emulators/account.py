@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.unit.aws import dynamodb, messaging
-from tests.unit.aws.endpoint import Aws
-from tests.unit.operators.sqs import Queue
+from tests.fakes import dynamodb, messaging, sqs
+from tests.fakes.endpoint import Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -104,32 +103,10 @@ class Account:
 
 
 @dataclass
-class OwnQueues:
-    """The project's queues in memory, by URL, and the bus in memory, with the operations that set them up."""
-
-    now: float = field(default_factory=time.time)
-    queues: dict[str, Queue] = field(default_factory=dict)
-
-    def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """One SQS operation, at the queue that is meant."""
-        if operation == "CreateQueue":
-            url = f"https://sqs.invalid/{request['QueueName']}"
-            self.queues[url] = Queue(now=self.now)
-            return {"QueueUrl": url}
-        queue = self.queues[request["QueueUrl"]]
-        if operation == "GetQueueAttributes" and request["AttributeNames"] == ["QueueArn"]:
-            return {"Attributes": {"QueueArn": request["QueueUrl"]}}
-        if operation == "SendMessageBatch":
-            for entry in request["Entries"]:
-                queue.put(f"sent-{len(queue.messages)}", entry["MessageBody"], age=0.0)
-        return queue.carry_out(operation, request)
-
-
-@dataclass
 class OwnBus:
     """The bus in memory; its only target gets what it takes."""
 
-    queues: OwnQueues
+    queues: sqs.Queues
     bus: messaging.Bus = field(default_factory=messaging.Bus)
     targets: dict[str, str] = field(default_factory=dict)
 
@@ -143,7 +120,7 @@ class OwnBus:
         for entry, result in zip(request["Entries"], answer["Entries"], strict=True):
             if "EventId" in result:
                 body = json.dumps({"detail": json.loads(entry["Detail"])})
-                self.queues.queues[self.targets[entry["EventBusName"]]].put(result["EventId"], body)
+                self.queues[self.targets[entry["EventBusName"]]].put(result["EventId"], body)
         return answer
 
 
@@ -162,14 +139,13 @@ class OwnTables(dynamodb.Tables):
 
 def own_account() -> Account:
     """What the unit tests are run against."""
-    queues = OwnQueues()
+    now = time.time()
+    queues = sqs.Queues(now)
     aws = Aws(
         {
             dynamodb.TARGET: OwnTables(),
-            messaging.SQS_TARGET: queues,
+            sqs.TARGET: queues,
             messaging.EVENTS_TARGET: OwnBus(queues),
         }
     )
-    return Account(
-        "own", aws.connect("dynamodb"), aws.connect("sqs"), aws.connect("events"), lambda: queues.now
-    )
+    return Account("own", aws.connect("dynamodb"), aws.connect("sqs"), aws.connect("events"), lambda: now)

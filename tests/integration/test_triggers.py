@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from local import trigger
 from local.demo.cast import Cast
 from local.demo.play import cancel_request_id, dead_letters, pascal
 from local.demo.scenario import Request
@@ -35,17 +36,7 @@ def _send(stack: Stack, cancel_type: str, body: str) -> None:
 
 
 def _envelope(request: Request) -> dict[str, Any]:
-    return {
-        "version": "0",
-        "id": str(uuid.uuid4()),
-        "detail-type": request.detail_type,
-        "source": "order-service",
-        "account": "000000000000",
-        "time": "2026-11-21T05:00:00Z",
-        "region": "ap-northeast-2",
-        "resources": [],
-        "detail": request.detail(),
-    }
+    return trigger.envelope(request.detail(), request.cancel_type, id=str(uuid.uuid4()))
 
 
 def _invoke(stack: Stack, request: Request) -> tuple[dict[str, Any], bool]:

@@ -59,9 +59,7 @@ def entry() -> Entry:
             cancellable=Decimal(10_000),
             cancellation_ids=(),
             status="paid",
-            merchant_uid="ORD20261121001",
-            pg_provider="tosspayments",
-            pay_method="card",
+            shown={"merchant_uid": "ORD20261121001", "pg_provider": "tosspayments", "pay_method": "card"},
         ),
     )
 

@@ -13,17 +13,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from local.trigger import Context
+
 FUNCTIONS = Path(__file__).parents[2] / "functions"
-
-
-class Context:
-    """Lambda's, with a minute left."""
-
-    aws_request_id = "made-up"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """A function asks once, when its invocation begins."""
-        return 60_000
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fakes import messaging
 from tests.privacy.planted import SECRET
-from tests.unit.aws import messaging
 from tests.unit.rig import Rig, running_rig
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from local import trigger
+
 #: What the order service sends and only the provider may see.
 PERSONAL: Final = {
     "refund_holder": "XQ홍길동ZV",
@@ -103,15 +105,7 @@ def payment(imp_uid: str, **fields: Any) -> dict[str, Any]:
 
 def detail(cancel_request_id: str, request: dict[str, Any]) -> dict[str, Any]:
     """A cancellation with the planted reason."""
-    return {
-        "schema_version": "1.0",
-        "cancel_request_id": cancel_request_id,
-        "order_id": "ORD-P",
-        "requested_at": "2026-11-21T05:00:00Z",
-        "requested_by": "customer",
-        "reason": PERSONAL["reason"],
-        "request": request,
-    }
+    return trigger.detail(cancel_request_id, request, order_id="ORD-P", reason=PERSONAL["reason"])
 
 
 def order_request(order_no: str, **fields: Any) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from local.cancel_types import all_examples
+from local.trigger import envelope
 from refunds.cancel_types import all_cancel_types
 from refunds.messaging.message import read_body
 from refunds.operators.masking import mask_body
 from tests.privacy.planted import CUSTOMER, PERSONAL, REFUND, detail, order_request, sightings
-from tests.unit.rig import envelope
 
 REQUESTS: dict[str, dict[str, Any]] = {name: one.every_field for name, one in all_examples().items()} | {
     "payment_cancel": {"imp_uid": "imp_1", "amount": 1_000, "extra": {"requester": "customer"}, **REFUND},

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from local.simulator import Fault, FaultKind, Operation
+from local.trigger import envelope, record
+from tests.fakes.answers import AwsError
 from tests.privacy.planted import (
     CUSTOMER,
     EBP_ECHO,
@@ -29,8 +31,7 @@ from tests.privacy.planted import (
     payment,
     sightings,
 )
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, envelope, record
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig
 
 PROJECT = Path(__file__).parents[2]
 VERBOSE = {"LOG_LEVEL": "DEBUG", "STAGE": "local"}

@@ -203,7 +203,7 @@ class Tape:
 
     def said(self, simulation: Simulation) -> str:
         """Log and metrics, ledger, events, and the attributes of what waits in a DLQ."""
-        letters = [letter.attributes for queue in simulation.queues.values() for letter in queue.dlq]
+        letters = [letter.said for queue in simulation.queues.values() for letter in queue.dlq]
         events = [event.detail for event in simulation.bus.events]
         return "\n".join(
             [self.log.getvalue(), repr([list(simulation.table.stored.values()), letters]), *events]

@@ -16,8 +16,8 @@ from local.simulator.currencies import fits
 from local.simulator.movements import MovementKind
 from refunds.domain.entry import State
 from refunds.providers.portone.gateways import gateway
+from tests.fakes.answers import AWS_ERRORS
 from tests.simulation.accounting import listen, wrongly_believed
-from tests.simulation.answers import AWS_ERRORS
 from tests.simulation.gate import Call
 from tests.simulation.knowledge import is_accepted_as_failure, may_stay_open
 from tests.simulation.simulation import Observer
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from local.simulator.late_booking import Acceptance
     from local.simulator.movements import Movement
     from refunds.domain.entry import Entry
-    from tests.simulation.aws import DeadLetter, Event, Message
+    from tests.simulation.aws import Event, Message
     from tests.simulation.oracle import Sent
     from tests.simulation.simulation import Simulation
     from tests.simulation.table import Seen
@@ -281,7 +281,7 @@ def nothing_is_sent_beyond_the_guard_rails(s: Simulation, sent: Sent) -> str | N
 
 def a_message_is_acknowledged_only_after_its_outcome(s: Simulation, message: Message) -> str | None:
     """Acknowledged means: the final outcome is published, or a copy waits in the DLQ or in the queue."""
-    if s.queues[message.kind].keeps(
+    if s.queues[message.queue].keeps(
         message, quietly=message.key in s.wanted and '"replay-name"' in message.body
     ):
         return None
@@ -293,10 +293,10 @@ def a_message_is_acknowledged_only_after_its_outcome(s: Simulation, message: Mes
 # --- when a message comes into its DLQ
 
 
-def what_a_function_buries_is_told(s: Simulation, letter: DeadLetter) -> str | None:
+def what_a_function_buries_is_told(s: Simulation, letter: Message) -> str | None:
     """A message that leaves with a reason: accounting was told of its request, or the ledger has it open."""
     wanted = s.wanted.get(letter.key)
-    code = letter.attributes.get("error_code")
+    code = letter.said.get("error_code")
     if wanted is None or code in (None, "DUPLICATE_KEY_DIFFERENT_PAYLOAD"):
         return None
     if code == "INVALID_REQUEST" and letter.key in s.table.requests:
@@ -468,7 +468,7 @@ class Watch(Observer):
         self._ask(ON_ACCEPT, acceptance, owner)
 
     @override
-    def dead_lettered(self, letter: DeadLetter) -> None:
+    def dead_lettered(self, letter: Message) -> None:
         self._ask(ON_BURY, letter)
 
     @override

@@ -37,7 +37,9 @@ from refunds.operators.telling import DeadLetterTelling, Telling
 from refunds.providers.http.provider_http import Answer, ProviderHttp
 from refunds.providers.portone.number_revoke import NumberRevoke
 from refunds.providers.portone.receipt_revoke import ReceiptRevoke
-from tests.simulation.answers import no_answer
+from tests.fakes.answers import no_answer
+from tests.fakes.expressions import used_in
+from tests.simulation.process import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -388,6 +390,14 @@ class _Client:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._table, name)
 
+    def write(self, request: dict[str, Any], condition: str) -> dict[str, Any]:
+        """Write under this condition, without the names and values that nothing uses then."""
+        request["ConditionExpression"] = condition
+        used = used_in(request)
+        for given in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+            request[given] = {name: value for name, value in request[given].items() if name in used}
+        return self._table.update_item(**request)
+
 
 class Unfenced(_Client):
     """Writes how it ended whoever owns the item by now."""
@@ -395,9 +405,8 @@ class Unfenced(_Client):
     def update_item(self, **request: Any) -> dict[str, Any]:
         """Write."""
         state = request["ExpressionAttributeValues"].get(":new_state", {}).get("S")
-        if state in ("SUCCEEDED", "FAILED", "PARKED"):
-            del request["ConditionExpression"]
-        return self._table.update_item(**request)
+        ends = state in ("SUCCEEDED", "FAILED", "PARKED")
+        return self.write(request, "" if ends else request["ConditionExpression"])
 
 
 class FencedByOwnerOnly(_Client):
@@ -405,9 +414,7 @@ class FencedByOwnerOnly(_Client):
 
     def update_item(self, **request: Any) -> dict[str, Any]:
         """Write."""
-        condition, _, _version = request["ConditionExpression"].partition(" AND #version")
-        request["ConditionExpression"] = condition
-        return self._table.update_item(**request)
+        return self.write(request, request["ConditionExpression"].partition(" AND #version")[0])
 
 
 # --- messages
@@ -486,15 +493,15 @@ class ForgetsTheDeadLetter(MessageQueue):
         return True
 
 
-def unreadable(_simulation: Simulation, message: Message) -> dict[str, Any]:
+def unreadable(simulation: Simulation, message: Message) -> dict[str, Any]:
     """Reads nothing at all of a body with a number that cannot be represented."""
-    record = message.record()
+    record = record_of(simulation, message)
     return {**record, "body": "{"} if "1e400" in message.body else record
 
 
 def keyed_by_message(simulation: Simulation, message: Message) -> dict[str, Any]:
     """Takes the SQS message id for the idempotency key."""
-    record = message.record()
+    record = record_of(simulation, message)
     event = json.loads(message.body)
     simulation.aliases[message.message_id] = event["detail"]["cancel_request_id"]
     event["detail"]["cancel_request_id"] = message.message_id

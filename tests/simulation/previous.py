@@ -29,7 +29,7 @@ def could_have_written(entry: Entry) -> bool:
     """It knew won, no acceptance, and one statement of each kind."""
     baseline = entry.baseline
     beyond = baseline is not None and (
-        baseline.accepted or baseline.receipt_id is not None or baseline.currency not in (None, "KRW")
+        baseline.accepted or "receipt_id" in baseline.shown or baseline.currency not in (None, "KRW")
     )
     return not (beyond or entry.state in _UNKNOWN_TO_IT or entry.currency or entry.statement > 1)
 
@@ -58,9 +58,9 @@ def as_version_1(entry: Entry, item: Item) -> Item:
     if entry.payment_ref is not None:
         written["payment_ref"] = {"S": entry.payment_ref}
     if entry.baseline is not None:
-        known = {
-            name: value for name, value in vars(entry.baseline).items() if value not in (None, (), False)
-        }
+        known = {**vars(entry.baseline), **entry.baseline.shown}
+        known = {name: value for name, value in known.items() if value not in (None, (), False)}
+        del known["shown"]
         if entry.baseline.cancellation_ids == ():
             known["cancellation_ids"] = ()
         written["before"] = {"S": _json(known)}

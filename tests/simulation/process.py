@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
+from local import trigger
 from refunds.cancel_types import MODULES, cancel_type
 from refunds.ledger.claims import Ledger
 from refunds.ledger.hourly_count import DynamoDbHourlyCounter
@@ -128,8 +129,11 @@ def _as_it_is(part: Any) -> Any:
     return part
 
 
-def _record_of(_simulation: Simulation, message: Message) -> dict[str, Any]:
-    return message.record()
+def record_of(_simulation: Simulation, message: Message) -> dict[str, Any]:
+    """A message as the event source mapping hands it on."""
+    return trigger.record(
+        message.body, receives=message.receives, message_id=message.message_id, receipt=message.receipt
+    )
 
 
 def _watcher(policy: Policy, aliases: Mapping[str, str]) -> Watcher:
@@ -153,7 +157,7 @@ class Wiring:
     queue: type[MessageQueue] = MessageQueue
     operation: Callable[[Operation[Any]], Operation[Any]] = _as_it_is
     client: Callable[[Any], Any] = _as_it_is
-    record: Callable[[Simulation, Message], dict[str, Any]] = _record_of
+    record: Callable[[Simulation, Message], dict[str, Any]] = record_of
     watcher: Callable[[Policy, Mapping[str, str]], Watcher] = _watcher
     lease_margin: float = LEASE_MARGIN
     under_way: float = UNDER_WAY

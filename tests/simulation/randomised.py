@@ -337,13 +337,13 @@ class History:
         waiting = [m for queue in simulation.queues.values() for m in queue.messages.values()]
         if not waiting:
             return []
-        first = min(waiting, key=lambda message: (message.visible_at, message.message_id))
-        simulation.clock.now = max(simulation.clock.now, first.visible_at)
-        kind = first.kind
+        first = min(waiting, key=lambda message: (message.hidden_until, message.message_id))
+        simulation.clock.now = max(simulation.clock.now, first.hidden_until)
+        kind = first.queue
         ready = [
             m
             for m in simulation.queues[kind].messages.values()
-            if m.visible_at <= simulation.clock.now and m is not first
+            if m.hidden_until <= simulation.clock.now and m is not first
         ]
         return [first, *ready[: self._random.choice((0, 0, 1, 3))]]
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from local import trigger
 from local.simulator.currencies import as_number
-from tests.simulation.process import CANCEL_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,30 +47,24 @@ class Wanted:
     @cached_property
     def body(self) -> str:
         """The SQS message body: an EventBridge envelope."""
-        return json.dumps(self._envelope(), default=as_number)
+        return self._body()
 
     @cached_property
     def quiet_body(self) -> str:
         """The same event from a replay that is silent about what was published."""
-        return json.dumps({**self._envelope(), "replay-name": "quiet-again"}, default=as_number)
+        return self._body(**{"replay-name": "quiet-again"})
 
-    def _envelope(self) -> dict[str, Any]:
-        detail = {
-            "schema_version": "1.0",
-            "cancel_request_id": self.cancel_request_id,
-            "order_id": self.order_id,
-            "requested_at": self.requested_at,
-            "requested_by": "customer",
-            "reason": REASON,
-            **({"currency": self.currency} if self.said else {}),
-            "request": self.request,
-        }
-        return {
-            "version": "0",
-            "source": "order-service",
-            "detail-type": CANCEL_TYPES[self.cancel_type].policy.detail_type,
-            "detail": detail,
-        }
+    def _body(self, **fields: Any) -> str:
+        said = {"currency": self.currency} if self.said else {}
+        content = trigger.detail(
+            self.cancel_request_id,
+            self.request,
+            order_id=self.order_id,
+            requested_at=self.requested_at,
+            reason=REASON,
+            **said,
+        )
+        return json.dumps(trigger.envelope(content, self.cancel_type, **fields), default=as_number)
 
 
 def _exact(amount: Any) -> Decimal | None:

@@ -16,7 +16,7 @@ from refunds.domain.limits import Limits
 from refunds.ledger.item import is_open
 from refunds.messaging.circuit_breaker import Circuit
 from refunds.providers.http.provider_http import open_http
-from tests.simulation.answers import AWS_ERRORS
+from tests.fakes.answers import AWS_ERRORS
 from tests.simulation.aws import FUNCTION_TIMEOUT, VISIBILITY_TIMEOUT, AllQueues, Bus, Message, Queue
 from tests.simulation.gate import Call, Chooser, Fault, Gate, NoFaults, ProcessDied
 from tests.simulation.operating import mend
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from local.simulator.late_booking import Acceptance
     from refunds.operators.reconciliation import Difference
-    from tests.simulation.aws import DeadLetter, Event
+    from tests.simulation.aws import Event
     from tests.simulation.requests import Wanted
 
 START: Final = 1_795_237_200.0
@@ -90,7 +90,7 @@ class Observer:
     def accepted(self, acceptance: Acceptance, owner: str | None) -> None:
         """A PG took a cancellation without booking it; ``owner`` is the cancel request that asked for it."""
 
-    def dead_lettered(self, letter: DeadLetter) -> None:
+    def dead_lettered(self, letter: Message) -> None:
         """A message came into its DLQ."""
 
     def sending(self, sent: Sent) -> None:
@@ -233,15 +233,15 @@ class Simulation:
             waiting = [m for queue in self.queues.values() for m in queue.messages.values()]
             if not waiting:
                 return
-            message = min(waiting, key=lambda m: (m.visible_at, m.message_id))
-            self.clock.now = max(self.clock.now, message.visible_at)
+            message = min(waiting, key=lambda m: (m.hidden_until, m.message_id))
+            self.clock.now = max(self.clock.now, message.hidden_until)
             self.deliver([message])
         raise AssertionError("the queue never empties")
 
     def deliver(self, messages: Iterable[Message], *, skew: float = 0.0) -> None:
         """One receive: a process works on the messages, which are of one cancel type."""
         messages = list(messages)
-        name = messages[0].kind
+        name = messages[0].queue
         queue = self.queues[name]
         received = queue.receive(messages)
         if not received:
@@ -321,7 +321,7 @@ class Simulation:
     def _mend(self) -> None:
         """Operators correct what was malformed."""
         letters = [letter for queue in self.queues.values() for letter in queue.dlq]
-        if any(letter.attributes.get("error_code") == "INVALID_REQUEST" for letter in letters):
+        if any(letter.said.get("error_code") == "INVALID_REQUEST" for letter in letters):
             self.run_scheduled("mend", mend)
             self.run()
 
@@ -411,7 +411,7 @@ class Simulation:
         if self._depth >= MAX_DEPTH or not self.current:
             return
         message = self._in_hand()
-        queue = self.queues[message.kind]
+        queue = self.queues[message.queue]
         if whose == "redelivery":
             self.clock.advance(ZOMBIE_SLEEP)
             again = queue.messages.get(message.message_id)
@@ -434,7 +434,7 @@ class Simulation:
 
     def _waiting_rival(self, message: Message) -> Message | None:
         waiting = (m for queue in self.queues.values() for m in queue.messages.values())
-        return next((m for m in waiting if m.key != message.key and m.visible_at <= self.clock.now), None)
+        return next((m for m in waiting if m.key != message.key and m.hidden_until <= self.clock.now), None)
 
     def _somebody(self, action: str, amount: int) -> None:
         """Somebody at the console; ``silently`` gives no reason there, ``alike`` the customer's."""

@@ -13,9 +13,9 @@ from refunds.domain.entry import Entry, State
 from refunds.ledger.claims import HELD_PREFIX
 from refunds.ledger.hourly_count import KEY_PREFIX as COUNT_PREFIX
 from refunds.ledger.item import UnreadableItem, decode
-from tests.simulation.answers import CONDITION_FAILED, Exceptions, no_answer, refusal
-from tests.simulation.gate import Call, Fault, Gate
-from tests.unit.aws import expressions
+from tests.fakes.answers import CONDITION_FAILED, AwsError, Exceptions, no_answer, refusal
+from tests.fakes.dynamodb import Tables
+from tests.simulation.gate import Call, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 TERMINAL: Final = frozenset({State.SUCCEEDED, State.FAILED})
 _OTHER_ITEMS: Final = (HELD_PREFIX, COUNT_PREFIX)
-_INDEXES: Final = frozenset({"by_payment", "by_order", "by_open", "by_day", "by_state"})
-_PAGE: Final = {"by_payment": 1, "by_order": 1}
+_PAGES: Final = {"by_payment": 1, "by_order": 1}
 _LARGE_PAGE: Final = 100
 
 
@@ -73,7 +72,6 @@ class Table:
         index_lag: seconds until a written item appears in the indexes.
 
     Attributes:
-        stored: everything, as it is in DynamoDB.
         requests: the requests' items as they are read, by key; what nobody can read is not among them.
         rebuilt: by key, every outcome that was ever rebuilt from the stored item.
         unwritable: keys of items that DynamoDB refuses to write.
@@ -89,15 +87,20 @@ class Table:
         clock: Callable[[], float],
         index_lag: float = 0.0,
     ) -> None:
-        self.stored: dict[str, Item] = {}
         self.requests: dict[str, Seen] = {}
         self.rebuilt: dict[str, set[str]] = {}
         self.unwritable: set[str] = set()
+        self._tables = Tables(ledger="pk")
+        self._tables.clock, self._tables.index_lag = clock, index_lag
+        self._tables.page, self._tables.pages = _LARGE_PAGE, _PAGES
+        self._tables.full_page_goes_on = False
         self._gate = gate
         self._on_write = on_write
-        self._clock = clock
-        self._index_lag = index_lag
-        self._indexed: list[tuple[float, Item]] = []
+
+    @property
+    def stored(self) -> Mapping[str, Item]:
+        """Everything, as it is in DynamoDB."""
+        return self._tables.items["ledger"]
 
     def entry(self, key: str) -> Entry | None:
         """A request's item as it is read now."""
@@ -107,49 +110,30 @@ class Table:
     def plant(self, item: Item) -> None:
         """Put an item in as somebody else wrote it: another version of the code, or a bug of it."""
         key = item["pk"]["S"]
-        self.stored[key] = item
-        self._indexed.append((self._clock(), item))
+        self._tables.keep("ledger", key, item)
         try:
             self.requests[key] = Seen(item, decode(item))
         except UnreadableItem:
             self.requests.pop(key, None)
 
     def forget(self, now: float) -> set[str]:
-        """Delete what has expired, as DynamoDB does when it finds the time; returns the keys."""
-        forgotten = set()
-        for key, item in list(self.stored.items()):
-            if float(item.get("expires_at", {"N": "inf"})["N"]) <= now:
-                del self.stored[key]
-                self.requests.pop(key, None)
-                forgotten.add(key)
-                self._indexed = [one for one in self._indexed if one[1]["pk"]["S"] != key]
+        """Delete what has expired; returns the keys."""
+        forgotten = self._tables.expire("ledger", now)
+        for key in forgotten:
+            self.requests.pop(key, None)
         return forgotten
 
-    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+    def get_item(self, **request: Any) -> dict[str, Any]:
         """A strongly consistent read."""
-        assert TableName
-        assert ConsistentRead
-        self._fail_read(self._gate.enter(Call.GET))
-        item = self.stored.get(Key["pk"]["S"])
-        return {"Item": item} if item else {}
+        assert request["ConsistentRead"]
+        self._enter_read(Call.GET)
+        return self._carry_out("GetItem", request)
 
-    def put_item(self, **request: Any) -> dict[str, Any]:
-        """A conditional put."""
-        key = request["Item"]["pk"]["S"]
-        return self._write(Call.CLAIM, key, request, lambda _old: request["Item"])
-
-    def update_item(self, **request: Any) -> dict[str, Any]:
-        """A conditional update."""
-        key = request["Key"]["pk"]["S"]
-        return self._write(Call.UPDATE, key, request, lambda old: _updated(old, request))
-
-    def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
         """Strongly consistent reads of several items."""
-        self._fail_read(self._gate.enter(Call.BATCH_GET))
-        ((name, wanted),) = RequestItems.items()
-        assert wanted["ConsistentRead"]
-        keys = [key["pk"]["S"] for key in wanted["Keys"]]
-        return {"Responses": {name: [self.stored[key] for key in keys if key in self.stored]}}
+        self._enter_read(Call.BATCH_GET)
+        assert all(wanted["ConsistentRead"] for wanted in request["RequestItems"].values())
+        return self._carry_out("BatchGetItem", request)
 
     def shows(self, index: str, key: str) -> bool:
         """Whether an item is in an index by now."""
@@ -159,99 +143,54 @@ class Table:
 
     def query(self, **request: Any) -> dict[str, Any]:
         """A page of an index, without what was written within the lag."""
-        attribute = request["ExpressionAttributeNames"]["#a"]
-        value = request["ExpressionAttributeValues"][":v"]
-        index = request["IndexName"]
-        assert index in _INDEXES
-        horizon = self._clock() - self._index_lag
-        seen = {item["pk"]["S"]: item for at, item in self._indexed if at <= horizon}
-        behind = request.get("ExclusiveStartKey", {}).get("pk", {}).get("S", "")
-        found = sorted(key for key, item in seen.items() if item.get(attribute) == value and key > behind)
-        if found or index in _PAGE:  # an empty partition of a scheduled run is no place of interest
-            self._fail_read(self._gate.enter(Call.QUERY))
-        size = _PAGE.get(index, _LARGE_PAGE)
-        page: dict[str, Any] = {"Items": [{"pk": {"S": key}} for key in found[:size]]}
-        if len(found) > size:
-            page["LastEvaluatedKey"] = {attribute: value, "pk": {"S": found[size - 1]}}
-        return page
+        found = self._tables.matching(request)
+        if (
+            found or request["IndexName"] in _PAGES
+        ):  # an empty partition of a scheduled run is no place of interest
+            self._enter_read(Call.QUERY)
+        return self._tables.page_of(request, found)
 
-    def _write(
-        self, call: Call, key: str, request: Mapping[str, Any], make: Callable[[Item], Item]
-    ) -> dict[str, Any]:
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        """A conditional put."""
+        return self._write(Call.CLAIM, "PutItem", request["Item"]["pk"]["S"], request)
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        """A conditional update."""
+        return self._write(Call.UPDATE, "UpdateItem", request["Key"]["pk"]["S"], request)
+
+    def _enter_read(self, call: Call) -> None:
+        if self._gate.enter(call) is not None:
+            raise no_answer()
+
+    def _write(self, call: Call, operation: str, key: str, request: dict[str, Any]) -> dict[str, Any]:
         fault = self._gate.enter(call)
-        if fault is not None and fault.effect == "not sent":
+        effect = fault.effect if fault else ""
+        if effect == "not sent":
             raise no_answer()
-        self._put_if(key, request, make)
-        if fault is not None and fault.effect == "lost":
+        self._write_once(operation, key, request)
+        if effect == "lost":
             raise no_answer()
-        if fault is not None and fault.effect == "lost, repeated":
-            self._put_if(key, request, make)
+        if effect == "lost, repeated":
+            self._write_once(operation, key, request)
         return {}
 
-    def _put_if(self, key: str, request: Mapping[str, Any], make: Callable[[Item], Item]) -> None:
+    def _write_once(self, operation: str, key: str, request: dict[str, Any]) -> None:
         if key in self.unwritable:
-            raise refusal("Write", "ValidationException")
-        old = self.stored.get(key)
-        if not _holds(old, request):
-            self._gate.note("  condition refused")
-            shown = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and old is not None
-            raise refusal("Write", CONDITION_FAILED, **({"Item": old} if shown else {}))
-        new = make(old or {})
-        self.stored[key] = new
+            raise refusal(operation, AwsError("ValidationException"))
+        self._carry_out(operation, request)
         if key.startswith(_OTHER_ITEMS):
             return
-        self._indexed.append((self._clock(), new))
+        new = self.stored[key]
         before, now = self.requests.get(key), Seen(new, decode(new))
         self.requests[key] = now
         if now.detail is not None:
             self.rebuilt.setdefault(key, set()).add(now.detail)
         self._on_write(before, now)
 
-    def _fail_read(self, fault: Fault | None) -> None:
-        if fault is not None:
-            raise no_answer()
-
-
-def _holds(item: Item | None, request: Mapping[str, Any]) -> bool:
-    condition = request.get("ConditionExpression")
-    if condition is None:
-        return True
-    if condition == "attribute_not_exists(pk)":
-        return item is None
-    return expressions.holds(condition, item or {}, request)
-
-
-def _updated(old: Item, request: Mapping[str, Any]) -> Item:
-    """Carry out ``SET a = :a REMOVE b ADD c :c``."""
-    names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-    sets, removes, adds = _parsed(request["UpdateExpression"])
-    new = dict(old) or dict(request["Key"])
-    for name, value in sets:
-        new[names[name]] = values[value]
-    for name in removes:
-        new.pop(names[name], None)
-    for name, value in adds:
-        before = Decimal(new.get(names[name], {"N": "0"})["N"])
-        new[names[name]] = {"N": str(before + Decimal(values[value]["N"]))}
-    return new
-
-
-_Pairs = tuple[tuple[str, str], ...]
-
-
-@lru_cache(maxsize=256)
-def _parsed(expression: str) -> tuple[_Pairs, tuple[str, ...], _Pairs]:
-    """What an update expression sets, removes and adds."""
-    rest, _, adds = f" {expression}".partition(" ADD ")
-    before, _, removes = rest.partition(" REMOVE ")
-    sets = before.removeprefix(" SET ").strip()
-    return (
-        _pairs(sets, " = "),
-        tuple(removes.split(", ") if removes else ()),
-        _pairs(adds, " "),
-    )
-
-
-def _pairs(text: str, sign: str) -> _Pairs:
-    found = [one.split(sign) for one in text.split(", ")] if text else []
-    return tuple((name, value) for name, value in found)
+    def _carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._tables.carry_out(operation, request)
+        except AwsError as error:
+            if error.code == CONDITION_FAILED:
+                self._gate.note("  condition refused")
+            raise refusal(operation, error) from None

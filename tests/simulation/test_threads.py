@@ -100,7 +100,7 @@ def test_every_invariant_holds_for_records_at_the_same_time(seed: int) -> None:
     for _ in range(12):
         if not messages:
             break
-        simulation.clock.now = max(simulation.clock.now, *(one.visible_at for one in messages.values()))
+        simulation.clock.now = max(simulation.clock.now, *(one.hidden_until for one in messages.values()))
         simulation.deliver(list(messages.values()))
     simulation.finish()
     watch.at_rest()

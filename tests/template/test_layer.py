@@ -17,8 +17,8 @@ import pytest
 
 from local.stack.build import build
 from local.stack.toolchain import host, uv
-from tests.unit.aws import dynamodb, messaging
-from tests.unit.aws.endpoint import Aws
+from tests.fakes import dynamodb, messaging, sqs
+from tests.fakes.endpoint import Aws
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +77,7 @@ def report(layer: Path) -> dict[str, Any]:
         {
             dynamodb.TARGET: dynamodb.Tables(ledger="pk"),
             messaging.EVENTS_TARGET: messaging.Bus(),
-            messaging.SQS_TARGET: Unchecked(),
+            sqs.TARGET: Unchecked(),
             messaging.SECRETS_TARGET: messaging.Secrets("kept"),
         }
     )

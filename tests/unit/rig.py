@@ -1,6 +1,6 @@
 """Whole functions: the real composition root and all below it, AWS and the providers on real sockets.
 
-In memory behind the sockets: `tests.unit.aws`, and the provider simulator with its statement of money.
+In memory behind the sockets: `tests.fakes`, and the provider simulator with its statement of money.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from typing import Any, Final
 
 import pytest
 
+from local import trigger
 from local.simulator import World
 from local.simulator.server import SimulatorServer
 from refunds.application import LambdaFunction
-from refunds.cancel_types import MODULES, cancel_type
+from refunds.cancel_types import MODULES
 from refunds.domain.entry import Entry, Key
 from refunds.ledger.claims import Ledger
-from tests.unit.aws import dynamodb, messaging
-from tests.unit.aws.endpoint import REGION, Aws
+from tests.fakes import dynamodb, messaging, sqs
+from tests.fakes.endpoint import REGION, Aws
 
 EVENTS = Path(__file__).parents[2] / "events"
 SECRET = {
@@ -69,19 +70,6 @@ _WARM: Final[dict[tuple[str, ...], LambdaFunction]] = {}
 
 
 @dataclass
-class Context:
-    """Lambda's context of an invocation with so many seconds left."""
-
-    seconds: float = 60.0
-    aws_request_id: str = "made-up"
-    started: float = field(default_factory=time.monotonic)
-
-    def get_remaining_time_in_millis(self) -> int:
-        """What is left of them."""
-        return int((self.seconds - (time.monotonic() - self.started)) * 1000)
-
-
-@dataclass
 class Rig:
     """One account, one world, and the functions deployed to them."""
 
@@ -89,7 +77,7 @@ class Rig:
     aws: Aws
     tables: dynamodb.Tables
     bus: messaging.Bus
-    queues: messaging.Queues
+    queues: sqs.Queues
     environment: Mapping[str, str]
 
     def invoke(
@@ -100,7 +88,7 @@ class Rig:
         place = (name, *(f"{variable}={value}" for variable, value in environment.items()))
         if place not in _WARM:
             _WARM[place] = LambdaFunction(name, environment)
-        return _WARM[place](event, Context(seconds))
+        return _WARM[place](event, trigger.Context(seconds))
 
     def batch(
         self,
@@ -110,7 +98,7 @@ class Rig:
         changed: Mapping[str, str] = UNCHANGED,
     ) -> list[str]:
         """Deliver an SQS batch; the message ids that are not acknowledged."""
-        answer = self.invoke(name, {"Records": list(records)}, seconds=seconds, changed=changed)
+        answer = self.invoke(name, trigger.batch(*records), seconds=seconds, changed=changed)
         assert answer.keys() == {"batchItemFailures"}
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
@@ -166,15 +154,7 @@ class Wanted:
     def detail(self) -> dict[str, Any]:
         """As the order service publishes it."""
         amount = {} if self.amount is None else {"amount": self.amount}
-        return {
-            "schema_version": "1.0",
-            "cancel_request_id": self.key,
-            "order_id": "ORD-1",
-            "requested_at": "2026-11-21T05:00:00Z",
-            "requested_by": "customer",
-            "reason": "고객 변심",
-            "request": {"imp_uid": self.imp_uid, **amount},
-        }
+        return trigger.detail(self.key, {"imp_uid": self.imp_uid, **amount})
 
     @property
     def body(self) -> str:
@@ -187,41 +167,16 @@ def limits(**bounds: int) -> dict[str, str]:
     return {"LIMITS": json.dumps({name: {"KRW": bounds} for name in MODULES})}
 
 
-def record(body: str, *, receives: int = 1, message_id: str | None = None) -> dict[str, Any]:
-    """An SQS record; its receipt handle is its message id."""
-    message_id = message_id or f"message-{next(_numbers)}"
-    return {
-        "messageId": message_id,
-        "receiptHandle": message_id,
-        "body": body,
-        "attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": "1795237200000"},
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-        "awsRegion": REGION,
-    }
-
-
-def envelope(detail: Mapping[str, Any], name: str = "payment_cancel") -> dict[str, Any]:
-    """An EventBridge event."""
-    return {
-        "version": "0",
-        "id": "made-up",
-        "detail-type": cancel_type(name).policy.detail_type,
-        "source": "order-service",
-        "detail": detail,
-    }
-
-
 @contextmanager
 def running_rig() -> Iterator[Rig]:
     """A rig whose sockets are open, in an environment that leads there."""
     world = World(clock=time.time)
-    tables, bus, queues = dynamodb.Tables(**{TABLE: "pk"}), messaging.Bus(), messaging.Queues()
+    tables, bus, queues = dynamodb.Tables(**{TABLE: "pk"}), messaging.Bus(), sqs.Queues()
     aws = Aws(
         {
             dynamodb.TARGET: tables,
             messaging.EVENTS_TARGET: bus,
-            messaging.SQS_TARGET: queues,
+            sqs.TARGET: queues,
             messaging.SECRETS_TARGET: messaging.Secrets(json.dumps(SECRET)),
         }
     )

@@ -10,10 +10,11 @@ import pytest
 
 from local.simulator import Operation
 from local.simulator.faults import Fault, FaultKind
+from local.trigger import Context, envelope, record
 from refunds.application import LambdaFunction
 from refunds.errors import ConfigurationError
 from tests.unit.contracts.details import detail
-from tests.unit.rig import EVENTS, Context, Rig, Wanted, envelope, record
+from tests.unit.rig import EVENTS, Rig, Wanted
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 

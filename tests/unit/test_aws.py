@@ -23,8 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from botocore.parsers import ResponseParserError
 
 from refunds.aws import AwsClients, _roots
-from tests.unit.aws import dynamodb
-from tests.unit.aws.endpoint import REGION, Aws
+from tests.fakes import dynamodb
+from tests.fakes.endpoint import REGION, Aws
 
 KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
 ITEM = {"pk": {"S": "payment_cancel#cr-1"}, "reason": {"S": "고객 변심"}}

@@ -23,9 +23,11 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAl
 
 from local.simulator import Fault, FaultKind, World
 from local.simulator.transport import WorldTransport
-from tests.unit.aws import dynamodb
-from tests.unit.aws.endpoint import Aws, AwsError
-from tests.unit.rig import Rig, Wanted, record
+from local.trigger import Context, record
+from tests.fakes import dynamodb
+from tests.fakes.answers import AwsError
+from tests.fakes.endpoint import Aws
+from tests.unit.rig import Rig, Wanted
 
 PAYMENT = "imp_1"
 REFUND = {"cancel_request_id": "cr-1", "imp_uid": PAYMENT, "amount": 3000}
@@ -35,15 +37,6 @@ HOUR = 3600
 
 class ProcessDied(BaseException):
     """What no handler of exceptions ever sees: a timeout of the function, SIGKILL, out of memory."""
-
-
-class Context:
-    """Lambda's context; the decorator takes its remaining time as the lease of what is in progress."""
-
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        """A minute and a half, as in production."""
-        return 90_000
 
 
 @dataclass
@@ -86,7 +79,7 @@ class Shop:
         """One process that carries the refund out once, as the decorator promises."""
         client = Aws({dynamodb.TARGET: self.tables}).connect("dynamodb")
         config = IdempotencyConfig(event_key_jmespath="cancel_request_id")
-        config.register_lambda_context(Context())  # type: ignore[arg-type]
+        config.register_lambda_context(Context(90.0))  # type: ignore[arg-type]
         layer = DynamoDBPersistenceLayer(TABLE, boto3_client=client)
 
         def carry_out(*, refund: dict[str, Any]) -> str:

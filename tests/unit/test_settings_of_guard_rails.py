@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from local.trigger import Context
 from refunds.application import LambdaFunction
 from refunds.cancel_types import MODULES, cancel_type
 from refunds.domain.entry import Key
@@ -14,7 +15,7 @@ from refunds.domain.operation import Money
 from refunds.errors import ConfigurationError, LimitExceeded
 from refunds.service.guard import Guard
 from refunds.settings import Settings, Sweeping
-from tests.unit.rig import ENVIRONMENT, Context
+from tests.unit.rig import ENVIRONMENT
 
 COMPLETE = {**ENVIRONMENT, "PORTONE_BASE_URL": "https://a.invalid", "EBP_BASE_URL": "https://b.invalid"}
 UNSAFE = [

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from local import trigger
 from local.simulator.control import SimulatorControl
 from local.stack import Stack
 from refunds.cancel_types import all_cancel_types
@@ -34,15 +35,7 @@ class Case:
 
     def detail(self) -> dict[str, Any]:
         """The event's detail."""
-        return {
-            "schema_version": "1.0",
-            "cancel_request_id": self.cancel_request_id,
-            "order_id": f"O-{self.cancel_request_id}",
-            "requested_at": "2026-11-21T05:00:00Z",
-            "requested_by": "customer",
-            "reason": "고객 변심",
-            "request": self.request,
-        }
+        return trigger.detail(self.cancel_request_id, self.request, order_id=f"O-{self.cancel_request_id}")
 
 
 @dataclass

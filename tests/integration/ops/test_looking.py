@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local import trigger
 from local.demo.play import pascal
 from local.simulator.control import SimulatorControl
 from local.simulator.movements import MovementKind
@@ -39,17 +40,7 @@ def undelivered(stack: Stack, simulator: SimulatorControl) -> dict[str, Case]:
 
 
 def _envelope(case: Case) -> dict[str, Any]:
-    return {
-        "version": "0",
-        "id": "e-1",
-        "detail-type": DETAIL_TYPES[case.cancel_type],
-        "source": "order-service",
-        "account": "000000000000",
-        "time": "2026-11-21T05:00:00Z",
-        "region": "ap-northeast-2",
-        "resources": [],
-        "detail": case.detail(),
-    }
+    return trigger.envelope(case.detail(), case.cancel_type)
 
 
 def _put(stack: Stack, name: str, body: object, attributes: dict[str, str]) -> None:

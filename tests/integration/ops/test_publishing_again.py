@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
 
 import pytest
 
+from local import trigger
 from local.simulator.control import SimulatorControl
 from local.stack import OutcomeLog, Stack
 from tests.integration.ops.cases import DETAIL_TYPES, PATIENCE, Case, Cases, publish
@@ -59,18 +59,9 @@ def test_a_replay_from_the_archive_only_publishes_again_or_does_nothing(
 
 def _replay(stack: Stack, case: Case, name: str) -> None:
     """What the rule hands to the queue when EventBridge replays an event from an archive."""
-    envelope: dict[str, Any] = {
-        "version": "0",
-        "id": str(uuid.uuid4()),
-        "replay-name": name,
-        "detail-type": DETAIL_TYPES[case.cancel_type],
-        "source": "order-service",
-        "account": "000000000000",
-        "time": "2026-11-21T05:00:00Z",
-        "region": stack.region,
-        "resources": [],
-        "detail": case.detail(),
-    }
+    envelope = trigger.envelope(
+        case.detail(), case.cancel_type, id=str(uuid.uuid4()), **{"replay-name": name}
+    )
     stack.aws.sqs.send_message(
         QueueUrl=stack.outputs["PaymentCancelQueueUrl"], MessageBody=json.dumps(envelope, ensure_ascii=False)
     )

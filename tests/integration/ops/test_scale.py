@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
+from local.trigger import detail
 from tests.integration.ops.cases import chunks
 from tests.integration.ops.operator_shell import Shell
 from tests.integration.ops.queues import hidden, seen
@@ -37,16 +38,12 @@ def _fill(stack: Stack, dlq: str, count: int) -> None:
         {
             "Id": str(number % 10),
             "MessageBody": json.dumps(
-                {
-                    "schema_version": "1.0",
-                    "cancel_request_id": f"cr-scale-{number}",
-                    "order_id": f"O-{number}",
-                    "requested_at": "2026-11-21T05:00:00Z",
-                    "requested_by": "system",
-                    "reason": "scale",
-                    "request": {"imp_uid": f"imp_{number}", "amount": 1_000},
-                    "padding": "x" * (_TOTAL // _MANY),
-                }
+                detail(
+                    f"cr-scale-{number}",
+                    {"imp_uid": f"imp_{number}", "amount": 1_000},
+                    order_id=f"O-{number}",
+                    padding="x" * (_TOTAL // _MANY),
+                )
             ),
             "MessageAttributes": {
                 "error_code": {"DataType": "String", "StringValue": "PROVIDER_UNAVAILABLE"}

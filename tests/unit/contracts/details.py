@@ -6,6 +6,7 @@ import copy
 import json
 from typing import Any
 
+from local import trigger
 from local.cancel_types import all_examples
 from refunds.cancel_types import MODULES, cancel_type
 from refunds.contracts import strict_json
@@ -18,16 +19,7 @@ REQUESTS: dict[str, dict[str, Any]] = {name: one.every_field for name, one in al
 
 def detail(name: str = "payment_cancel", **changes: Any) -> dict[str, Any]:
     """A valid detail with every field there is, changed as told."""
-    return {
-        "schema_version": "1.0",
-        "cancel_request_id": "cr-20261121-0001",
-        "order_id": "ORD-1",
-        "requested_at": "2026-11-21T05:00:00Z",
-        "requested_by": "customer",
-        "reason": "고객 변심",
-        "request": copy.deepcopy(REQUESTS[name]),
-        **changes,
-    }
+    return trigger.detail("cr-20261121-0001", copy.deepcopy(REQUESTS[name])) | changes
 
 
 def asking(name: str, **fields: Any) -> dict[str, Any]:

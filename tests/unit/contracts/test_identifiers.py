@@ -99,7 +99,7 @@ def test_identity_names_the_payment() -> None:
     broken = asking("payment_cancel", amount=-1, imp_uid="imp_7", merchant_uid="a/b")
     identity = identify({**broken, "currency": "USD"})
     assert identity is not None
-    assert identity.references() == {"imp_uid": "imp_7"}
+    assert identity.references == {"imp_uid": "imp_7"}
     assert identity.currency == "USD"
 
 
@@ -117,7 +117,7 @@ def test_references_of_a_request(name: str, expected: dict[str, str]) -> None:
     """A request says which of the payment's own ids it names, and its identity says the same."""
     cancellation = parse(name, detail(name))
     assert cancellation.request.references() == expected
-    assert identity_of(cancellation).references() == expected
+    assert identity_of(cancellation).references == expected
 
 
 @pytest.mark.parametrize("tier", ["a1b", "zZ9", "AB", "ABCD", "A-1", "Ａ０１"])

@@ -21,8 +21,8 @@ from refunds.domain.operation import Baseline
 from refunds.errors import ErrorCode
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import LedgerQueries
-from tests.unit.aws import dynamodb
-from tests.unit.aws.endpoint import Aws
+from tests.fakes import dynamodb
+from tests.fakes.endpoint import Aws
 
 TABLE = "ledger"
 NOON = 1_795_262_400.0  # 2026-11-21T12:00:00Z
@@ -91,9 +91,7 @@ def new_entry(number: int = 1, **said: Any) -> Entry:
             cancellable=Decimal(10_000),
             cancellation_ids=(),
             status="paid",
-            merchant_uid="ORD20261121004",
-            pg_provider="tosspayments",
-            pay_method="card",
+            shown={"merchant_uid": "ORD20261121004", "pg_provider": "tosspayments", "pay_method": "card"},
         ),
         "in_doubt": True,
         "limits_passed": True,

@@ -55,12 +55,12 @@ _BASELINE = st.builds(
     cancellable=st.none() | _AMOUNT,
     cancellation_ids=st.none() | st.lists(_ID, max_size=3).map(tuple),
     status=_MAYBE_ID,
-    merchant_uid=_MAYBE_ID,
-    pg_provider=_MAYBE_ID,
-    pay_method=_MAYBE_ID,
-    receipt_id=_MAYBE_ID,
     accepted=st.booleans(),
     suspects=st.lists(_ID, max_size=2).map(tuple),
+    shown=st.dictionaries(
+        st.sampled_from(["merchant_uid", "pg_provider", "pay_method", "receipt_id", "of_a_third_provider"]),
+        _ID,
+    ),
 )
 _MOMENT = st.sampled_from(
     [

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from local.trigger import record
 from refunds.ledger.claims import Ledger
 from refunds.ledger.queries import LedgerQueries
-from tests.unit.rig import TABLE, Rig, record
+from tests.unit.rig import TABLE, Rig
 
 
 def _written(version: int) -> dict[str, dict[str, Any]]:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from bench.world.units import INDEXES, Item, index_units, size, write_units
+from local.trigger import record
 from refunds.cancel_types import MODULES
 from refunds.domain.entry import Key
 from refunds.ledger.claims import HELD_PREFIX, Ledger
-from tests.unit.rig import EVENTS, TABLE, Rig, record
+from tests.unit.rig import EVENTS, TABLE, Rig
 
 #: Bytes of an item that one write unit pays for.
 UNIT = 1024

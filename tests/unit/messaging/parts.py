@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools import Logger
 
+from local import trigger
 from refunds.cancel_types import cancel_type
 from refunds.contracts.inbound import Cancellation, Identity, identity_of
 from refunds.contracts.outbound import Outcome, OutcomeError, OutcomeKind, ProviderRefs, outcome_id
@@ -28,8 +29,8 @@ from refunds.messaging.requeue import RequeuePolicy
 from refunds.service.parts import Delivery
 from refunds.telemetry.logs import Telemetry
 from refunds.telemetry.metrics import Metrics
-from tests.unit.aws import messaging
-from tests.unit.aws.endpoint import Aws
+from tests.fakes import messaging, sqs
+from tests.fakes.endpoint import Aws
 from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL
 
 POLICY: Final = cancel_type("payment_cancel").policy
@@ -148,7 +149,7 @@ class Bench:
 
     service: Service
     bus: messaging.Bus
-    queues: messaging.Queues
+    queues: sqs.Queues
     clock: Clock
     log: io.StringIO
     processor: BatchProcessor[Any]
@@ -185,8 +186,8 @@ def bench(
     origin: Origin = ANYBODY,
 ) -> Iterator[Bench]:
     """A processor with ten real threads, unless other workers are given."""
-    bus, queues, clock, log = messaging.Bus(), messaging.Queues(), Clock(), io.StringIO()
-    aws = Aws({messaging.EVENTS_TARGET: bus, messaging.SQS_TARGET: queues})
+    bus, queues, clock, log = messaging.Bus(), sqs.Queues(), Clock(), io.StringIO()
+    aws = Aws({messaging.EVENTS_TARGET: bus, sqs.TARGET: queues})
     logger = Logger(service=f"bench-{next(_numbers)}", stream=log, level="DEBUG")
     stand_in: Any = service or Service()
     operation: Any = Payments()
@@ -232,8 +233,7 @@ def without(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def quietly(body: Mapping[str, Any], name: str = "quiet-november") -> str:
     """The body of an event from an archive's replay."""
-    envelope = {"detail-type": POLICY.detail_type, "replay-name": name, "detail": body}
-    return json.dumps(envelope)
+    return json.dumps(trigger.envelope(body, **{"replay-name": name}))
 
 
 def stored(key: str, *, unpublished: bool = False, kind: OutcomeKind = OutcomeKind.SUCCEEDED) -> Publish:

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from local.simulator import Fault, FaultKind, Operation
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Rig, Wanted, record
+from local.trigger import record
+from tests.fakes.answers import AwsError
+from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Rig, Wanted
 
 DENIED = AwsError("AccessDeniedException")
 BOTH_ROUNDS = [DENIED, DENIED]

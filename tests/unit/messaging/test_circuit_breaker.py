@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from local.trigger import record
 from refunds.messaging.circuit_breaker import Circuit
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, record
+from tests.fakes.answers import AwsError
+from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted
 
 FAILURES = 3
 COOL_DOWN = 60.0

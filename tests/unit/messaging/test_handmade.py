@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from local.trigger import envelope, record
 from refunds.domain.disposition import Disposition, Reason, Redeliver
 from refunds.errors import ErrorCode, NotProcessed
 from refunds.messaging.message import Message, Origin
 from refunds.service.parts import Delivery
 from tests.unit.messaging.parts import POLICY, Asked, Service, bench, without
-from tests.unit.rig import DLQ_URL, Wanted, envelope, record
+from tests.unit.rig import DLQ_URL, Wanted
 
 OWN = Origin("order-service", "111122223333")
 
@@ -145,7 +146,7 @@ def test_a_foreign_event_that_failed_before() -> None:
 def test_bare_details_have_no_origin() -> None:
     """A detail without an envelope, and an envelope without source and account, are carried out."""
     bare, partial = Wanted("imp_1"), Wanted("imp_2")
-    enveloped = without(envelope(partial.detail), "source")
+    enveloped = without(envelope(partial.detail), "source", "account")
     with bench(origin=OWN) as one:
         assert one.batch(record(bare.body), record(json.dumps(enveloped))) == []
     assert one.told == dict.fromkeys((bare.key, partial.key), "succeeded")

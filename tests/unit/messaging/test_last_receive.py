@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from local.trigger import record
 from refunds.contracts.outbound import OutcomeKind
 from refunds.domain.disposition import DeadLetter, Disposition, Publish, Reason, Redeliver, Source
 from refunds.errors import ErrorCode
 from refunds.service.parts import Delivery
-from tests.unit.aws.endpoint import AwsError
+from tests.fakes.answers import AwsError
 from tests.unit.messaging.parts import Asked, Bench, Service, bench, entry, outcome, stored
-from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Wanted, record
+from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Wanted
 
 DENIED = AwsError("AccessDeniedException")
 BUSY = Reason(ErrorCode.OUTCOME_UNKNOWN, "another worker has it in hand")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local import trigger
 from refunds.cancel_types import cancel_type
 from refunds.errors import InvalidRequest
 from refunds.messaging.message import read_body, read_event
@@ -23,7 +24,7 @@ BODIES = {name: json.dumps(detail(name)) for name in CANCEL_TYPES}
 
 
 def enveloped(name: str, content: Any) -> dict[str, Any]:
-    return {"id": "event-1", "detail-type": cancel_type(name).policy.detail_type, "detail": content}
+    return trigger.envelope(content, name, id="event-1")
 
 
 @given(body=st.text(), name=st.sampled_from(CANCEL_TYPES))
@@ -73,7 +74,7 @@ def test_who_is_meant_beside_an_impossible_number(number: str, *, wrapped: bool)
     assert reading.error is not None
     assert (reading.cancel_request_id, reading.order_id) == ("cr-20261121-0001", "ORD-1")
     assert reading.identity is not None
-    assert reading.identity.references() == {"imp_uid": "imp_1"}
+    assert reading.identity.references == {"imp_uid": "imp_1"}
 
 
 def test_nobody_is_meant_in_a_foreign_envelope() -> None:

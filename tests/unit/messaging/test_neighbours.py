@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from local.trigger import envelope, record
 from refunds.domain.entry import State
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, envelope, record
+from tests.fakes.answers import AwsError
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from local.trigger import envelope, record
 from refunds.errors import NotProcessed
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, envelope, record
+from tests.fakes.answers import AwsError
+from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted
 
 PAUSED = {"SENDING_PAUSED": "true"}
 

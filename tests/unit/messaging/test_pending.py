@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from local.trigger import record
 from refunds.domain.entry import State
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, record
+from tests.fakes.answers import AwsError
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted
 
 DENIED = AwsError("AccessDeniedException")
 

@@ -11,8 +11,9 @@ from botocore.session import get_session
 
 from refunds.contracts.outbound import CancelledItem, Outcome, OutcomeKind, ProviderRefs, outcome_id
 from refunds.messaging.publisher import Publisher
-from tests.unit.aws import messaging
-from tests.unit.aws.endpoint import REGION, Aws, AwsError
+from tests.fakes import messaging
+from tests.fakes.answers import AwsError
+from tests.fakes.endpoint import REGION, Aws
 
 LIMIT = 256 * 1024
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from refunds.domain.disposition import Reason, RetryClass
 from refunds.errors import ErrorCode
 from refunds.messaging.queue import Backoff, MessageQueue, RetrySchedule
-from tests.unit.aws import messaging
-from tests.unit.aws.endpoint import Aws, AwsError
+from tests.fakes.answers import AwsError
+from tests.fakes.endpoint import Aws
+from tests.fakes.sqs import TARGET, Queues
 
 BACKOFF = Backoff(base=30, cap=900, later=1800)
 QUEUE_URL, DLQ_URL = "https://sqs.invalid/queue", "https://sqs.invalid/dlq"
@@ -22,14 +23,12 @@ LARGEST = 1_048_576
 
 
 @pytest.fixture
-def sqs() -> messaging.Queues:
-    return messaging.Queues()
+def sqs() -> Queues:
+    return Queues()
 
 
-def queue(
-    sqs: messaging.Queues, queue_url: str | None = QUEUE_URL, dlq_url: str | None = DLQ_URL
-) -> MessageQueue:
-    client = Aws({messaging.SQS_TARGET: sqs}).connect("sqs")
+def queue(sqs: Queues, queue_url: str | None = QUEUE_URL, dlq_url: str | None = DLQ_URL) -> MessageQueue:
+    client = Aws({TARGET: sqs}).connect("sqs")
     return MessageQueue(client, queue_url, dlq_url, clock=lambda: NOON)
 
 
@@ -76,13 +75,13 @@ def test_messages_that_failed_together_spread() -> None:
     assert len({schedule.delay(RetryClass.SOON, 6, 0) for _ in range(50)}) > 1
 
 
-def test_hiding(sqs: messaging.Queues) -> None:
+def test_hiding(sqs: Queues) -> None:
     """A message is hidden by the receipt handle of this receive."""
     queue(sqs).hide("receipt", 45)
     assert sqs.hidden == {"receipt": 45}
 
 
-def test_dead_letter(sqs: messaging.Queues) -> None:
+def test_dead_letter(sqs: Queues) -> None:
     """The DLQ gets the body as it came, with five attributes that an operator can read."""
     moved = queue(sqs).dead_letter("본문", REASON, cancel_type="cvs_revoke", cancel_request_id="cr-1")
     assert moved
@@ -99,20 +98,20 @@ def test_dead_letter(sqs: messaging.Queues) -> None:
     ]
 
 
-def test_dead_letter_of_nobody(sqs: messaging.Queues) -> None:
+def test_dead_letter_of_nobody(sqs: Queues) -> None:
     """A message that names no request has no such attribute: SQS refuses an empty one."""
     queue(sqs).dead_letter("[]", REASON, cancel_type="cvs_revoke", cancel_request_id=None)
     assert "cancel_request_id" not in sqs.attributes()[0]
 
 
-def test_long_reasons_are_cut(sqs: messaging.Queues) -> None:
+def test_long_reasons_are_cut(sqs: Queues) -> None:
     """A reason is cut so that body and attributes stay within a message's size."""
     reason = Reason(ErrorCode.INVALID_REQUEST, "가" * 5000)
     queue(sqs).dead_letter("[]", reason, cancel_type="cvs_revoke", cancel_request_id=None)
     assert sqs.attributes()[0]["error_message"] == "가" * 1000
 
 
-def test_held_message(sqs: messaging.Queues) -> None:
+def test_held_message(sqs: Queues) -> None:
     """A message held back is sent to its own queue again, delayed by no more than SQS allows."""
     assert queue(sqs).hold("본문", since=NOON + 0.7, seconds=5000)
     (sent,) = sqs.sent
@@ -120,7 +119,7 @@ def test_held_message(sqs: messaging.Queues) -> None:
     assert sqs.attributes() == [{"held_since": str(int(NOON))}]
 
 
-def test_attributes_are_clean(sqs: messaging.Queues) -> None:
+def test_attributes_are_clean(sqs: Queues) -> None:
     """Control characters and what is no text become blanks: SQS refuses a message with any of them."""
     reason = Reason(ErrorCode.PROVIDER_REFUSED, "\x00 거절\r\n\x1b[31m\ud800\ufffe!\t")
     queue(sqs).dead_letter("[]", reason, cancel_type="cvs_revoke", cancel_request_id="cr-1")
@@ -128,7 +127,7 @@ def test_attributes_are_clean(sqs: messaging.Queues) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "\x00\n"])
-def test_empty_attributes_are_left_out(sqs: messaging.Queues, text: str) -> None:
+def test_empty_attributes_are_left_out(sqs: Queues, text: str) -> None:
     """SQS refuses a message with an empty attribute, so none is sent."""
     reason = Reason(ErrorCode.PROVIDER_REFUSED, text)
     queue(sqs).dead_letter("[]", reason, cancel_type="cvs_revoke", cancel_request_id=text)
@@ -147,7 +146,7 @@ def _size(message: dict[str, Any]) -> int:
 @given(room=st.integers(0, 4000), text=st.text(max_size=1200))
 def test_body_and_attributes_fit(room: int, text: str) -> None:
     """Whatever room a body leaves, attributes fill it at most; only the last is ever cut."""
-    sqs = messaging.Queues()
+    sqs = Queues()
     body = "x" * (LARGEST - room)
     reason = Reason(ErrorCode.PROVIDER_REFUSED, text)
     assert queue(sqs).dead_letter(body, reason, cancel_type="cvs_revoke", cancel_request_id="cr-1")
@@ -160,7 +159,7 @@ def test_body_and_attributes_fit(room: int, text: str) -> None:
     assert room < 200 or attributes.keys() >= {"error_code", "cancel_type", "cancel_request_id", "failed_at"}
 
 
-def test_korean_is_counted_in_bytes(sqs: messaging.Queues) -> None:
+def test_korean_is_counted_in_bytes(sqs: Queues) -> None:
     """A reason is cut between characters, never within one."""
     reason = Reason(ErrorCode.PROVIDER_REFUSED, "가" * 1000)
     queue(sqs).dead_letter("x" * (LARGEST - 300), reason, cancel_type="cvs_revoke", cancel_request_id=None)
@@ -171,14 +170,14 @@ def test_korean_is_counted_in_bytes(sqs: messaging.Queues) -> None:
 @pytest.mark.parametrize(
     "code", ["InvalidParameterValue", "InvalidMessageContents", "AWS.SimpleQueueService.InvalidX"]
 )
-def test_a_body_goes_without_attributes_where_they_are_refused(sqs: messaging.Queues, code: str) -> None:
+def test_a_body_goes_without_attributes_where_they_are_refused(sqs: Queues, code: str) -> None:
     """A queue with a smaller limit, or a rule nobody knew of, costs the reason and not the message."""
     sqs.fate.append(AwsError(code))
     assert queue(sqs).dead_letter("body", REASON, cancel_type="cvs_revoke", cancel_request_id="cr-1")
     assert [(sent["MessageBody"], "MessageAttributes" in sent) for sent in sqs.sent] == [("body", False)]
 
 
-def test_a_held_body_that_leaves_no_room(sqs: messaging.Queues) -> None:
+def test_a_held_body_that_leaves_no_room(sqs: Queues) -> None:
     """A message that fills its queue's limit is put back without the time since when it was held."""
     sqs.fate.append(AwsError("InvalidParameterValue"))
     assert queue(sqs).hold("body", since=NOON, seconds=60)
@@ -190,14 +189,14 @@ def test_a_held_body_that_leaves_no_room(sqs: messaging.Queues) -> None:
 @given(seconds=st.integers(-(10**9), 10**9))
 def test_seconds_stay_within_what_sqs_takes(seconds: int) -> None:
     """A delay is 0 to 900 s, and a message comes again within twelve hours of its receive."""
-    sqs = messaging.Queues()
+    sqs = Queues()
     queue(sqs).hide("receipt", seconds)
     queue(sqs).hold("body", since=NOON, seconds=seconds)
     assert 0 <= sqs.hidden["receipt"] <= SQS_LIMIT - LONGEST_INVOCATION
     assert 0 <= sqs.sent[0]["DelaySeconds"] <= 900
 
 
-def test_without_queues(sqs: messaging.Queues) -> None:
+def test_without_queues(sqs: Queues) -> None:
     """Where there is no queue, as under sam local invoke, nothing is called and nothing claimed."""
     alone = queue(sqs, None, None)
     alone.hide("receipt", 1)
@@ -215,7 +214,7 @@ def test_without_queues(sqs: messaging.Queues) -> None:
     ],
     ids=["hide", "dead_letter", "hold"],
 )
-def test_errors_of_sqs_pass_through(sqs: messaging.Queues, act: Any) -> None:
+def test_errors_of_sqs_pass_through(sqs: Queues, act: Any) -> None:
     """What SQS refuses is told to the caller, who keeps the message."""
     sqs.fate.append(AwsError("AccessDenied"))
     link = queue(sqs)

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
+from local.trigger import envelope, record
 from refunds.contracts.outbound import OutcomeKind
 from refunds.domain.disposition import DeadLetter, Disposition, Publish, Reason
 from refunds.errors import ErrorCode, NotProcessed
 from refunds.service.parts import Delivery
-from tests.unit.aws.endpoint import AwsError
+from tests.fakes.answers import AwsError
 from tests.unit.messaging.parts import Asked, Service, bench, outcome, quietly, stored, succeed
-from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Wanted, envelope, record
+from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Wanted
 
 DENIED = AwsError("AccessDeniedException")
 

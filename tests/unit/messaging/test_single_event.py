@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from local.trigger import envelope
 from refunds.errors import NotProcessed
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import Rig, Wanted, envelope
+from tests.fakes.answers import AwsError
+from tests.unit.rig import Rig, Wanted
 
 
 @pytest.fixture

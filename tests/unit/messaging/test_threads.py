@@ -4,10 +4,11 @@ import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from local.trigger import record
 from refunds.domain.disposition import DeadLetter, Disposition, Publish
 from refunds.service.parts import Delivery
 from tests.unit.messaging.parts import MINUTE, Asked, Bench, Gate, Service, bench, entry, outcome
-from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Wanted, record
+from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Wanted
 
 LATE = MINUTE - 1.0  # less is left than what is kept back for publishing
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from typing_extensions import override
+
 from refunds.ledger.shards import day_partition, open_partition
+from tests.fakes.dynamodb import Tables
 from tests.unit.operators.rig import DAY, OperatorRig
 
 PER_DAY: Final = 50
@@ -15,9 +18,8 @@ _OPEN_DAYS: Final = 20  # the youngest days have an open request each
 _MARK: Final = "0000000"
 
 
-@dataclass
-class LargeLedger:
-    """Answers Query and BatchGetItem as DynamoDB does; writes are refused.
+class LargeLedger(Tables):
+    """A ledger that is read; writes are refused.
 
     Item ``i`` belongs to day ``i // 50`` before ``today``; the first of each of the last days is parked.
 
@@ -27,33 +29,31 @@ class LargeLedger:
         bytes_read: of their attributes' texts.
     """
 
-    size: int
-    now: float
-    items_read: int = 0
-    bytes_read: int = 0
-    _ended: dict[str, Any] = field(init=False)
-    _parked: dict[str, Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        operators = OperatorRig(now=self.now)
+    def __init__(self, size: int, now: float) -> None:
+        super().__init__(ledger="pk")
+        self.size = size
+        self.now = now
+        self.items_read = 0
+        self.bytes_read = 0
+        self.full_page_goes_on = False
+        operators = OperatorRig(now=now)
         operators.succeed(f"cr-{_MARK}", amount=Decimal(1000))
-        self._ended = dict(operators.tables.items["ledger"][f"payment_cancel#cr-{_MARK}"])
-        operators = OperatorRig(now=self.now)
+        self._ended = dict(operators.tables.items["ledger"][_pk(0)])
+        operators = OperatorRig(now=now)
         operators.park(f"cr-{_MARK}")
-        self._parked = dict(operators.tables.items["ledger"][f"payment_cancel#cr-{_MARK}"])
+        self._parked = dict(operators.tables.items["ledger"][_pk(0)])
 
+    @override
     def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """One DynamoDB operation."""
-        match operation:
-            case "Query":
-                return {"Items": self._count(self._keys(request))}
-            case "BatchGetItem":
-                ((table, wanted),) = request["RequestItems"].items()
-                found = [self._item(key["pk"]["S"]) for key in wanted["Keys"]]
-                return {"Responses": {table: self._count([one for one in found if one])}}
-        raise AssertionError(f"{operation} is none of a reader's")
+        assert operation in ("Query", "BatchGetItem"), f"{operation} is none of a reader's"
+        answer = super().carry_out(operation, request)
+        self._count(answer["Items"] if operation == "Query" else answer["Responses"]["ledger"])
+        return answer
 
-    def _keys(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+    @override
+    def matching(self, request: Mapping[str, Any]) -> list[str]:
+        """Keys that are made as they are asked for."""
         value = request["ExpressionAttributeValues"][":v"]["S"]
         behind = request.get("ExclusiveStartKey", {"pk": {"S": ""}})["pk"]["S"]
         match request["IndexName"]:
@@ -65,8 +65,7 @@ class LargeLedger:
                 numbers = [int(value.removeprefix("imp_cr-"))]
             case _:
                 numbers = []
-        keys = sorted(_pk(number) for number in numbers if number < self.size)
-        return [{"pk": {"S": key}} for key in keys if key > behind]
+        return sorted(key for number in numbers if number < self.size and (key := _pk(number)) > behind)
 
     def _of_day(self, text: str) -> range:
         days_back = (self._today() - date.fromisoformat(text)).days
@@ -81,19 +80,20 @@ class LargeLedger:
     def _day_partition(self, number: int) -> str:
         return day_partition(_pk(number), self.now - number // PER_DAY * DAY)
 
-    def _item(self, pk: str) -> dict[str, Any] | None:
-        suffix = pk.rpartition("-")[2]
-        if not pk.startswith("payment_cancel#cr-") or not suffix.isdecimal() or int(suffix) >= self.size:
+    @override
+    def find(self, table: str, key: str) -> dict[str, Any] | None:
+        """An item that is made as it is read."""
+        suffix = key.rpartition("-")[2]
+        if not key.startswith("payment_cancel#cr-") or not suffix.isdecimal() or int(suffix) >= self.size:
             return None
         number = int(suffix)
         template = self._parked if number in self._open() else self._ended
         then = (self._today() - timedelta(days=number // PER_DAY)).isoformat()
         return _filled(template, {_MARK: f"{number:07}", self._today().isoformat(): then})  # type: ignore[no-any-return]
 
-    def _count(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _count(self, found: list[dict[str, Any]]) -> None:
         self.items_read += len(found)
         self.bytes_read += sum(len(str(one)) for one in found)
-        return found
 
 
 def _pk(number: int) -> str:

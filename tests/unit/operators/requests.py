@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from local.simulator.faults import Fault, FaultBoard, FaultKind, Operation
+from local.trigger import record
 from refunds.cancel_types import cancel_type
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.dead_letters import DeadLetterMessage
-from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted, record
+from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, QUEUE_URL, Rig, Wanted
 
 PAID = 10_000
 ORDER_ITEMS = [

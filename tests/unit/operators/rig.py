@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -19,10 +18,9 @@ from refunds.ledger.queries import LedgerQueries
 from refunds.messaging.publisher import Publisher
 from refunds.operators.resolution import Resolver, identity_in
 from refunds.operators.status_inquiry import StatusInquiry
-from tests.simulation.answers import Exceptions, refusal
-from tests.unit.aws.dynamodb import Tables
-from tests.unit.aws.endpoint import AwsError, Service
-from tests.unit.aws.messaging import Bus
+from tests.fakes.direct import Direct
+from tests.fakes.dynamodb import Tables
+from tests.fakes.messaging import Bus
 
 START = 1_800_000_000.0
 DAY = 86_400.0
@@ -31,8 +29,7 @@ SHOWN = Baseline(
     currency="KRW",
     cancellable=Decimal(10_000),
     cancellation_ids=(),
-    pg_provider="html5_inicis",
-    pay_method="card",
+    shown={"pg_provider": "html5_inicis", "pay_method": "card"},
 )
 
 
@@ -55,26 +52,6 @@ class Provider:
         """What is asked for, or all that is left."""
         asked = getattr(cancellation.request, "amount", None) or baseline.cancellable or Decimal(0)
         return Money(asked, baseline.currency or "KRW")
-
-
-class Direct:
-    """A client of a service in memory that is called without a request being written and read."""
-
-    exceptions = Exceptions
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
-        operation = "".join(part.capitalize() for part in name.split("_"))
-
-        def call(**request: Any) -> dict[str, Any]:
-            try:
-                return deepcopy(self._service.carry_out(operation, deepcopy(request)))
-            except AwsError as error:
-                raise refusal(operation, error.code, **deepcopy(error.fields)) from None
-
-        return call
 
 
 @dataclass

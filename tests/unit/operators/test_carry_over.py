@@ -9,8 +9,8 @@ from refunds.cancel_types import cancel_type
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.carry_over import CarryOver, NotPaused
 from refunds.operators.pause import Sending, Switched
-from tests.unit.operators.rig import Direct
-from tests.unit.operators.sqs import Queue
+from tests.fakes.direct import Direct
+from tests.fakes.sqs import Queue
 
 DAY = 86_400.0
 QUEUES = CancelQueues(

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 import pytest
 import typer
 
+from local.trigger import Context
 from refundctl.__main__ import run
 from refundctl.actions.spool import Spool
 from refundctl.option_groups import with_option_groups
@@ -21,7 +22,7 @@ from refunds.operators.cancel_queues import chosen, output_name, queues_of_outpu
 from refunds.operators.dead_letters import Selection
 from refunds.operators.functions import ReplayFunction, offset
 from tests.unit.operators.requests import dead_letter
-from tests.unit.rig import Context, Wanted
+from tests.unit.rig import Wanted
 
 
 @pytest.mark.parametrize(

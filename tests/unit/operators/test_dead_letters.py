@@ -5,7 +5,7 @@ import pytest
 from refunds.cancel_types import cancel_type
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.dead_letters import DeadLetterMessage, DeadLetters, Peek, Selection
-from tests.unit.operators.sqs import Queue
+from tests.fakes.sqs import Queue
 
 QUEUES = CancelQueues(
     cancel_type("payment_cancel").policy, "https://sqs.invalid/queue", "https://sqs.invalid/dlq"

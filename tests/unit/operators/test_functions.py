@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from local.trigger import Context
 from refunds.cancel_types import cancel_type
 from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.functions import OperatorFunction, ReconcileFunction, SweeperFunction
 from refunds.operators.operations import Operations
 from refunds.settings import Settings
+from tests.fakes.direct import Direct
+from tests.fakes.sqs import Queue
 from tests.unit.operators.portone import PortOne, payment
-from tests.unit.operators.rig import Direct, OperatorRig, applied
-from tests.unit.operators.sqs import Queue
-from tests.unit.rig import DLQ_URL, ENVIRONMENT, QUEUE_URL, Context
+from tests.unit.operators.rig import OperatorRig, applied
+from tests.unit.rig import DLQ_URL, ENVIRONMENT, QUEUE_URL
 
 
 @dataclass

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from local.trigger import envelope
 from refunds.operators.repair import NotRepairable, changes, check, patched
 from tests.unit.operators.requests import dead_letter
-from tests.unit.rig import Wanted, envelope
+from tests.unit.rig import Wanted
 
 
 def broken(**fields: object) -> dict[str, object]:

@@ -52,11 +52,11 @@ def test_an_amount_that_the_currency_cannot_have_is_refused(operators: OperatorR
 @pytest.mark.parametrize(
     "baseline",
     [
-        replace(SHOWN, pg_provider="paypal_v2"),
-        replace(SHOWN, pg_provider="smartro_v2", pay_method="vbank"),
-        replace(SHOWN, pg_provider="a_new_one"),
+        replace(SHOWN, shown={"pg_provider": "paypal_v2", "pay_method": "card"}),
+        replace(SHOWN, shown={"pg_provider": "smartro_v2", "pay_method": "vbank"}),
+        replace(SHOWN, shown={"pg_provider": "a_new_one", "pay_method": "card"}),
         replace(SHOWN, accepted=True),
-        replace(SHOWN, cancellation_ids=None, pg_provider=None),
+        replace(SHOWN, cancellation_ids=None, shown={"pay_method": "card"}),
     ],
 )
 def test_a_failure_where_it_may_still_be_booked_needs_the_gateways_word(

@@ -8,14 +8,15 @@ from decimal import Decimal
 import pytest
 
 from local.simulator.faults import FaultKind
+from local.trigger import record
 from refunds.contracts.outbound import Outcome
 from refunds.domain.entry import Entry, Key, State
 from refunds.ledger.audit import Actor
 from refunds.operators.operations import Operations
 from refunds.operators.resolution import Finding, ResolutionRefused
-from tests.unit.aws.endpoint import AwsError
+from tests.fakes.answers import AwsError
 from tests.unit.operators.requests import PAID, order_cancel, park_in_doubt, pay, settle
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, limits, record
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, limits
 
 KIM = Actor("kim", "arn:aws:iam::1:user/kim", "resolve")
 CONSOLE = Finding(succeeded=True, evidence="console, ticket 4711")

@@ -16,7 +16,7 @@ from refunds.errors import ErrorCode, LookupFailed
 from refunds.ledger.queries import LedgerQueries
 from refunds.operators.asking_schedule import AskingSchedule
 from refunds.operators.sweeper import Sweep, Sweeper, SweepRules
-from tests.unit.aws.endpoint import AwsError
+from tests.fakes.answers import AwsError
 from tests.unit.operators.rig import DAY, SHOWN, START, OperatorRig, accepted, applied, refused
 
 ALWAYS = AskingSchedule(base=0.0, longest=1.0, every=DAY)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from local.trigger import detail
 from refunds.cancel_types import cancel_type
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import State
@@ -14,9 +15,10 @@ from refunds.operators.dead_letters import DeadLetters
 from refunds.operators.telling import DeadLetterTelling, Telling
 from refunds.service.parts import Timing
 from refunds.service.refund_service import RefundService
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.operators.rig import Direct, OperatorRig, applied
-from tests.unit.operators.sqs import Queue
+from tests.fakes.answers import AwsError
+from tests.fakes.direct import Direct
+from tests.fakes.sqs import Queue
+from tests.unit.operators.rig import OperatorRig, applied
 
 QUEUES = CancelQueues(
     cancel_type("payment_cancel").policy, "https://sqs.invalid/q", "https://sqs.invalid/dlq"
@@ -67,16 +69,7 @@ def station() -> Station:
 
 
 def body(key: str = "cr-1", **changes: Any) -> str:
-    detail = {
-        "schema_version": "1.0",
-        "cancel_request_id": key,
-        "order_id": "ORD-1",
-        "requested_at": "2026-11-21T05:00:00Z",
-        "requested_by": "customer",
-        "reason": "고객 변심",
-        "request": {"imp_uid": "imp_1", "amount": 1000},
-    }
-    return json.dumps(detail | changes)
+    return json.dumps(detail(key, {"imp_uid": "imp_1", "amount": 1000}) | changes)
 
 
 def test_a_dead_letter_that_no_function_touched_is_told_once(station: Station) -> None:

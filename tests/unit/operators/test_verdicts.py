@@ -200,7 +200,7 @@ def test_a_pending_refund_waits() -> None:
 def test_a_doubt_at_a_gateway_that_books_later_says_that_nothing_is_sent() -> None:
     """A replay only asks, whatever the payment shows."""
     operators = OperatorRig()
-    late = replace(SHOWN, pg_provider="paypal_v2")
+    late = replace(SHOWN, shown={"pg_provider": "paypal_v2", "pay_method": "card"})
     operators.park("cr-1", fingerprint=_fingerprint("cr-1"), baseline=late)
     judgement = _judged(operators, "cr-1")
     assert judgement.verdict is ReplayVerdict.UNKNOWN

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 import httpx
 
+from local.trigger import detail
 from refunds.contracts.order_cancel import OrderCancellation
 from refunds.contracts.outbound import Outcome
 from refunds.domain.deadline import Deadline
@@ -220,16 +221,9 @@ def wanted(
 ) -> dict[str, Any]:
     """The detail of an event; without items, the whole order is cancelled."""
     total = sum((Decimal(item["quantity"]) * Decimal(str(item["amount"])) for item in items), Decimal(0))
-    detail = {
-        "schema_version": "1.0",
-        "cancel_request_id": key,
-        "order_id": "ORD-1",
-        "requested_at": "2027-01-15T07:00:00Z",
-        "requested_by": "customer",
-        "reason": "고객 변심",
-        "request": {"orderNo": "ORD-1", "totalCancelAmount": total, "items": list(items), **request},
-    }
-    return detail if currency is None else detail | {"currency": currency}
+    said = {} if currency is None else {"currency": currency}
+    request = {"orderNo": "ORD-1", "totalCancelAmount": total, "items": list(items), **request}
+    return detail(key, request, requested_at="2027-01-15T07:00:00Z", **said)
 
 
 def part(amount: str = "2000", **item: Any) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import pytest
 from refunds.errors import ConfigurationError
 from refunds.providers.clients import secret_reader
 from refunds.providers.credentials import CredentialSource, parse
-from tests.unit.aws import messaging
-from tests.unit.aws.endpoint import Aws, AwsError
+from tests.fakes import messaging
+from tests.fakes.answers import AwsError
+from tests.fakes.endpoint import Aws
 from tests.unit.providers.provider_stub import SECRET, Clock
 
 

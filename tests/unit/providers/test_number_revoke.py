@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from local.trigger import detail
 from refunds.contracts.inbound import Cancellation
 from refunds.contracts.number_revoke import NumberRevokeRequest
 from refunds.domain.operation import Attempt, Baseline, Rejected, ResolveContext, Siblings
@@ -21,15 +22,7 @@ from tests.unit.providers.provider_stub import (
 
 CASE = Attempt(
     Cancellation[NumberRevokeRequest].model_validate(
-        {
-            "schema_version": "1.0",
-            "cancel_request_id": "cr-1",
-            "order_id": "ORD-1",
-            "requested_at": "2026-11-21T05:00:00Z",
-            "requested_by": "system",
-            "reason": "",
-            "request": {"imp_uid": "imp_1"},
-        }
+        detail("cr-1", {"imp_uid": "imp_1"}, requested_by="system", reason="")
     ),
     "[rf:aaaaaaaaaa]",
     plenty(),

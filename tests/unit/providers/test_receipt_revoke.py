@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import pytest
 
+from local.trigger import detail
 from refunds.contracts.receipt_revoke import ReceiptRevocation
 from refunds.domain.operation import (
     Applied,
@@ -25,21 +26,13 @@ from tests.unit.providers.provider_stub import plenty
 CLAIMED = 1_800_000_000.0
 ATTEMPT: Any = Attempt(
     ReceiptRevocation.model_validate(
-        {
-            "schema_version": "1.0",
-            "cancel_request_id": "cr-1",
-            "order_id": "ORD-1",
-            "requested_at": "2026-11-21T05:00:00Z",
-            "requested_by": "system",
-            "reason": "",
-            "request": {"merchant_uid": "ORD-1"},
-        }
+        detail("cr-1", {"merchant_uid": "ORD-1"}, requested_by="system", reason="")
     ),
     "[rf:aaaaaaaaaa]",
     plenty(),
 )
 DOUBT = ResolveContext(None, only_attempt=False, siblings=Siblings, sent_at=CLAIMED)
-UNSEEN = Baseline(subject="ORD-1", merchant_uid="ORD-1")
+UNSEEN = Baseline(subject="ORD-1", shown={"merchant_uid": "ORD-1"})
 
 
 class Receipts:
@@ -74,13 +67,13 @@ def test_a_repeat_keeps_the_receipt_it_has_seen() -> None:
     for fields, name in (({}, "t-1"), ({"receipt_tid": None, "apply_num": "77"}, f"77/{int(CLAIMED) - 60}")):
         resolution = operation(Receipts(**fields)).resolve(ATTEMPT, UNSEEN, DOUBT)
         assert isinstance(resolution, Unapplied)
-        assert resolution.baseline.receipt_id == name
+        assert resolution.baseline.shown["receipt_id"] == name
 
 
 @pytest.mark.parametrize("cancelled_at", [0, int(CLAIMED) + 60])
 def test_a_receipt_that_was_issued_anew_is_left_alone(cancelled_at: int) -> None:
     """Another receipt than the one that was seen, revoked or not, neither proves nor is revoked."""
-    seen = Baseline(subject="ORD-1", receipt_id="t-1")
+    seen = Baseline(subject="ORD-1", shown={"receipt_id": "t-1"})
     anew = operation(Receipts(receipt_tid="t-2", cancelled_at=cancelled_at))
     resolution = anew.resolve(ATTEMPT, seen, DOUBT)
     assert isinstance(resolution, Unproven)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local import trigger
 from refundctl.__main__ import run
 from refundctl.connection import Target
 from refundctl.questions import Questions
@@ -18,29 +19,22 @@ from refunds.operators.cancel_queues import CancelQueues
 from refunds.operators.functions import ReplayFunction, SweeperFunction
 from refunds.operators.operations import Operations
 from refunds.settings import Settings
-from tests.unit.aws.endpoint import AwsError, Service
-from tests.unit.operators.rig import Direct, OperatorRig
-from tests.unit.operators.sqs import Queue
-from tests.unit.rig import ENVIRONMENT, Context
+from tests.fakes.answers import AwsError
+from tests.fakes.direct import Direct
+from tests.fakes.endpoint import Service
+from tests.fakes.sqs import Queue, Queues
+from tests.unit.operators.rig import OperatorRig
+from tests.unit.rig import ENVIRONMENT
 
 _PLACES = "https://sqs.invalid/1"
 _PROVIDERS = {"PORTONE_BASE_URL": "https://portone.invalid", "EBP_BASE_URL": "https://ebp.invalid"}
 
 
 @dataclass
-class CountedQueue(Queue):
-    """A queue that also tells how many messages come later: none."""
-
-    def _counts(self, names: list[str]) -> dict[str, str]:
-        known = [name for name in names if not name.endswith("Delayed")]
-        return super()._counts(known) | {name: "0" for name in names if name not in known}
-
-
-@dataclass
 class Account:
     """Every queue, and the services that are asked for who somebody is and for how old messages are."""
 
-    queues: dict[str, Queue]
+    queues: Queues
     ages: dict[str, float] = field(default_factory=dict)
     functions: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
     invoked: list[dict[str, Any]] = field(default_factory=list)
@@ -53,7 +47,7 @@ class Account:
             return {"MetricDataResults": [self._age(query) for query in request["MetricDataQueries"]]}
         if operation == "Invoke":
             return self._invoke(request["FunctionName"], json.loads(request["Payload"]))
-        return self.queues[request["QueueUrl"]].carry_out(operation, request)
+        return self.queues.carry_out(operation, request)
 
     def _invoke(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
         """Lambda: an error of the function is an answer, too."""
@@ -109,8 +103,7 @@ class Station:
         self.operators = OperatorRig()
         self.capsys = capsys
         names = [kind.replace("_", "-") for kind in MODULES]
-        urls = [f"{_PLACES}/{name}{end}" for name in names for end in ("", "-dlq")]
-        self.account = Account({url: CountedQueue(now=self.operators.now) for url in urls})
+        self.account = Account(Queues(self.operators.now))
         lanes = tuple(
             CancelQueues(kind.policy, f"{_PLACES}/{name}", f"{_PLACES}/{name}-dlq")
             for kind, name in zip(all_cancel_types(), names, strict=True)
@@ -140,7 +133,7 @@ class Station:
         function: Any = kind({})
         function._operations = replace(self.operations, asked_elsewhere=None)  # noqa: SLF001 - what it would make
         function._operations.__dict__["_status_inquiry"] = self.operators.inquiry  # noqa: SLF001 - of its environment
-        context: Any = Context()
+        context: Any = trigger.Context()
         return lambda event: function(event, context)
 
     def queue(self, kind: str = "payment_cancel") -> Queue:
@@ -182,12 +175,6 @@ class Station:
 
 def detail(key: str = "cr-1") -> dict[str, Any]:
     """What the order service asks for."""
-    return {
-        "schema_version": "1.0",
-        "cancel_request_id": key,
-        "order_id": "ORD-1",
-        "requested_at": "2026-11-21T14:00:00+09:00",
-        "requested_by": "customer",
-        "reason": "고객 변심",
-        "request": {"imp_uid": f"imp_{key}", "amount": 1000},
-    }
+    return trigger.detail(
+        key, {"imp_uid": f"imp_{key}", "amount": 1000}, requested_at="2026-11-21T14:00:00+09:00"
+    )

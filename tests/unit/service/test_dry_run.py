@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from local.simulator import Fault, FaultKind, Operation
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, limits, record
+from local.trigger import record
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, Wanted, limits
 
 DRY_RUN = {"DRY_RUN": "true", **limits(per_hour=1)}
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from local.simulator import Fault, FaultKind, Operation
+from local.trigger import envelope, record
 from refunds.ledger.hourly_count import KEY_PREFIX
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Rig, Wanted, envelope, limits, record
+from tests.fakes.answers import AwsError
+from tests.unit.rig import DLQ_URL, MAX_RECEIVE_COUNT, Rig, Wanted, limits
 
 LARGEST = limits(largest=5000)
 PER_HOUR = limits(per_hour=2)

@@ -18,8 +18,8 @@ from refunds.errors import ErrorCode
 from refunds.ledger.claims import Ledger
 from refunds.service.parts import Parts, Timing
 from refunds.service.refund_service import RefundService
-from tests.unit.aws import dynamodb
-from tests.unit.aws.endpoint import Aws
+from tests.fakes import dynamodb
+from tests.fakes.endpoint import Aws
 from tests.unit.contracts.details import detail
 
 POLICY = cancel_type("payment_cancel").policy

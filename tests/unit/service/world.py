@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
 
+from local.trigger import detail
 from refunds.contracts.outbound import Outcome
 from refunds.contracts.payment_cancel import PaymentCancellation
 from refunds.domain.deadline import Deadline
@@ -379,13 +380,6 @@ def wanted(
     key: str = "cr-1", *, currency: str | None = None, made_at: float = NOW, **request: Any
 ) -> dict[str, Any]:
     """The detail of an event; without fields, all that is left of ``imp_1`` is cancelled."""
-    detail = {
-        "schema_version": "1.0",
-        "cancel_request_id": key,
-        "order_id": "ORD-1",
-        "requested_at": datetime.fromtimestamp(made_at, UTC).isoformat(),
-        "requested_by": "customer",
-        "reason": "고객 변심",
-        "request": request if "merchant_uid" in request else {"imp_uid": "imp_1", **request},
-    }
-    return detail if currency is None else detail | {"currency": currency}
+    said = {} if currency is None else {"currency": currency}
+    request = request if "merchant_uid" in request else {"imp_uid": "imp_1", **request}
+    return detail(key, request, requested_at=datetime.fromtimestamp(made_at, UTC).isoformat(), **said)

@@ -14,9 +14,10 @@ from typing import Any, Final
 from local.cancel_types import example
 from local.demo.cast import Cast
 from local.simulator.faults import Fault, FaultKind, Operation
+from local.trigger import envelope, record
 from refunds.cancel_types import MODULES
 from tests.unit.contracts.details import detail
-from tests.unit.rig import MAX_RECEIVE_COUNT, Rig, envelope, record
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig
 
 PROJECT: Final = Path(__file__).parents[3]
 PAID: Final = 10_000

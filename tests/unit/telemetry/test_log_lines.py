@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from local.simulator import Fault, FaultKind, Operation
-from tests.unit.rig import Rig, Wanted, envelope, record
+from local.trigger import envelope, record
+from tests.unit.rig import Rig, Wanted
 
 PROJECT = Path(__file__).parents[3]
 #: The token is nobody's: it is fetched for all records while the process starts.

@@ -1,7 +1,7 @@
 """The cancel types: each is data plus one provider operation.
 
 A new one needs its own contract and function, a module of its provider with ``CANCEL_TYPE``, and one
-line in ``MODULES``.
+line in ``refunds.contracts.naming``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
+from refunds.contracts.naming import CANCEL_TYPES
+
 if TYPE_CHECKING:  # who wants the names alone loads no contract
     from refunds.providers.cancel_type import CancelType
 
 #: Imported by name, so that a function loads the contract and client of its own type only.
-MODULES: Final = {
-    "payment_cancel": "refunds.providers.portone.payment_cancel",
-    "vbank_revoke": "refunds.providers.portone.vbank_revoke",
-    "cvs_revoke": "refunds.providers.portone.cvs_revoke",
-    "receipt_revoke": "refunds.providers.portone.receipt_revoke",
-    "order_cancel": "refunds.providers.ebp.order_cancel",
-}
+MODULES: Final = {name: f"refunds.providers.{one.provider}.{name}" for name, one in CANCEL_TYPES.items()}
 
 
 def cancel_type(name: str) -> CancelType:
@@ -34,8 +30,8 @@ def cancel_type(name: str) -> CancelType:
 
 def provider_of(name: str) -> str | None:
     """Who carries a cancel type out, without loading it; ``None`` if there is none of that name."""
-    module = MODULES.get(name)
-    return module.split(".")[2] if module else None
+    naming = CANCEL_TYPES.get(name)
+    return naming.provider if naming else None
 
 
 def all_cancel_types() -> tuple[CancelType, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Generic, Literal, Self, TypeVar
 
@@ -61,6 +61,11 @@ class ProviderRequest(ContractModel):
     personal_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that are passed through to the provider and stored nowhere."""
 
+    plain_texts: ClassVar[frozenset[str]] = frozenset()
+    """Ids and codes, however deep, that operators see as they are."""
+    plain_numbers: ClassVar[frozenset[str]] = frozenset()
+    """Amounts and counts, likewise."""
+
     def public(self) -> dict[str, object]:
         """The request without personal data and without unset fields, named as the API names them."""
         return self.model_dump(exclude=set(self.personal_fields), exclude_none=True)
@@ -91,6 +96,8 @@ def _texts(value: object) -> list[str]:
 
 class PortOneRequest(ProviderRequest):
     """What every PortOne request may carry."""
+
+    plain_texts: ClassVar[frozenset[str]] = frozenset({"imp_uid", "merchant_uid", "tier", "requester"})
 
     tier: Tier | None = None
     """Sub-merchant code of an agency at PortOne, three letters or digits; absent for the merchant itself."""
@@ -205,12 +212,8 @@ class Identity:
     requested_by: RequestedBy | None
     requested_at: str | None
     currency: str | None = None
-    imp_uid: str | None = None
-    merchant_uid: str | None = None
-
-    def references(self) -> dict[str, str]:
-        """The payment's own ids, as far as they are readable; see ``ProviderRequest.references``."""
-        return {name: value for name in _REFERENCES if (value := getattr(self, name)) is not None}
+    references: Mapping[str, str] = field(default_factory=dict)
+    """The payment's own ids, as far as they are readable; see ``ProviderRequest.references``."""
 
 
 def parse_cancellation(model: type[Cancellation[RequestT]], detail: object) -> Cancellation[RequestT]:
@@ -242,16 +245,14 @@ def identify(detail: object) -> Identity | None:
     time = _readable(_Time, detail)
     currency = _readable(_Currency, detail)
     request = detail.get("request") if isinstance(detail, dict) else None
-    imp_uid = _readable(_ImpUid, request)
-    merchant_uid = _readable(_MerchantUid, request)
+    references = (_readable(model, request) for model in (_ImpUid, _MerchantUid))
     return Identity(
         cancel_request_id=identity.cancel_request_id,
         order_id=order.order_id if order else None,
         requested_by=requester.requested_by if requester else None,
         requested_at=format_timestamp(time.requested_at) if time else None,
         currency=currency.currency if currency else None,
-        imp_uid=imp_uid.imp_uid if imp_uid else None,
-        merchant_uid=merchant_uid.merchant_uid if merchant_uid else None,
+        references={name: value for one in references if one for name, value in one},
     )
 
 
@@ -263,7 +264,7 @@ def identity_of(cancellation: Cancellation[ProviderRequest]) -> Identity:
         requested_by=cancellation.requested_by,
         requested_at=format_timestamp(cancellation.requested_at),
         currency=cancellation.currency,
-        **cancellation.request.references(),
+        references=cancellation.request.references(),
     )
 
 

@@ -98,6 +98,11 @@ class OrderCancelRequest(ProviderRequest):
 
     personal_fields: ClassVar[frozenset[str]] = frozenset({"refund_account"})
 
+    plain_texts: ClassVar[frozenset[str]] = frozenset({"orderNo", "itemType", "itemId"})
+    plain_numbers: ClassVar[frozenset[str]] = frozenset(
+        {"totalCancelAmount", "amount", "taxAmount", "seq", "quantity"}
+    )
+
     order_no: OrderId = Field(alias="orderNo")
     """EBP's order number."""
     total_cancel_amount: PositiveAmount = Field(alias="totalCancelAmount")

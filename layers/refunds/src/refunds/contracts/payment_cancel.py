@@ -59,6 +59,8 @@ class PaymentCancelRequest(PortOneRequest):
         {"refund_holder", "refund_bank", "refund_account", "refund_tel"}
     )
 
+    plain_numbers: ClassVar[frozenset[str]] = frozenset({"amount", "tax_free", "vat_amount", "checksum"})
+
     model_config = ConfigDict(json_schema_extra=_RULES)
 
     imp_uid: ImpUid | None = None

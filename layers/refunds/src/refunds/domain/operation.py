@@ -9,13 +9,14 @@ providers implement them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from refunds.contracts.inbound import Cancellation, ProviderRequest
-from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderName, ProviderRefs
+from refunds.contracts.naming import Naming
+from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs
 from refunds.domain.deadline import Deadline
 from refunds.errors import ErrorCode, Refused
 
@@ -41,11 +42,11 @@ class Baseline:
             own checksum.
         cancellation_ids: the cancellations that were there already; ``None`` without a precheck, because
             the event brought its own checksum or because a repeat is harmless.
-        receipt_id: which receipt was issued under the subject: a revoked one may be issued anew.
         accepted: the provider accepted a cancellation of ours without booking it at once, or refused it as
             if it had been carried out. From then on a missing entry proves nothing.
         suspects: cancellations that were there when our only attempt was refused: they may be ours, and
             will never be proven to be.
+        shown: what else tells which payment it is and how it is paid, by the provider's own names.
     """
 
     subject: str
@@ -53,23 +54,13 @@ class Baseline:
     cancellable: Decimal | None = None
     cancellation_ids: tuple[str, ...] | None = None
     status: str | None = None
-    merchant_uid: str | None = None
-    pg_provider: str | None = None
-    pay_method: str | None = None
-    receipt_id: str | None = None
     accepted: bool = False
     suspects: tuple[str, ...] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
 
-    def refs(self, provider: ProviderName) -> ProviderRefs:
+    def refs(self, naming: Naming) -> ProviderRefs:
         """What can be said of the payment before anything was done to it."""
-        if provider != "portone":  # the only one whose payments the contract names
-            return ProviderRefs(name=provider)
-        return ProviderRefs(
-            name=provider,
-            imp_uid=None if self.subject == self.merchant_uid else self.subject,
-            merchant_uid=self.merchant_uid,
-            pg_provider=self.pg_provider,
-        )
+        return ProviderRefs.model_validate(naming.refs(self.subject, self.shown))
 
 
 @dataclass(frozen=True)

@@ -100,15 +100,14 @@ class OutcomeFactory:
 
     def _named(self, provider: ProviderRefs) -> ProviderRefs:
         """With the ids that the request itself names, where the provider showed no other."""
-        if provider.name != "portone":
-            return provider
-        missing = {k: v for k, v in self.identity.references().items() if getattr(provider, k) is None}
+        said, names = self.identity.references, self.policy.naming.references
+        missing = {k: said[k] for k in names if k in said and getattr(provider, k) is None}
         return provider.model_copy(update=missing) if missing else provider
 
     def _refs(self, baseline: Baseline | None) -> ProviderRefs:
         if baseline is None:
             return ProviderRefs(name=self.policy.provider)
-        return baseline.refs(self.policy.provider)
+        return baseline.refs(self.policy.naming)
 
     def _outcome(
         self,

@@ -55,7 +55,7 @@ _FINGERPRINT: Final = re.compile(r"([0-9]{1,2}):([0-9a-f]{64}):([0-9a-f]{6})")
 _OWNER: Final = re.compile(r"[0-9a-f]{32}")
 _DIGEST_BYTES: Final = 32
 
-#: Short names in ``before``. None is the name of a field of ``Baseline``.
+#: Short names in ``before``, of fields of ``Baseline`` and of what a provider shows. None is such a name.
 _SHORT: Final = {
     "subject": "s",
     "currency": "cu",
@@ -269,6 +269,7 @@ def _baseline(baseline: Baseline, payment_ref: str | None) -> str:
     """Without what says nothing; ``cancellation_ids`` says something even if it is empty."""
     # Not `asdict`: it copies deeply, and what is in there cannot change.
     said = {k: v for k, v in vars(baseline).items() if v is not None and _EMPTY.get(k) != v}
+    said |= said.pop("shown")
     if baseline.subject == payment_ref:
         del said["subject"]
     return strict_json.dumps({_SHORT.get(name, name): value for name, value in said.items()})
@@ -283,4 +284,4 @@ def _read_baseline(text: str, payment_ref: str | None) -> Baseline:
         known["cancellable"] = Decimal(known["cancellable"])
     for name in known.keys() & {"cancellation_ids", "suspects"}:
         known[name] = tuple(known[name])
-    return Baseline(**known)
+    return Baseline(**known, shown={name: said[name] for name in said.keys() - known.keys()})

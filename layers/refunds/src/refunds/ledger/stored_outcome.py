@@ -16,7 +16,15 @@ from typing import Any, Final
 
 from refunds.contracts import strict_json
 from refunds.contracts.inbound import format_timestamp
-from refunds.contracts.outbound import Outcome, OutcomeError, OutcomeKind, outcome_id
+from refunds.contracts.naming import CANCEL_TYPES, PORTONE, Naming
+from refunds.contracts.outbound import (
+    MoneyMoved,
+    Outcome,
+    OutcomeError,
+    OutcomeKind,
+    ProviderRefs,
+    outcome_id,
+)
 from refunds.domain.entry import Entry, State
 
 #: Short names of fields, in all objects of an outcome. None is the name of a field.
@@ -58,16 +66,8 @@ _KINDS: Final = {
     State.FAILED: OutcomeKind.FAILED,
     State.PENDING: OutcomeKind.PENDING,
 }
-_REFERENCES: Final = (
-    "imp_uid",
-    "merchant_uid",
-    "cancellation_id",
-    "pg_provider",
-    "pg_tid",
-    "receipt_url",
-    "return_request_id",
-)
-_AMOUNTS: Final = ("tax_free", "vat", "cancellable_before", "cancellable_after", "settles")
+_REFERENCES: Final[dict[str, Any]] = dict.fromkeys(ProviderRefs.model_fields)
+_AMOUNTS: Final[dict[str, Any]] = dict.fromkeys(MoneyMoved.model_fields)
 _PROVIDER_TEXTS: Final = ("provider_code", "provider_message")
 
 
@@ -131,33 +131,31 @@ def _kind(entry: Entry) -> OutcomeKind:
     return _KINDS.get(entry.state, OutcomeKind.PARKED)
 
 
+def _naming(entry: Entry) -> Naming:
+    """How the names are understood; PortOne's, since version 1, where a request names nothing else."""
+    naming = CANCEL_TYPES.get(entry.key.cancel_type, PORTONE)
+    return naming if naming.required is None or naming.required in entry.request else PORTONE
+
+
 def _expected_provider(entry: Entry) -> dict[str, Any]:
-    request, baseline = entry.request, entry.baseline
-    refs: dict[str, Any] = {"name": "portone", **dict.fromkeys(_REFERENCES)}
-    if "orderNo" in request:
-        return refs | {"name": "ebp"}
-    refs["merchant_uid"] = (baseline.merchant_uid if baseline else None) or request.get("merchant_uid")
-    if entry.payment_ref != refs["merchant_uid"]:
-        refs["imp_uid"] = entry.payment_ref
-    refs["pg_provider"] = baseline.pg_provider if baseline else None
-    return refs
+    seen = entry.baseline.shown if entry.baseline else {}
+    return _REFERENCES | _naming(entry).refs(entry.payment_ref, seen, entry.request)
 
 
 def _expected_money(entry: Entry, kind: str) -> dict[str, Any] | None:
-    request, baseline = entry.request, entry.baseline
+    request, baseline, naming = entry.request, entry.baseline, _naming(entry)
     before = baseline.cancellable if baseline else None
-    asked: Any = request.get("amount", request.get("totalCancelAmount", before))
+    asked: Any = request.get(naming.amount, before)
     if asked is None:
         return None
-    money: dict[str, Any] = {
+    money: dict[str, Any] = _AMOUNTS | {
         "currency": (baseline.currency if baseline else None) or "KRW",
         "cancelled": asked,
-        **dict.fromkeys(_AMOUNTS),
+        "cancellable_before": before if naming.tells_balance else None,
     }
-    money["cancellable_before"] = None if "orderNo" in request else before
     if kind in (OutcomeKind.FAILED, OutcomeKind.PARKED):
         return money | {"cancelled": None if entry.in_doubt else 0}
-    money |= {"tax_free": request.get("tax_free"), "vat": request.get("vat_amount"), "settles": "immediate"}
+    money |= {name: request.get(of) for name, of in naming.parts.items()} | {"settles": "immediate"}
     if money["cancellable_before"] is not None:
         money["cancellable_after"] = money["cancellable_before"] - asked
     return money

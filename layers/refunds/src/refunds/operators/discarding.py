@@ -213,7 +213,7 @@ def _new_entry(dead_letter: DeadLetterMessage, identity: Identity) -> Entry:
         order_id=identity.order_id or "",
         requested_by=identity.requested_by or "",
         requested_at=identity.requested_at or "",
-        request=cancellation.request.public() if cancellation else identity.references(),
+        request=cancellation.request.public() if cancellation else dict(identity.references),
         state=State.FAILED,
         owner=uuid.uuid4().hex,
         attempt=0,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from refunds.cancel_types import all_cancel_types
 from refunds.contracts import strict_json
 from refunds.domain.redaction import redact
 from refunds.errors import InvalidRequest
@@ -30,24 +31,21 @@ _PERSONAL: Final = re.compile(
     re.IGNORECASE,
 )
 
-#: Identifiers, times and codes of the contracts and of EventBridge's envelope.
-_PLAIN_TEXTS: Final = frozenset(
+#: Identifiers, times and codes of all contracts and of EventBridge's envelope.
+_PLAIN_TEXTS: Final = frozenset().union(
+    *(kind.policy.request.plain_texts for kind in all_cancel_types()),
     {
         *("cancel_request_id", "order_id", "schema_version", "requested_at", "requested_by", "cancel_type"),
-        *("imp_uid", "merchant_uid", "tier", "requester", "orderNo", "itemType", "itemId"),
         *("version", "id", "detail-type", "source", "time", "region", "replay-name"),
         *("requestId", "functionArn", "condition", "timestamp"),
         *("error_code", "failed_at", "RULE_ARN", "TARGET_ARN", "ERROR_CODE", "RequestID", "ErrorCode"),
         *("EXHAUSTED_RETRY_CONDITION", "RETRY_ATTEMPTS"),
-    }
+    },
 )
 #: How one is written; in a message that breaks its contract anything may stand in its place.
 _PLAIN_TEXT: Final = re.compile(r"[A-Za-z0-9._:+-]{1,64}|arn:[!-~]{1,300}")
-_PLAIN_NUMBERS: Final = frozenset(
-    {
-        *("amount", "tax_free", "vat_amount", "checksum", "totalCancelAmount", "taxAmount"),
-        *("seq", "quantity", "approximateInvokeCount"),
-    }
+_PLAIN_NUMBERS: Final = frozenset({"approximateInvokeCount"}).union(
+    *(kind.policy.request.plain_numbers for kind in all_cancel_types())
 )
 _PLAIN: Final = _PLAIN_TEXTS | _PLAIN_NUMBERS
 #: AWS's own account id in EventBridge's envelope, told from a bank account by its form and place.

@@ -234,8 +234,7 @@ class Resolver:
         policy = _policy(entry)
         refs = _refs(entry)
         if finding.reference is not None:
-            name = "cancellation_id" if policy.provider == "portone" else "return_request_id"
-            refs = refs.model_copy(update={name: finding.reference})
+            refs = refs.model_copy(update={policy.naming.effect: finding.reference})
         if not policy.moves_money:
             return Effect(provider=refs, proof=proof)
         items = entry.request.get("items", ())
@@ -272,7 +271,7 @@ class Resolver:
             ResolutionRefused: they say different things.
         """
         known = known_currency(entry)
-        if known is None and _policy(entry).provider == "ebp":
+        if known is None and _policy(entry).contract.default_currency is None:  # the deployment knows it
             known = self._asked(entry).currency
         if None not in (known, finding.currency) and known != finding.currency:
             raise ResolutionRefused(f"{entry.key} is in {known}, not in {finding.currency}")
@@ -283,7 +282,7 @@ class Resolver:
         operation = self._status_inquiry.operations[entry.key.cancel_type]
         if entry.baseline is not None:
             return operation.amount(recall(entry), entry.baseline)
-        amount = entry.request.get("amount", entry.request.get("totalCancelAmount", 0))
+        amount = entry.request.get(_policy(entry).naming.amount, 0)
         return Money(Decimal(str(amount)), known_currency(entry) or "")
 
     def _failure(self, entry: Entry, finding: Finding) -> Failure:
@@ -311,16 +310,14 @@ class Resolver:
 def identity_in(entry: Entry) -> Identity:
     """Whom an entry is about."""
     requested_by: RequestedBy = entry.requested_by  # type: ignore[assignment]
-    named = {
-        name: str(entry.request[name]) for name in ("imp_uid", "merchant_uid") if entry.request.get(name)
-    }
+    names, said = _policy(entry).naming.references, entry.request
     return Identity(
         cancel_request_id=entry.key.cancel_request_id,
         order_id=entry.order_id,
         requested_by=requested_by,
         requested_at=entry.requested_at,
         currency=known_currency(entry),
-        **named,
+        references={name: str(said[name]) for name in names if said.get(name)},
     )
 
 
@@ -332,8 +329,8 @@ def _as_remembered(effect: Effect) -> Effect:
 
 
 def _refs(entry: Entry) -> ProviderRefs:
-    policy = _policy(entry)
-    return entry.baseline.refs(policy.provider) if entry.baseline else ProviderRefs(name=policy.provider)
+    naming = _policy(entry).naming
+    return entry.baseline.refs(naming) if entry.baseline else ProviderRefs(name=naming.provider)
 
 
 def _policy(entry: Entry) -> Policy:

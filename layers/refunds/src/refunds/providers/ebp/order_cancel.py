@@ -12,6 +12,7 @@ from typing import Final
 
 from refunds.contracts.inbound import Cancellation, misfit
 from refunds.contracts.money import fits
+from refunds.contracts.naming import EBP
 from refunds.contracts.order_cancel import OrderCancellation, OrderCancelRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
 from refunds.domain.deadline import Deadline
@@ -39,7 +40,7 @@ POLICY: Final = Policy(
     cancel_type="order_cancel",
     detail_type="OrderCancelRequested",
     contract=OrderCancellation,
-    provider="ebp",
+    naming=EBP,
     moves_money=True,
     resend_unproven=False,
 )

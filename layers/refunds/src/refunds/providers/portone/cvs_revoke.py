@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from refunds.contracts.naming import PORTONE
 from refunds.contracts.number_revoke import CvsRevocation
 from refunds.domain.policy import Policy
 from refunds.providers.cancel_type import CancelType
@@ -13,7 +14,7 @@ POLICY: Final = Policy(
     cancel_type="cvs_revoke",
     detail_type="CvsRevokeRequested",
     contract=CvsRevocation,
-    provider="portone",
+    naming=PORTONE,
     moves_money=False,
     resend_unproven=True,
 )

@@ -15,6 +15,7 @@ from typing import Final
 
 from refunds.contracts.inbound import Cancellation
 from refunds.contracts.money import CURRENCY_PATTERN
+from refunds.contracts.naming import PORTONE
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
 from refunds.contracts.payment_cancel import PaymentCancellation, PaymentCancelRequest
 from refunds.domain.deadline import Deadline
@@ -51,13 +52,28 @@ from refunds.providers.portone.gateways import Gateway, books_late, gateway
 from refunds.providers.portone.models import CancelHistoryEntry, Payment
 from refunds.providers.portone.texts import may_be_done, means_later
 
+_SHOWN: Final = ("merchant_uid", "pg_provider", "pay_method")
+
+
+def _books_late(baseline: Baseline) -> bool:
+    return books_late(baseline.shown.get("pg_provider"), baseline.shown.get("pay_method"))
+
+
+def _may_book_later(baseline: Baseline | None) -> bool:
+    """A gateway that nobody has seen, because the event brought its own checksum, may be a late one."""
+    if baseline is None or baseline.accepted or baseline.cancellation_ids is None:
+        return True
+    return _books_late(baseline)
+
+
 POLICY: Final = Policy(
     cancel_type="payment_cancel",
     detail_type="PaymentCancelRequested",
     contract=PaymentCancellation,
-    provider="portone",
+    naming=PORTONE,
     moves_money=True,
     resend_unproven=True,
+    may_book_later=_may_book_later,
 )
 
 _PAID = frozenset({"paid", "cancelled"})  # a partly cancelled payment may report either
@@ -106,16 +122,16 @@ class PaymentCancel:
 
     def sends_alone(self, baseline: Baseline) -> bool:
         """At a PG that books later the balance still shows what an earlier cancellation is about to take."""
-        return books_late(baseline.pg_provider, baseline.pay_method)
+        return _books_late(baseline)
 
     def send(self, attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> Effect | Accepted:
         """Cancel, and check that the balance moved by exactly ours."""
-        pg = gateway(baseline.pg_provider)
+        pg = gateway(baseline.shown.get("pg_provider"))
         payment = self.client.cancel(
             _body(attempt, baseline),
             tier=attempt.request.tier,
             deadline=attempt.deadline,
-            repeatable=baseline.pg_provider is not None and _may_repeat(pg, baseline),
+            repeatable="pg_provider" in baseline.shown and _may_repeat(pg, baseline),
             secrets=attempt.request.personal_values(),
         )
         if not _is_the_payment(payment, baseline):
@@ -200,9 +216,7 @@ def _seen(payment: Payment) -> Baseline:
         cancellable=payment.cancellable,
         cancellation_ids=tuple(e.cancellation_id for e in payment.cancel_history if e.cancellation_id),
         status=payment.status,
-        merchant_uid=payment.merchant_uid,
-        pg_provider=payment.pg_provider,
-        pay_method=payment.pay_method,
+        shown={name: said for name in _SHOWN if (said := getattr(payment, name)) is not None},
     )
 
 
@@ -230,7 +244,7 @@ def _body(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> dict[st
 
 
 def _reason(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> str:
-    tag = attempt.tag if gateway(baseline.pg_provider).takes_tag else ""
+    tag = attempt.tag if gateway(baseline.shown.get("pg_provider")).takes_tag else ""
     return reason_with(tag, attempt.cancellation.reason)
 
 
@@ -259,13 +273,13 @@ def _is_currency(text: str) -> bool:
 
 
 def _is_the_payment(payment: Payment, baseline: Baseline) -> bool:
-    same_order = baseline.merchant_uid is None or payment.merchant_uid == baseline.merchant_uid
+    same_order = payment.merchant_uid == baseline.shown.get("merchant_uid", payment.merchant_uid)
     return payment.imp_uid == baseline.subject and same_order
 
 
 def _may_repeat(pg: Gateway, baseline: Baseline) -> bool:
     """Whether the checksum prevents a double: only where a cancellation moves the balance at once."""
-    return pg.books_at_once and not pg.is_late(baseline.pay_method) and not baseline.accepted
+    return pg.books_at_once and not pg.is_late(baseline.shown.get("pay_method")) and not baseline.accepted
 
 
 def _is_booked(payment: Payment, own: Own, baseline: Baseline) -> bool:

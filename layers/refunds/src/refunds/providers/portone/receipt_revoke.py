@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from refunds.contracts.inbound import Cancellation
+from refunds.contracts.naming import PORTONE
 from refunds.contracts.outbound import ProviderRefs
 from refunds.contracts.receipt_revoke import ReceiptRevocation, ReceiptRevokeRequest
 from refunds.domain.deadline import Deadline
@@ -34,7 +35,7 @@ POLICY: Final = Policy(
     cancel_type="receipt_revoke",
     detail_type="ReceiptRevokeRequested",
     contract=ReceiptRevocation,
-    provider="portone",
+    naming=PORTONE,
     moves_money=False,
     resend_unproven=True,
 )
@@ -66,7 +67,7 @@ class ReceiptRevoke:
         """There is nothing to ask: a repeat is harmless."""
         uid = attempt.request.merchant_uid
         self.client.check(tier=attempt.request.tier, subject=uid)
-        return Baseline(subject=uid, merchant_uid=uid)
+        return Baseline(subject=uid, shown={"merchant_uid": uid})
 
     def sends_alone(self, _baseline: Baseline) -> bool:
         """No: revoking twice is harmless."""
@@ -98,7 +99,7 @@ class ReceiptRevoke:
         if receipt.merchant_uid != baseline.subject:
             return Unproven("PortOne shows another receipt than the one asked for")
         issued_anew = not receipt.revoked and _is_newer(receipt, context)
-        if _is_another(receipt, baseline) or (baseline.receipt_id is None and issued_anew):
+        if _is_another(receipt, baseline) or ("receipt_id" not in baseline.shown and issued_anew):
             return Unproven(
                 "a receipt was issued anew under this merchant_uid: whether the one meant was revoked by "
                 "this request cannot be seen",
@@ -107,7 +108,7 @@ class ReceiptRevoke:
         if receipt.revoked:
             return Applied(_effect(receipt, "the receipt shows when it was revoked"))
         if context.refusal is None:
-            return Unapplied(replace(baseline, receipt_id=_name(receipt)))
+            return Unapplied(replace(baseline, shown={**baseline.shown, "receipt_id": _name(receipt)}))
         code = context.refusal.code
         unsupported = code is ErrorCode.UNSUPPORTED_BY_PG  # so is every other attempt
         message = "refused; the receipt is still valid"
@@ -121,7 +122,7 @@ def _name(receipt: Receipt) -> str:
 
 
 def _is_another(receipt: Receipt, baseline: Baseline) -> bool:
-    return baseline.receipt_id is not None and baseline.receipt_id != _name(receipt)
+    return baseline.shown.get("receipt_id", _name(receipt)) != _name(receipt)
 
 
 def _is_newer(receipt: Receipt, context: ResolveContext) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from refunds.contracts.naming import PORTONE
 from refunds.contracts.number_revoke import VbankRevocation
 from refunds.domain.policy import Policy
 from refunds.providers.cancel_type import CancelType
@@ -13,7 +14,7 @@ POLICY: Final = Policy(
     cancel_type="vbank_revoke",
     detail_type="VbankRevokeRequested",
     contract=VbankRevocation,
-    provider="portone",
+    naming=PORTONE,
     moves_money=False,
     resend_unproven=True,
 )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
-from tests.unit.aws.endpoint import AwsError
+from tests.fakes.answers import AwsError
 
 #: Bytes of an item, names and values (DynamoDB, "Service, account, and table quotas").
 MOST_OF_AN_ITEM: Final = 400 * 1024
@@ -23,31 +22,6 @@ MOST_OF_A_MESSAGE: Final = 1024 * 1024
 #: Characters that a message may not have (API_SendMessage).
 _NO_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-#: A list or map has so many bytes itself, and one for each of its members ("Item sizes and formats").
-_OF_A_COLLECTION: Final = 3
-
-
-def size(item: Mapping[str, Any]) -> int:
-    """Bytes of an item as DynamoDB counts them; a number's are approximate there, too."""
-    return sum(len(name.encode()) + _size(value) for name, value in item.items())
-
-
-def _size(value: Mapping[str, Any]) -> int:
-    ((kind, held),) = value.items()
-    match kind:
-        case "S":
-            return len(held.encode())
-        case "N":
-            digits = Decimal(held).normalize().as_tuple().digits
-            return (len(digits) + 1) // 2 + 1
-        case "B":
-            return len(held) * 3 // 4  # base64
-        case "L":
-            return _OF_A_COLLECTION + sum(1 + _size(one) for one in held)
-        case "M":
-            return _OF_A_COLLECTION + sum(1 + len(name.encode()) + _size(one) for name, one in held.items())
-    return 1
-
 
 def check_delay(seconds: int) -> None:
     """Raises AwsError for a ``DelaySeconds`` that SQS does not take."""
@@ -55,7 +29,7 @@ def check_delay(seconds: int) -> None:
         raise AwsError("InvalidParameterValue", f"DelaySeconds must be >= 0 and <= {MOST_DELAY}")
 
 
-def check_visibility(seconds: int, since_received: float = 0.0) -> None:
+def check_visibility(seconds: float, since_received: float = 0.0) -> None:
     """Raises AwsError for a visibility timeout beyond twelve hours, counted from the receive."""
     if not 0 <= seconds <= MOST_VISIBILITY or seconds + since_received > MOST_VISIBILITY:
         raise AwsError("InvalidParameterValue", "Total VisibilityTimeout is beyond the limit [43200 seconds]")

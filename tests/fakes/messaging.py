@@ -1,4 +1,4 @@
-"""EventBridge, SQS and Secrets Manager, as far as the functions use them."""
+"""EventBridge and Secrets Manager, as far as the functions use them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.unit.aws.endpoint import AwsError
-from tests.unit.aws.limits import check_delay, check_message, check_visibility
+from tests.fakes.answers import AwsError
 
 EVENTS_TARGET = "AWSEvents"
-SQS_TARGET = "AmazonSQS"
 SECRETS_TARGET = "secretsmanager"
 
 #: Of one PutEvents (API_PutEvents); the size since January 2026 (AWS Compute Blog, "More room to build").
@@ -68,41 +66,6 @@ class Bus:
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
         self.taken.append(entry)
         return {"EventId": f"event-{len(self.taken)}"}
-
-
-@dataclass
-class Queues:
-    """SQS: what was sent where, and how long which receipt was hidden; ``fate`` makes the next calls fail."""
-
-    sent: list[dict[str, Any]] = field(default_factory=list)
-    hidden: dict[str, int] = field(default_factory=dict)
-    fate: deque[Exception] = field(default_factory=deque)
-
-    def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """SendMessage and ChangeMessageVisibility."""
-        if self.fate:
-            raise self.fate.popleft()
-        if operation == "SendMessage":
-            check_delay(request.get("DelaySeconds", 0))
-            check_message(request["MessageBody"], request.get("MessageAttributes", {}))
-            self.sent.append(request)
-            return {"MessageId": f"message-{len(self.sent)}", "MD5OfMessageBody": "made-up"}
-        assert operation == "ChangeMessageVisibility"
-        check_visibility(request["VisibilityTimeout"])
-        self.hidden[request["ReceiptHandle"]] = request["VisibilityTimeout"]
-        return {}
-
-    def reset(self) -> None:
-        """Forget everything."""
-        for remembered in (self.sent, self.hidden, self.fate):
-            remembered.clear()
-
-    def attributes(self) -> list[dict[str, str]]:
-        """The message attributes of everything that was sent."""
-        return [
-            {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-            for message in self.sent
-        ]
 
 
 @dataclass

@@ -18,18 +18,10 @@ from botocore.config import Config
 from botocore.session import Session, get_session
 from typing_extensions import override
 
+from tests.fakes.answers import AwsError
+
 REGION = "ap-northeast-2"
 _CREDENTIALS: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-
-
-class AwsError(Exception):
-    """An answer that botocore turns into a ClientError; ``fields`` stand beside the message in its body."""
-
-    def __init__(self, code: str, message: str = "made up", *, status: int = 400, **fields: Any) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
-        self.fields = fields
 
 
 class Service(Protocol):
@@ -51,6 +43,8 @@ class Aws:
         """Status and JSON body for one request."""
         prefix, _, operation = target.partition(".")
         self.calls.append(operation)
+        if prefix not in self.services:
+            return 400, {"__type": "UnknownOperationException", "message": target}
         try:
             return 200, self.services[prefix].carry_out(operation, json.loads(body))
         except AwsError as error:

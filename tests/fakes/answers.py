@@ -12,6 +12,16 @@ AWS_ERRORS: Final = (BotoCoreError, ClientError)
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
 
+class AwsError(Exception):
+    """What a service in memory refuses with; ``fields`` stand beside the message in the answer's body."""
+
+    def __init__(self, code: str, message: str = "made up", *, status: int = 400, **fields: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.fields = fields
+
+
 class ConditionalCheckFailedException(ClientError):
     """The condition of a write did not hold; botocore makes such a class for each client."""
 
@@ -28,8 +38,8 @@ def no_answer() -> ReadTimeoutError:
     return ReadTimeoutError(endpoint_url="https://aws.invalid")
 
 
-def refusal(operation: str, code: str, **fields: Any) -> ClientError:
-    """An error that AWS answered with; ``fields`` stand beside it, as a refused condition's item does."""
-    kind = ConditionalCheckFailedException if code == CONDITION_FAILED else ClientError
-    response: Any = {"Error": {"Code": code, "Message": "refused"}, **fields}
+def refusal(operation: str, error: AwsError) -> ClientError:
+    """What botocore makes of a refusal."""
+    kind = ConditionalCheckFailedException if error.code == CONDITION_FAILED else ClientError
+    response: Any = {"Error": {"Code": error.code, "Message": str(error)}, **error.fields}
     return kind(response, operation)
