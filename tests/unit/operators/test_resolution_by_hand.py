@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 
 from refunds.domain.entry import State
+from refunds.domain.operation import Unproven
+from refunds.errors import ErrorCode
 from refunds.ledger.audit import Actor
 from refunds.operators.resolution import Finding, ResolutionRefused
 from tests.unit.operators.rig import DAY, SHOWN, OperatorRig
@@ -47,6 +49,26 @@ def test_an_amount_that_the_currency_cannot_have_is_refused(operators: OperatorR
     """There is no tenth of a won."""
     with pytest.raises(ResolutionRefused, match="decimals"):
         operators.resolver.by_hand(operators.park(), replace(DONE, amount=Decimal("0.1")), KIM)
+
+
+def test_more_than_was_asked_for_is_refused(operators: OperatorRig) -> None:
+    """A zero too many ends up in no book; less may be what a gateway paid out."""
+    entry = operators.park()
+    asked = Decimal(str(entry.request["amount"]))
+    with pytest.raises(ResolutionRefused, match="asked for"):
+        operators.resolver.by_hand(entry, replace(DONE, amount=asked * 10), KIM)
+    operators.resolver.by_hand(entry, replace(DONE, amount=asked - 1), KIM)
+    assert operators.bus.details()[0]["money"]["cancelled"] == asked - 1
+
+
+def test_what_was_carried_out_twice_is_not_recorded_as_failed(operators: OperatorRig) -> None:
+    """The provider shows our own mark more than once."""
+    entry = operators.park()
+    twice = Unproven("carried out more than once", unresolvable=True, code=ErrorCode.RESPONSE_MISMATCH)
+    operators.provider.answers["imp_cr-1"] = twice
+    with pytest.raises(ResolutionRefused, match="more than once"):
+        operators.resolver.by_hand(entry, REFUSED, KIM)
+    assert operators.told() == []
 
 
 @pytest.mark.parametrize(

@@ -164,13 +164,25 @@ def test_an_order_settled_by_hand_names_its_items(rig: Rig, operations: Operatio
     assert told.money.cancelled == 7_000
 
 
-def test_a_failure_by_hand_moved_nothing(operations: Operations, doubtful: Entry) -> None:
+def test_a_failure_by_hand_moved_nothing(rig: Rig, operations: Operations) -> None:
     """Zero won, final, and with a code of the closed set."""
-    told = outcome(operations.resolver.by_hand(doubtful, replace(CONSOLE, succeeded=False), KIM).entry)
+    pay(rig)
+    park_in_doubt(rig, FaultKind.DROP_BEFORE_COMMIT)
+    lost = entry(operations)
+    told = outcome(operations.resolver.by_hand(lost, replace(CONSOLE, succeeded=False), KIM).entry)
     assert told.error is not None
     assert (told.error.code, told.error.may_have_been_applied) == ("PROVIDER_REFUSED", False)
     assert told.money is not None
     assert told.money.cancelled == 0
+
+
+def test_what_the_provider_shows_as_carried_out_is_not_recorded_as_failed(
+    operations: Operations, doubtful: Entry
+) -> None:
+    """The provider is asked first; its own proof outweighs what a person believes."""
+    with pytest.raises(ResolutionRefused, match="carried out"):
+        operations.resolver.by_hand(doubtful, replace(CONSOLE, succeeded=False), KIM)
+    assert now(operations, doubtful).state is State.PARKED
 
 
 def test_evidence_with_an_account_number_is_cleaned(operations: Operations, doubtful: Entry) -> None:

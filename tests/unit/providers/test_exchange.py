@@ -85,6 +85,7 @@ def test_a_body_that_is_no_unambiguous_json_object_is_no_body(body: bytes) -> No
     ("header", "seconds"),
     [
         ("120", 120.0),
+        ("86400", 3_600.0),
         ("0", 0.0),
         ("-1", None),
         ("1e3", None),
@@ -94,7 +95,7 @@ def test_a_body_that_is_no_unambiguous_json_object_is_no_body(body: bytes) -> No
     ],
 )
 def test_retry_after_is_read_in_seconds_only(header: str, seconds: float | None) -> None:
-    """A number of seconds is passed on; anything else is as if nothing had been said."""
+    """A number of seconds is passed on, an hour at most; anything else is as if nothing had been said."""
     assert send(reply(429, {}, headers={"Retry-After": header})).retry_after == seconds
 
 

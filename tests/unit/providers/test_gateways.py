@@ -19,14 +19,14 @@ from refunds.providers.portone.texts import may_be_done, means_later
         ("tosspayments", "vbank", False),
         ("html5_inicis", "card", False),
         ("never_heard_of", "card", True),
-        (None, "card", False),
-        ("", None, False),
+        (None, "card", True),
+        ("", None, True),
     ],
 )
 def test_which_pgs_may_book_later_than_they_accept(
     pg_provider: str | None, pay_method: str | None, *, late: bool
 ) -> None:
-    """Listed ones by their pay methods; of a name that nobody has looked at, the worst is assumed."""
+    """Listed ones by their pay methods; of an unknown name, or of none, the worst is assumed."""
     assert books_late(pg_provider, pay_method) is late
 
 

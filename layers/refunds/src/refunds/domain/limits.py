@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +16,7 @@ from refunds.errors import ConfigurationError
 NONE: Final = "none"
 
 _CURRENCY: Final = re.compile(money.CURRENCY_PATTERN)
+_RESTORED_AT: Final = "restored_at"
 _BOUNDS: Final = frozenset({"largest", "per_hour", "amount_per_hour"})
 _UNBOUNDED: Final = Decimal(10) ** 15
 """Of any currency, and of an hour: beyond what requests can name together."""
@@ -31,11 +33,14 @@ class Limits:
         largest: what one request may move, by currency; empty is no bound.
         per_hour: requests sent in an hour; ``None`` is no bound.
         amount_per_hour: what the requests of an hour may move together, by currency; empty is no bound.
+        restored_at: UNIX seconds at which the ledger was restored. A request that was asked for before and
+            has no item may have been carried out, and its item lost. ``None``: it never was.
     """
 
     largest: Mapping[str, Decimal] = field(default_factory=dict)
     per_hour: int | None = None
     amount_per_hour: Mapping[str, Decimal] = field(default_factory=dict)
+    restored_at: float | None = None
 
     @property
     def hourly(self) -> bool:
@@ -55,6 +60,8 @@ def limits_of_json(text: str, cancel_types: Collection[str]) -> dict[str, Limits
     A currency that is named and lacks a bound has none. ``per_hour`` is of the cancel type, whatever the
     currency: of several, the smallest holds. ``none`` instead of everything is for every type.
 
+    After the ledger was restored, ``restored_at`` stands beside the types, and then all of them are named.
+
     Raises:
         ConfigurationError: it is not of that form; the text says where.
     """
@@ -68,9 +75,28 @@ def limits_of_json(text: str, cancel_types: Collection[str]) -> dict[str, Limits
         found = None
     if not isinstance(found, dict):
         raise ConfigurationError(f"LIMITS is neither a JSON object nor {NONE}")
+    restored = found.pop(_RESTORED_AT, None)
     if unknown := found.keys() - set(cancel_types):
         raise ConfigurationError(f"LIMITS names {', '.join(sorted(unknown))}: there is no such cancel type")
-    return {name: _limits(name, bounds) for name, bounds in found.items()}
+    limits = {name: _limits(name, bounds) for name, bounds in found.items()}
+    if restored is None:
+        return limits
+    restored_at = _restored_at(restored, found, cancel_types)
+    return {name: replace(one, restored_at=restored_at) for name, one in limits.items()}
+
+
+def _restored_at(text: object, named: Collection[str], cancel_types: Collection[str]) -> float:
+    """One type without limits would be one that sends again what it cannot remember."""
+    if missing := set(cancel_types) - set(named):
+        absent = ", ".join(sorted(missing))
+        raise ConfigurationError(f"LIMITS with {_RESTORED_AT} name every cancel type: {absent}")
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigurationError(f"LIMITS: {_RESTORED_AT} is no ISO 8601 time with a time zone")
+    return moment.timestamp()
 
 
 def _limits(cancel_type: str, by_currency: object) -> Limits:

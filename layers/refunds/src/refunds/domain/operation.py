@@ -138,6 +138,16 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class SentBefore:
+    """The provider shows this request's own mark, and its item says nothing of a send: an item was lost.
+
+    ``baseline`` is as if somebody had looked before that send. A missing entry proves nothing any more.
+    """
+
+    baseline: Baseline
+
+
+@dataclass(frozen=True)
 class Siblings:
     """What the ledger knows of other cancellations of the same payment.
 
@@ -235,7 +245,7 @@ class Operation(Protocol[RequestT]):
         """Whether ``precheck`` asks the provider."""
         ...
 
-    def precheck(self, attempt: Attempt[RequestT], chosen: str | None) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[RequestT], chosen: str | None) -> Baseline | SentBefore | Failure:
         """Look, where the policy asks for it, and decide whether it may be sent at all.
 
         Builds the wire request too: what would be refused as malformed is refused before the claim.

@@ -20,6 +20,7 @@ from refunds.domain.operation import (
     Accepted,
     Applied,
     Attempt,
+    Baseline,
     Failure,
     Operation,
     Rejected,
@@ -174,6 +175,10 @@ class Judge:
 _NEVER_AGAIN: Final = (
     "Its gateway may book it later than it accepted it, so nothing is sent again: a replay only asks"
 )
+_LOST: Final = (
+    "The provider shows it carried out under this very id: find out why the ledger lost it. A replay sends "
+    "nothing, and records and tells what the provider shows"
+)
 _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError)
 
 
@@ -182,19 +187,19 @@ def _obstacle(policy: Policy, operation: Operation[Any], attempt: Attempt[Any]) 
     checksum = getattr(attempt.request, "checksum", None)
     if checksum is not None:
         attempt = _looking(attempt)
-    baseline_or_failure = operation.precheck(attempt, None)
-    if isinstance(baseline_or_failure, Failure):
-        return _would_fail(baseline_or_failure)
-    if checksum is not None and baseline_or_failure.cancellable != checksum:
+    found = operation.precheck(attempt, None)
+    if not isinstance(found, Baseline):
+        return _would_fail(found) if isinstance(found, Failure) else _LOST
+    if checksum is not None and found.cancellable != checksum:
         return f"It would fail as {ErrorCode.CHECKSUM_MISMATCH}: the balance is not what the event says"
     if operation.needs_precheck(attempt.request):
         return None
     never = ResolveContext(None, only_attempt=True, siblings=_no_siblings, sent_at=math.inf)
-    match operation.resolve(attempt, baseline_or_failure, never):
+    match operation.resolve(attempt, found, never):
         case Rejected(failure):
             return _would_fail(failure)
         case Applied() if policy.moves_money:
-            return "The provider shows it carried out under this very id: find out why the ledger lost it"
+            return _LOST
     return None
 
 

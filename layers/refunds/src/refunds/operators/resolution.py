@@ -20,11 +20,19 @@ from refunds.contracts.inbound import Identity, RequestedBy, format_timestamp
 from refunds.contracts.money import MAX_AMOUNT, decimals, fits
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
-from refunds.domain.operation import Applied, Effect, Failure, Money, Rejected, Resolution
+from refunds.domain.operation import Applied, Effect, Failure, Money, Rejected, Resolution, Unproven
 from refunds.domain.outcomes import OutcomeFactory, Trouble, as_recorded
 from refunds.domain.policy import Policy
 from refunds.domain.redaction import redact
-from refunds.errors import ErrorCode, Fenced, RefundsError
+from refunds.errors import (
+    ConfigurationError,
+    ErrorCode,
+    Fenced,
+    InvalidRequest,
+    LookupFailed,
+    NotSent,
+    RefundsError,
+)
 from refunds.ledger.audit import Actor
 from refunds.ledger.claims import Ledger
 from refunds.messaging.publisher import Publisher
@@ -172,6 +180,8 @@ class Resolver:
                 may still be booked, or the item changed meanwhile.
         """
         self._refuse_untimely(entry)
+        if not finding.succeeded:
+            self._refuse_what_is_done(entry)
         proof = f"resolved by hand by {actor}: {redact(finding.evidence)}"
         outcomes = self._outcomes(entry)
         if finding.succeeded:
@@ -207,6 +217,18 @@ class Resolver:
             raise ResolutionRefused(f"a newer version wrote {entry.key}: resolve it with that version")
         if entry.leased(self._clock()):
             raise ResolutionRefused(self._busy(entry))
+
+    def _refuse_what_is_done(self, entry: Entry) -> None:
+        """Nobody records as failed what the provider shows as carried out, once or more often."""
+        if self.unaskable(entry) is not None:
+            return
+        try:
+            answer = self.answer(entry)
+        except (LookupFailed, NotSent, ConfigurationError, InvalidRequest):
+            return  # a person may know more than a provider that cannot be asked
+        twice = isinstance(answer, Unproven) and answer.code is ErrorCode.RESPONSE_MISMATCH
+        if twice or isinstance(answer, Applied):
+            raise ResolutionRefused(f"{entry.key} is not recorded as failed: {in_words(answer)}")
 
     def _may_have(self, entry: Entry, effect: Effect) -> bool:
         """Whether what proves the effect proves no other request: a strongly consistent note says so."""
@@ -256,6 +278,10 @@ class Resolver:
             raise ResolutionRefused(f"the ledger does not know what {entry.key} is in: add --currency")
         if not 0 < amount <= MAX_AMOUNT or not fits(amount, currency):
             raise ResolutionRefused(f"an amount in {currency} has at most {decimals(currency)} decimals")
+        if asked.amount and amount > asked.amount:
+            raise ResolutionRefused(
+                f"{entry.key} asked for {asked.amount:f} {currency}: no more was carried out for it"
+            )
         baseline = entry.baseline.cancellable if entry.baseline else None
         return MoneyMoved(
             currency=currency,

@@ -60,6 +60,12 @@ class Guard:
             requested_at: when the event was made.
             now: UNIX seconds.
         """
+        restored_at = self._limits.restored_at
+        if restored_at is not None and requested_at.timestamp() < restored_at <= now:
+            return LimitExceeded(
+                "the event is older than the restored ledger and has no item in it, so it may have been "
+                "carried out: find out at the provider before anything is sent for it"
+            )
         if self._memory is None or now - requested_at.timestamp() <= self._memory:
             return None
         return LimitExceeded(

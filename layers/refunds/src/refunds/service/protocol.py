@@ -33,6 +33,7 @@ from refunds.domain.operation import (
     Rejected,
     Resolution,
     ResolveContext,
+    SentBefore,
     Unapplied,
     Unproven,
 )
@@ -127,14 +128,15 @@ class Execution(Generic[RequestT]):
             found = self._precheck(chosen=None)
             if isinstance(found, Failure):
                 return self._recorder.claim_failed(found)
-            if (kept_back := self._kept_back(found)) is not None:
-                return self._recorder.claim_parked(kept_back, found)
-            entry = self._ledger.claim(self._leased(self._parts.new_entry(cancellation, found)))
+            baseline = found.baseline if isinstance(found, SentBefore) else found
+            if found is baseline and (kept_back := self._kept_back(baseline)) is not None:
+                return self._recorder.claim_parked(kept_back, baseline)
+            entry = self._ledger.claim(self._leased(self._parts.new_entry(cancellation, baseline)))
         except AlreadyClaimed as taken:
             return self._continue(taken.entry)
         except (LookupFailed, NotSent) as error:
             return self._not_begun(error)
-        return self._first_send(entry)
+        return self._first_send(entry) if found is baseline else self._resolve_unseen(entry)
 
     def _not_begun(self, error: LookupFailed | NotSent) -> Disposition:
         if not self._delivery.final_receive:
@@ -163,8 +165,12 @@ class Execution(Generic[RequestT]):
         )
         self._attempt = replace(self._attempt, number=entry.attempt)
         if entry.in_doubt:
-            return self._resolve(entry, _Sending(unresolved_before=True))
+            return self._resolve_unseen(entry)
         return self._restart(entry)
+
+    def _resolve_unseen(self, entry: Entry) -> Disposition:
+        """Somebody else may have sent it."""
+        return self._resolve(entry, _Sending(unresolved_before=True))
 
     def _leave_alone(self, entry: Entry) -> Disposition:
         """A newer version of this code wrote it: whatever it means, nothing may be sent for it here."""
@@ -196,6 +202,8 @@ class Execution(Generic[RequestT]):
             return self._recorder.park(entry, error, may_have_been_applied=False)
         if isinstance(found, Failure):
             return self._recorder.fail(entry, found)
+        if isinstance(found, SentBefore):
+            return self._resolve_unseen(self._renew(entry, found.baseline))
         kept_back = None if entry.limits_passed else self._kept_back(found)
         if kept_back is not None:
             return self._recorder.park(entry, kept_back, may_have_been_applied=False, baseline=found)
@@ -228,7 +236,7 @@ class Execution(Generic[RequestT]):
             return error
         return None
 
-    def _precheck(self, chosen: str | None) -> Baseline | Failure:
+    def _precheck(self, chosen: str | None) -> Baseline | SentBefore | Failure:
         """Refuse to begin what could not be finished and recorded in the time that is left."""
         if self._attempt.deadline.remaining() < self._timing.send_budget:
             raise NotSent("too little of the invocation was left to start; nothing was sent")

@@ -44,6 +44,7 @@ up on one (Apache, Node.js), for a request that crosses with that is one whose o
 knows. Enough for the calls of one batch, which follow each other closely."""
 
 _SECONDS = re.compile(r"[0-9]{1,6}")
+_LONGEST_WAIT = 3_600.0  # seconds
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -251,9 +252,12 @@ def _unknown(operation: str, error: Exception) -> OutcomeUnknown:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Read ``Retry-After`` in seconds; its date form would depend on two clocks agreeing."""
+    """Read ``Retry-After`` in seconds; its date form would depend on two clocks agreeing.
+
+    An hour at most: what may have been carried out is asked about sooner than a provider may wish.
+    """
     text = response.headers.get("retry-after", "")
-    return float(text) if _SECONDS.fullmatch(text) else None
+    return min(float(text), _LONGEST_WAIT) if _SECONDS.fullmatch(text) else None
 
 
 def open_http(

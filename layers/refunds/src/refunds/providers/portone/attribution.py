@@ -45,11 +45,13 @@ class Unclear:
     """An entry may be ours; nobody can tell.
 
     ``suspects`` are the entries that explain a refusal as well as a refusal that was false: once the
-    refusal is forgotten, they would look like the only explanation of a lost answer.
+    refusal is forgotten, they would look like the only explanation of a lost answer. ``for_ever`` where
+    asking again will not tell either.
     """
 
     message: str
     suspects: tuple[str, ...] = ()
+    for_ever: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def find_own(
 ) -> Own | Unclear | None:
     """Our entry, ``None`` if we have none, or ``Unclear``."""
     fresh = unseen(payment, baseline)
-    tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
+    tagged = with_tag(fresh, search.tag)
     if tagged:
         return _tagged(tagged, search)
     untagged = [entry for entry in fresh if not is_tagged(entry.reason)]
@@ -83,7 +85,7 @@ def find_own(
 def confirm_own(payment: Payment, baseline: Baseline, search: Search) -> Own | None:
     """Our entry in the answer to our own successful send, if the amounts agree with it."""
     fresh = [e for e in unseen(payment, baseline) if e.amount == search.amount and _is_done(e)]
-    tagged = [entry for entry in fresh if search.tag in (entry.reason or "")]
+    tagged = with_tag(fresh, search.tag)
     if len(tagged) > 1:
         return None  # carried out more than once
     if tagged and _growth_is_explained(payment, baseline, search, tagged=True):
@@ -92,6 +94,11 @@ def confirm_own(payment: Payment, baseline: Baseline, search: Search) -> Own | N
     if untagged and not tagged and _growth_is_explained(payment, baseline, search, tagged=False):
         return Own(_latest(untagged), "the answer lists a new cancellation with our amount", tagged=False)
     return None
+
+
+def with_tag(entries: Sequence[CancelHistoryEntry], tag: str) -> list[CancelHistoryEntry]:
+    """Those that carry a request's tag: nobody else makes them."""
+    return [entry for entry in entries if tag in (entry.reason or "")]
 
 
 def moved(payment: Payment, baseline: Baseline) -> Decimal:
@@ -117,8 +124,12 @@ def _growth_is_explained(payment: Payment, baseline: Baseline, search: Search, *
 
 def _tagged(tagged: Sequence[CancelHistoryEntry], search: Search) -> Own | Unclear:
     own = tagged[0]
-    if len(tagged) > 1 or own.amount != search.amount:
-        return Unclear("the payment's history holds our tag more than once or with another amount")
+    if len(tagged) > 1:
+        amounts = " and ".join(f"{entry.amount:f}" for entry in tagged)
+        message = f"carried out more than once: the payment's history holds our tag with {amounts}"
+        return Unclear(message, for_ever=True)
+    if own.amount != search.amount:
+        return Unclear("the payment's history holds our tag with another amount", for_ever=True)
     if not _is_done(own):
         return Unclear(f"the payment's history holds our cancellation as {own.status}")
     return Own(own, "the payment's history holds a cancellation with our tag and amount", tagged=True)

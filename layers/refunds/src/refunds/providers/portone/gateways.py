@@ -26,7 +26,7 @@ class Gateway:
             anything.
         late_settlement: when the money of those arrives once they are booked.
         books_at_once: an answer means that it was booked, or was not. False for a PG that is in no row of
-            the table: what was lost there is never sent again.
+            the table, or has no name: what was lost there is never sent again.
         takes_tag: the reason may carry our tag; ``False`` where it must be the customer's alone.
     """
 
@@ -47,9 +47,6 @@ class Gateway:
 
 
 _ORDINARY: Final = Gateway()
-_UNNAMED: Final = _ORDINARY
-"""Answers without ``pg_provider``: PortOne names it for every payment that was paid."""
-
 _UNKNOWN: Final = Gateway(books_at_once=False)
 
 _GATEWAYS: Final[Mapping[str, Gateway]] = {
@@ -108,10 +105,8 @@ _GATEWAYS: Final[Mapping[str, Gateway]] = {
 
 
 def gateway(pg_provider: str | None) -> Gateway:
-    """The PG of that name; of one that is not listed, the worst is assumed."""
-    if not pg_provider:
-        return _UNNAMED
-    return _GATEWAYS.get(pg_provider, _UNKNOWN)
+    """The PG of that name; the worst is assumed of one that is not listed, or that no answer names."""
+    return _GATEWAYS.get(pg_provider or "", _UNKNOWN)
 
 
 def books_late(pg_provider: str | None, pay_method: str | None) -> bool:

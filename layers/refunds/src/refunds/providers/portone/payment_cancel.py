@@ -30,6 +30,7 @@ from refunds.domain.operation import (
     Rejected,
     Resolution,
     ResolveContext,
+    SentBefore,
     Unapplied,
     Unproven,
 )
@@ -46,6 +47,7 @@ from refunds.providers.portone.attribution import (
     find_own,
     moved,
     unseen,
+    with_tag,
 )
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.gateways import Gateway, books_late, gateway
@@ -56,7 +58,9 @@ _SHOWN: Final = ("merchant_uid", "pg_provider", "pay_method")
 
 
 def _books_late(baseline: Baseline) -> bool:
-    return books_late(baseline.shown.get("pg_provider"), baseline.shown.get("pay_method"))
+    """As far as somebody has looked."""
+    looked = baseline.cancellation_ids is not None
+    return looked and books_late(baseline.shown.get("pg_provider"), baseline.shown.get("pay_method"))
 
 
 def _may_book_later(baseline: Baseline | None) -> bool:
@@ -104,7 +108,9 @@ class PaymentCancel:
         """Unless the event brings the payment and its balance."""
         return request.checksum is None or request.imp_uid is None
 
-    def precheck(self, attempt: Attempt[PaymentCancelRequest], chosen: str | None) -> Baseline | Failure:
+    def precheck(
+        self, attempt: Attempt[PaymentCancelRequest], chosen: str | None
+    ) -> Baseline | SentBefore | Failure:
         """The balance and the cancellations so far, or what forbids cancelling."""
         request = attempt.request
         if request.checksum is not None and request.imp_uid is not None:
@@ -114,6 +120,8 @@ class PaymentCancel:
             if payment is None:
                 return _not_found(attempt, "no such payment at PortOne; nothing was sent")
             baseline = _seen(payment)
+            if own := with_tag(payment.cancel_history, attempt.tag):
+                return SentBefore(_before(own, baseline))
             obstacle = _obstacle(attempt, payment)
             if obstacle is not None:
                 return replace(obstacle, baseline=baseline)
@@ -166,9 +174,8 @@ class PaymentCancel:
         if payment is None:
             return _unknown_payment(attempt, context)
         found = find_own(payment, baseline, _search(attempt, baseline), context)
-        if payment.money_is_in != _currency(attempt, baseline) and (found or not context.only_attempt):
-            wrong = _wrong_currency(attempt, payment)
-            return Unproven(wrong, unresolvable=True, code=ErrorCode.CURRENCY_MISMATCH)
+        if (unresolvable := _unresolvable(attempt, payment, baseline, found, context)) is not None:
+            return unresolvable
         if isinstance(found, Own) and _is_booked(payment, found, baseline):
             return Applied(_effect(attempt.request, payment, found, baseline))
         if isinstance(found, Own) or baseline.accepted:
@@ -217,6 +224,17 @@ def _seen(payment: Payment) -> Baseline:
         cancellation_ids=tuple(e.cancellation_id for e in payment.cancel_history if e.cancellation_id),
         status=payment.status,
         shown={name: said for name in _SHOWN if (said := getattr(payment, name)) is not None},
+    )
+
+
+def _before(own: list[CancelHistoryEntry], baseline: Baseline) -> Baseline:
+    """What was there before these entries."""
+    ids = {entry.cancellation_id for entry in own}
+    return replace(
+        baseline,
+        cancellable=(baseline.cancellable or Decimal(0)) + sum(entry.amount for entry in own),
+        cancellation_ids=tuple(one for one in baseline.cancellation_ids or () if one not in ids),
+        accepted=True,
     )
 
 
@@ -335,6 +353,22 @@ def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:  
         return "a cancellation that was in the payment's history is gone"
     if payment.status not in _PAID:
         return f"a payment that was paid is {payment.status} now"
+    return None
+
+
+def _unresolvable(
+    attempt: Attempt[PaymentCancelRequest],
+    payment: Payment,
+    baseline: Baseline,
+    found: Own | Unclear | None,
+    context: ResolveContext,
+) -> Unproven | None:
+    """What a person has to look at: asking again does not change it."""
+    if payment.money_is_in != _currency(attempt, baseline) and (found or not context.only_attempt):
+        wrong = _wrong_currency(attempt, payment)
+        return Unproven(wrong, unresolvable=True, code=ErrorCode.CURRENCY_MISMATCH)
+    if isinstance(found, Unclear) and found.for_ever:
+        return Unproven(found.message, unresolvable=True, code=ErrorCode.RESPONSE_MISMATCH)
     return None
 
 
