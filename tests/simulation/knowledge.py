@@ -48,6 +48,20 @@ def indistinguishable(s: Simulation, wanted: Wanted, movement: Movement) -> bool
     return forgotten or not only_refused
 
 
+def interchangeable(s: Simulation, wanted: Wanted, other: Wanted, movement: Movement) -> bool:
+    """Whether a cancellation that ``other`` made proves ``wanted`` as well: nobody sees a difference.
+
+    Two equal requests, a PG that keeps no reasons, and an index that does not show the other one yet. Which
+    of them is said to have made it moves no money, as long as only one of them is.
+    """
+    entry, rival = _entry(s, movement), s.table.entry(other.key)
+    if entry is None or entry.reason or rival is None or s.table.shows("by_payment", other.key):
+        return False
+    terms = [{n: v for n, v in one.request.items() if n != "checksum"} for one in (wanted, other)]
+    claimed = rival.outcome.provider.cancellation_id if rival.outcome else None
+    return wanted.subject == other.subject and terms[0] == terms[1] and claimed != movement.cancellation_id
+
+
 def is_accepted_as_failure(s: Simulation, wanted: Wanted) -> bool:
     """ADR 7: nobody looked, the PG refuses what it has done *and* puts its own words where our reason was."""
     payment = s.world.portone_state.payments.current.get(wanted.subject)

@@ -60,6 +60,13 @@ class Books(MoneyLedger):
             self.accepted_for[acceptance.acceptance_id] = self.sender
             self._on_acceptance(acceptance, self.sender)
 
+    def exchange(self, line: Movement, key: str) -> None:
+        """Name ``key`` as the owner of a line, and its former owner as that of an equal line of ``key``."""
+        former = next(owner for movement, owner in self.owned if movement is line)
+        own = next((movement for movement, owner in self.owned if owner == key), None)
+        names = {id(line): key, id(own): former}
+        self.owned = [(movement, names.get(id(movement), owner)) for movement, owner in self.owned]
+
     def of_request(self, key: str) -> list[Movement]:
         """What one cancel request moved."""
         return [movement for movement, owner in self.owned if owner == key]

@@ -135,6 +135,12 @@ class Table:
         assert all(wanted["ConsistentRead"] for wanted in request["RequestItems"].values())
         return self._carry_out("BatchGetItem", request)
 
+    def shows(self, index: str, key: str) -> bool:
+        """Whether an item is in an index by now."""
+        assert index in _INDEXES
+        horizon = self._clock() - self._index_lag
+        return any(at <= horizon and item["pk"]["S"] == key for at, item in self._indexed)
+
     def query(self, **request: Any) -> dict[str, Any]:
         """A page of an index, without what was written within the lag."""
         found = self._tables.matching(request)

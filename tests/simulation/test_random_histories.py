@@ -26,6 +26,15 @@ def test_a_seed_replays_its_history_exactly() -> None:
     assert History(7).play().gate.trace == History(7).play().gate.trace
 
 
+def test_two_equal_refunds_that_nobody_can_tell_apart_are_made_once_each() -> None:
+    """A PG without reasons, an index half an hour late: one has the other's entry, which is made anew."""
+    simulation = History(5_058).play()
+    assert simulation.gate.trace.count("  refund of imp_3: 3000 KRW by payment_cancel#cr-5") == 2
+    owners = [owner for line, owner in simulation.books.owned if line.subject == "imp_3" and owner]
+    assert owners == ["payment_cancel#cr-4", "payment_cancel#cr-5"]
+    assert not simulation.broken
+
+
 def test_processors_share_the_work_without_changing_it() -> None:
     """Which process plays a seed does not matter."""
     shared = list(run(1_000, 220, processes=2))[-1]

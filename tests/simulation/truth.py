@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.simulation.knowledge import indistinguishable
+from tests.simulation.knowledge import indistinguishable, interchangeable
 
 if TYPE_CHECKING:
     from local.simulator.movements import Movement
@@ -35,9 +35,18 @@ def _not_refunded(s: Simulation, wanted: Wanted, outcome: Outcome) -> str | None
     if (movement.amount, movement.currency) != (money.cancelled, money.currency):
         moved_as = f"{movement.amount} {movement.currency}"
         return f"{wanted.key} reports {money.cancelled} {money.currency}, {moved_as} moved"
-    if owner == wanted.key or (owner is None and indistinguishable(s, wanted, movement)):
+    if owner == wanted.key or _may_stand_for_ours(s, wanted, movement, owner):
         return None
     return f"{wanted.key} is SUCCEEDED with a cancellation made by {owner or 'somebody else'}"
+
+
+def _may_stand_for_ours(s: Simulation, wanted: Wanted, movement: Movement, owner: str | None) -> bool:
+    if owner is None:
+        return indistinguishable(s, wanted, movement)
+    if not interchangeable(s, wanted, s.wanted[owner], movement):
+        return False
+    s.books.exchange(movement, wanted.key)
+    return True
 
 
 def _claimed(s: Simulation, wanted: Wanted, cancellation_id: str) -> tuple[Movement | None, str | None]:

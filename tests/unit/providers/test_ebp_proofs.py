@@ -266,6 +266,15 @@ def test_taxes_that_are_not_all_there_are_not_told(missing: str) -> None:
     assert tried.published[0].money.vat is None
 
 
+def test_taxes_that_the_currency_cannot_have_are_not_told() -> None:
+    """A tax of KRW 0.5 breaks the schema of outcomes, and the money has moved all the same."""
+    tried = shop({"totalProductTaxAmount": "0.5", "totalDeliveryTaxAmount": "0"})
+    tried.deliver(wanted())
+    assert tried.told() == [SUCCEEDED]
+    assert tried.published[0].money is not None
+    assert tried.published[0].money.vat is None
+
+
 @pytest.mark.parametrize(
     ("account", "settles"),
     [(None, "later"), ({"accountNumber": "001234", "bankCode": "001"}, "next_business_day")],

@@ -51,6 +51,24 @@ def test_another_currency_than_the_event_says_is_final_before_anything_is_sent(
     assert one.gateway.sent == []
 
 
+def test_won_with_a_fraction_are_no_won_before_anything_is_sent() -> None:
+    """A payment of KRW 1,000.5 cannot be told to accounting, whose schema knows whole won."""
+    one = World((Gateway(amount=Decimal("1000.5")),))
+    one.deliver(wanted())
+    assert one.told() == [MISMATCH]
+    assert one.published[0].money is None
+    assert one.gateway.sent == []
+
+
+def test_won_with_a_fraction_that_nobody_looked_for_are_refused() -> None:
+    """The event's own checksum has whole won, so it is never the payment's balance."""
+    one = World((Gateway(amount=Decimal("1000.5")),))
+    one.deliver(wanted(amount=10, checksum=1000))
+    assert one.told() == [MISMATCH]
+    assert one.published[0].money is None
+    assert one.gateway.refunded == 0
+
+
 def test_an_absent_currency_is_won() -> None:
     """The specification's default."""
     one = World((Gateway(currency=None),))

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from refunds.contracts.inbound import Cancellation, misfit
+from refunds.contracts.money import fits
 from refunds.contracts.naming import EBP
 from refunds.contracts.order_cancel import OrderCancellation, OrderCancelRequest
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, ProviderRefs, Settles
@@ -205,10 +206,11 @@ class OrderCancel:
         )
 
     def _moved(self, request: OrderCancelRequest, baseline: Baseline, vat: Decimal | None) -> MoneyMoved:
+        currency = self._currency(baseline)
         return MoneyMoved(
-            currency=self._currency(baseline),
+            currency=currency,
             cancelled=request.total_cancel_amount,
-            vat=vat,
+            vat=vat if vat is not None and fits(vat, currency) else None,
             settles=_settles(request),
         )
 

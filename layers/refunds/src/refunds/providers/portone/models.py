@@ -16,6 +16,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from refunds.contracts.money import fits
 from refunds.providers.http.fields import (
     Amount,
     Forgiving,
@@ -156,8 +157,10 @@ class Payment(ProviderModel):
 
     @property
     def money_is_in(self) -> str:
-        """The currency as PortOne names it, which may be none of ISO 4217."""
-        return "KRW" if self.currency is None else self.currency
+        """The currency as PortOne names it; no ISO 4217 code where the amounts are none of that currency."""
+        named = "KRW" if self.currency is None else self.currency
+        exact = fits(self.amount, named) and fits(self.cancel_amount, named)
+        return named if exact else f"{named}, amounts with more decimals than it has"
 
     @property
     def cancellable(self) -> Decimal:

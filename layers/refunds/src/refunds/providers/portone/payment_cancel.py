@@ -260,7 +260,11 @@ def _currency(attempt: Attempt[PaymentCancelRequest], baseline: Baseline) -> str
 
 def _wrong_currency(attempt: Attempt[PaymentCancelRequest], payment: Payment) -> str:
     believed = attempt.cancellation.effective_currency(_DEFAULT_CURRENCY)
-    shown = payment.money_is_in if _is_currency(payment.money_is_in) else "one that is no ISO 4217 code"
+    shown = (
+        payment.money_is_in
+        if _is_currency(payment.money_is_in)
+        else "no ISO 4217 code, or amounts it has not"
+    )
     return f"the order service believed the payment to be in {believed}, PortOne shows {shown}"
 
 
