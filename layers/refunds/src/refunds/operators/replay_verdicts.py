@@ -34,8 +34,7 @@ from refunds.domain.policy import Policy
 from refunds.errors import ConfigurationError, ErrorCode, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import LedgerQueries, Readings
 from refunds.operators.dead_letters import DeadLetterMessage
-from refunds.operators.late_booking import may_be_booked_later
-from refunds.operators.status_inquiry import StatusInquiry
+from refunds.operators.status_inquiry import StatusInquiry, may_be_booked_later
 
 
 class ReplayVerdict(StrEnum):

@@ -36,9 +36,8 @@ from refunds.errors import (
 from refunds.ledger.audit import Actor
 from refunds.ledger.claims import Ledger
 from refunds.messaging.publisher import Publisher
-from refunds.operators.late_booking import may_be_booked_later
 from refunds.operators.replay_verdicts import in_words
-from refunds.operators.status_inquiry import StatusInquiry, known_currency, recall
+from refunds.operators.status_inquiry import StatusInquiry, known_currency, may_be_booked_later, recall
 
 _NOTHING_SENT: Final = (
     "It is proven that nothing was sent, so there is nothing to ask: replay its message, or resolve it by "

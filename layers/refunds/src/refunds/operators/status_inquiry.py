@@ -78,6 +78,17 @@ def recall(entry: Entry) -> Cancellation[Any]:
     )
 
 
+def may_be_booked_later(entry: Entry) -> bool:
+    """Whether what was sent may still be booked, however long ago that was.
+
+    At such a gateway neither an unchanged balance nor a missing entry proves anything, so nothing is ever
+    sent again by anybody (docs/protocol.md).
+    """
+    if entry.state is State.PENDING:
+        return True
+    return entry.in_doubt and cancel_type(entry.key.cancel_type).policy.may_book_later(entry.baseline)
+
+
 def known_currency(entry: Entry) -> str | None:
     """What the amounts of a request are in: what the provider showed, else what the event said.
 
