@@ -120,7 +120,11 @@ def _ours_alone(packages: Path) -> dict[str, str]:
 
     Where an endpoint is configured, as here, it does not choose them by itself (ADR 46).
     """
-    return {"PYDANTIC_DISABLE_PLUGINS": "true", "AWS_CA_BUNDLE": str(packages / _AWS_ROOTS)}
+    return {
+        "MALLOC_ARENA_MAX": "1",
+        "PYDANTIC_DISABLE_PLUGINS": "true",
+        "AWS_CA_BUNDLE": str(packages / _AWS_ROOTS),
+    }
 
 
 def _function(name: str, packages: Path, python: Path, environment: dict[str, str]) -> Function:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore
 import pytest
 
 from local.stack.build import build
@@ -21,6 +23,7 @@ from tests.fakes import dynamodb, messaging, sqs
 from tests.fakes.endpoint import Aws
 
 PROJECT = Path(__file__).resolve().parents[2]
+SERVICES = {"dynamodb", "events", "lambda", "secretsmanager", "sqs", "sts"}
 
 # Imports every module of the package, makes every client the functions make, and tells where each
 # loaded module came from. -I and -S leave nothing on sys.path but the standard library.
@@ -113,11 +116,32 @@ def test_layer_has_the_locked_versions(report: dict[str, Any]) -> None:
 def test_layer_carries_only_what_is_called(layer: Path, tmp_path: Path) -> None:
     """No other services' descriptions, no tests; less than 30 MB unpacked and 10 MB zipped."""
     services = {path.name for path in (layer / "botocore" / "data").iterdir() if path.is_dir()}
-    assert services == {"dynamodb", "events", "lambda", "secretsmanager", "sqs", "sts"}
+    assert services == SERVICES
     assert not list(layer.rglob("tests"))
     assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) < 30_000_000
     archive = shutil.make_archive(str(tmp_path / "layer"), "zip", layer.parent, layer.name)
     assert Path(archive).stat().st_size < 10_000_000
+
+
+def test_layer_describes_services_as_botocore_does(layer: Path) -> None:
+    """Only texts are missing of the services that are called, and of endpoints only the other services."""
+    slim, whole = layer / "botocore" / "data", Path(botocore.__file__).parent / "data"
+    kept = [path.relative_to(slim) for path in slim.glob("*/*/*.json")]
+    assert {path.parts[0] for path in kept if path.name == "service-2.json"} == SERVICES
+    for path in kept:
+        packed = whole / f"{path}.gz"
+        text = gzip.decompress(packed.read_bytes()) if packed.exists() else (whole / path).read_bytes()
+        assert json.loads((slim / path).read_bytes()) == json.loads(text, object_hook=_without_text), path
+    found, expected = (json.loads((data / "endpoints.json").read_bytes()) for data in (slim, whole))
+    for partition in expected["partitions"]:
+        partition["services"] = {k: v for k, v in partition["services"].items() if k in SERVICES}
+    assert found == expected
+
+
+def _without_text(described: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(described.get("documentation"), str):
+        del described["documentation"]
+    return described
 
 
 def test_what_is_trimmed_was_there(layer: Path) -> None:

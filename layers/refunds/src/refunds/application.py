@@ -6,6 +6,7 @@ arrives, and then kept for the life of the process.
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import time
@@ -59,6 +60,8 @@ class LambdaFunction:
         self._kind = cancel_type(name)
         self._environment = environment
         self._processor: BatchProcessor[Any] | None = None
+        # What is loaded is never given back, and the collector would look through all of it, again and again.
+        gc.freeze()
 
     def __call__(self, event: object, context: LambdaContext) -> dict[str, Any]:
         """Process what the trigger brings; see ``BatchProcessor.batch`` and ``BatchProcessor.event``."""

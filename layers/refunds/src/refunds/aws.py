@@ -174,8 +174,14 @@ def _roots(environment: Mapping[str, str], region: str | None, roots: Path = _RO
 
 
 def refund_config(connections: int) -> Config:
-    """Short timeouts and few repeats: the message's own redelivery is the patient one."""
+    """Short timeouts and few repeats: the message's own redelivery is the patient one.
+
+    What would be done anew for every call and decides nothing is switched off: botocore puts its own
+    ``User-Agent`` together twice, and compares arguments with its description before AWS does.
+    """
     return Config(
+        user_agent="refund-handler",
+        parameter_validation=False,
         max_pool_connections=connections,
         connect_timeout=2,
         read_timeout=5,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, ClassVar, Final, Generic, Literal, Self, TypeVar
+from functools import cache
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -14,6 +15,7 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     WithJsonSchema,
     model_validator,
@@ -52,7 +54,7 @@ Timestamp = Annotated[
 ]
 
 
-_REFERENCES: Final = ("imp_uid", "merchant_uid")
+_REFERENCES: Final[Mapping[str, Any]] = {"imp_uid": ImpUid, "merchant_uid": MerchantUid}
 
 
 class ProviderRequest(ContractModel):
@@ -175,34 +177,6 @@ def misfit(request: ProviderRequest, currency: str) -> str | None:
     return f"{shown}: must have at most {decimals(currency)} decimals in {currency}"
 
 
-class _Identity(ContractModel):
-    cancel_request_id: CancelRequestId
-
-
-class _Order(ContractModel):
-    order_id: OrderId
-
-
-class _Requester(ContractModel):
-    requested_by: RequestedBy
-
-
-class _Time(ContractModel):
-    requested_at: Timestamp
-
-
-class _Currency(ContractModel):
-    currency: Currency
-
-
-class _ImpUid(ContractModel):
-    imp_uid: ImpUid
-
-
-class _MerchantUid(ContractModel):
-    merchant_uid: MerchantUid
-
-
 @dataclass(frozen=True)
 class Identity:
     """What can still be said of a message that breaks the contract; ``None`` where it says nothing usable."""
@@ -237,22 +211,19 @@ def parse_cancellation(model: type[Cancellation[RequestT]], detail: object) -> C
 
 def identify(detail: object) -> Identity | None:
     """Who is meant by a detail that may otherwise be invalid; ``None`` without a usable key."""
-    identity = _readable(_Identity, detail)
-    if identity is None:
+    cancel_request_id = _readable(CancelRequestId, detail, "cancel_request_id")
+    if cancel_request_id is None:
         return None
-    order = _readable(_Order, detail)
-    requester = _readable(_Requester, detail)
-    time = _readable(_Time, detail)
-    currency = _readable(_Currency, detail)
+    time = _readable(Timestamp, detail, "requested_at")
     request = detail.get("request") if isinstance(detail, dict) else None
-    references = (_readable(model, request) for model in (_ImpUid, _MerchantUid))
+    references = ((name, _readable(kind, request, name)) for name, kind in _REFERENCES.items())
     return Identity(
-        cancel_request_id=identity.cancel_request_id,
-        order_id=order.order_id if order else None,
-        requested_by=requester.requested_by if requester else None,
-        requested_at=format_timestamp(time.requested_at) if time else None,
-        currency=currency.currency if currency else None,
-        references={name: value for one in references if one for name, value in one},
+        cancel_request_id=cancel_request_id,
+        order_id=_readable(OrderId, detail, "order_id"),
+        requested_by=_readable(RequestedBy, detail, "requested_by"),
+        requested_at=format_timestamp(time) if time else None,
+        currency=_readable(Currency, detail, "currency"),
+        references={name: value for name, value in references if value is not None},
     )
 
 
@@ -273,14 +244,18 @@ def format_timestamp(moment: AwareDatetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-ModelT = TypeVar("ModelT", bound=ContractModel)
-
-
-def _readable(model: type[ModelT], detail: object) -> ModelT | None:
+def _readable(kind: Any, detail: object, name: str) -> Any:
+    """One field of what may be anything, as its type; ``None`` if it cannot be read."""
     try:
-        return model.model_validate(detail)
-    except ValidationError:
+        return _reader(kind).validate_python(detail[name]) if isinstance(detail, dict) else None
+    except (KeyError, ValidationError):
         return None
+
+
+@cache
+def _reader(kind: Any) -> TypeAdapter[Any]:
+    """Made when the first invalid message comes."""
+    return TypeAdapter(kind)
 
 
 def _explain(error: ValidationError) -> str:

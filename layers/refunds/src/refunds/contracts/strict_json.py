@@ -6,7 +6,6 @@ import json
 import json.encoder
 from collections.abc import Mapping
 from decimal import Decimal
-from operator import itemgetter
 from typing import Final, Never
 
 _MAX_EXPONENT: Final = 60  # decimal digits before or after the point
@@ -127,17 +126,10 @@ def _text(value: object, *, sort_keys: bool) -> str:
     raise TypeError(f"a {type(value).__name__} is not written as JSON")
 
 
-def _object(value: Mapping[object, object], *, sort_keys: bool) -> str:
-    members = [(_key(name), member) for name, member in value.items()]
-    if sort_keys:
-        members.sort(key=itemgetter(0))
-    return "{" + ",".join([f"{_quoted(k)}:{_text(v, sort_keys=sort_keys)}" for k, v in members]) + "}"
-
-
-def _key(name: object) -> str:
-    if not isinstance(name, str):
-        raise TypeError("a key that is not text is not written as JSON")
-    return name
+def _object(value: Mapping[str, object], *, sort_keys: bool) -> str:
+    """A key that is not text is refused by ``_quoted``."""
+    names = sorted(value) if sort_keys else value
+    return "{" + ",".join([f"{_quoted(n)}:{_text(value[n], sort_keys=sort_keys)}" for n in names]) + "}"
 
 
 def _number(value: Decimal) -> str:

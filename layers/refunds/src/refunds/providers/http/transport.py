@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, LifoQueue
 from typing import Any, Final
 
 import certifi
@@ -67,56 +68,72 @@ def time_limit(limit: TimeLimit) -> Iterator[None]:
 
 
 class BoundedTransport(httpx.BaseTransport):
-    """A keep-alive connection pool that honours ``time_limit``.
+    """Keep-alive connections that honour ``time_limit``; a request takes the one that was used last.
 
     It raises httpx's exceptions, as every transport of httpx does. Nothing is retried, and an idle
-    connection is checked for having been closed before it is used again.
+    connection is checked for having been closed before it is used again. Each is a pool of its own: httpcore
+    looks through all connections of a pool, more than once, for every request.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext, max_connections: int, keepalive_expiry: float) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl_context,
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=keepalive_expiry,
-            retries=0,
-            network_backend=_BoundedBackend(),
-        )
+        self._pools = [
+            httpcore.ConnectionPool(
+                ssl_context=ssl_context,
+                max_connections=1,
+                keepalive_expiry=keepalive_expiry,
+                retries=0,
+                network_backend=_BoundedBackend(),
+            )
+            for _ in range(max_connections)
+        ]
+        self._free: LifoQueue[httpcore.ConnectionPool] = LifoQueue()
+        for pool in self._pools:
+            self._free.put(pool)
 
     @override
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the body of the response is still to be read."""
-        with _as_httpx():
-            response = self._pool.handle_request(
-                httpcore.Request(
-                    method=request.method,
-                    url=httpcore.URL(
-                        scheme=request.url.raw_scheme,
-                        host=request.url.raw_host,
-                        port=request.url.port,
-                        target=request.url.raw_path,
-                    ),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
+        try:
+            pool = self._free.get(timeout=request.extensions["timeout"]["pool"])
+        except Empty:
+            raise httpx.PoolTimeout("every connection is in use", request=request) from None
+        try:
+            with _as_httpx():
+                response = pool.handle_request(
+                    httpcore.Request(
+                        method=request.method,
+                        url=httpcore.URL(
+                            scheme=request.url.raw_scheme,
+                            host=request.url.raw_host,
+                            port=request.url.port,
+                            target=request.url.raw_path,
+                        ),
+                        headers=request.headers.raw,
+                        content=request.stream,
+                        extensions=request.extensions,
+                    )
                 )
-            )
+        except BaseException:
+            self._free.put(pool)
+            raise
         return httpx.Response(
             status_code=response.status,
             headers=response.headers,
-            stream=_Body(response),
+            stream=_Body(response, lambda: self._free.put(pool)),
             extensions=response.extensions,
         )
 
     @override
     def close(self) -> None:
         """Close every connection."""
-        self._pool.close()
+        for pool in self._pools:
+            pool.close()
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
+    def __init__(self, response: httpcore.Response, closed: Callable[[], None]) -> None:
         self._response = response
+        self._closed = closed
 
     @override
     def __iter__(self) -> Iterator[bytes]:
@@ -125,8 +142,11 @@ class _Body(httpx.SyncByteStream):
 
     @override
     def close(self) -> None:
-        with _as_httpx():
-            self._response.close()
+        try:
+            with _as_httpx():
+                self._response.close()
+        finally:
+            self._closed()
 
 
 @contextmanager
