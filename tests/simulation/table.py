@@ -1,4 +1,4 @@
-"""DynamoDB as the ledger uses it: conditional writes, consistent reads, indexes that lag."""
+"""DynamoDB as the ledger uses it: conditional writes, consistent reads, indexes and copies that lag."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Table:
     Args:
         on_write: told the old and the new version of a request's item after every write.
         clock: UNIX seconds.
-        index_lag: seconds until a written item appears in the indexes.
+        index_lag: seconds until a written item appears in the indexes, and in all copies of the table.
 
     Attributes:
         stored: everything, as it is in DynamoDB.
@@ -144,12 +144,12 @@ class Table:
         return self._write(Call.UPDATE, key, request, lambda old: _updated(old, request))
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
-        """Strongly consistent reads of several items."""
+        """Reads of several items; what is not strongly consistent lags as the indexes do."""
         self._fail_read(self._gate.enter(Call.BATCH_GET))
         ((name, wanted),) = RequestItems.items()
-        assert wanted["ConsistentRead"]
+        shown = self.stored if wanted["ConsistentRead"] else self._copies()
         keys = [key["pk"]["S"] for key in wanted["Keys"]]
-        return {"Responses": {name: [self.stored[key] for key in keys if key in self.stored]}}
+        return {"Responses": {name: [shown[key] for key in keys if key in shown]}}
 
     def query(self, **request: Any) -> dict[str, Any]:
         """A page of an index, without what was written within the lag."""
@@ -157,8 +157,7 @@ class Table:
         value = request["ExpressionAttributeValues"][":v"]
         index = request["IndexName"]
         assert index in _INDEXES
-        horizon = self._clock() - self._index_lag
-        seen = {item["pk"]["S"]: item for at, item in self._indexed if at <= horizon}
+        seen = self._copies()
         behind = request.get("ExclusiveStartKey", {}).get("pk", {}).get("S", "")
         found = sorted(key for key, item in seen.items() if item.get(attribute) == value and key > behind)
         if found or index in _PAGE:  # an empty partition of a scheduled run is no place of interest
@@ -168,6 +167,11 @@ class Table:
         if len(found) > size:
             page["LastEvaluatedKey"] = {attribute: value, "pk": {"S": found[size - 1]}}
         return page
+
+    def _copies(self) -> dict[str, Item]:
+        """Every request's item without what was written within the lag."""
+        horizon = self._clock() - self._index_lag
+        return {item["pk"]["S"]: item for at, item in self._indexed if at <= horizon}
 
     def _write(
         self, call: Call, key: str, request: Mapping[str, Any], make: Callable[[Item], Item]
