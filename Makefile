@@ -23,7 +23,7 @@ ARCHITECTURE ?= arm64
 PLATFORM = $(if $(filter arm64,$(ARCHITECTURE)),aarch64,x86_64)-manylinux2014
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo tail test ops-scale chaos simulate dashboard capacity contracts runbook bench up down check check-python \
+.PHONY: help env environments demo tail test ops-scale chaos simulate dashboard capacity contracts runbook bench up down check check-python \
   check-template check-secrets check-workflows audit secrets-baseline format lock package deploy verify-aws invoke clean
 
 help:
@@ -35,6 +35,8 @@ help:
 ENVIRONMENTS = .venv/.ready .venvs/sam/.ready .venvs/ministack/.ready
 
 env: $(ENVIRONMENTS) ## make the environments (all targets do when needed)
+
+environments: env $(addprefix .venvs/,$(addsuffix /.ready,bench checkov moto security))
 
 # An environment whose Python is gone is made again, whatever its stamp says.
 BROKEN := $(shell for ready in .venv/.ready .venvs/*/.ready; do \
@@ -167,7 +169,7 @@ check-template: $(ENVIRONMENTS) .venvs/checkov/.ready .venvs/security/.ready
 	.venv/bin/cfn-lint --include-checks I --template template.yaml archive.yaml schemas.yaml examples/consumer/template.yaml
 	$(RUN) -m tests.template.expansion template.yaml .local/unrolled/template.json
 	.venvs/checkov/bin/checkov --config-file .checkov.yaml
-	$(RUN) -m pytest --quiet -p no:cacheprovider $(HOUSE_RULES)
+	$(if $(HOUSE_RULES),$(RUN) -m pytest --quiet -p no:cacheprovider $(HOUSE_RULES))
 
 HOUSE_RULES = $(addprefix tests/template/test_,template.py loop.py house_rules.py versions.py deployments.py configuration.py) \
   tests/unit/test_architecture.py

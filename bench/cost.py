@@ -104,7 +104,7 @@ class Way:
     Attributes:
         refund: what each leaves in the ledger; ``None`` for the documented way, whose records expire after
             an hour (what they take until then is less than a cent a million).
-        one_by_one: a batch takes as long as its messages together, and not as its slowest one.
+        one_by_one: a batch takes as long as its messages together.
     """
 
     measured: Measured
@@ -114,14 +114,29 @@ class Way:
 
     def messages(self, rate: float) -> float:
         """Messages of a batch at so many refunds a second: one, until all batches are busy with that."""
-        seconds = self.measured.batch_seconds
         if self.one_by_one:
-            return 1.0 if rate * seconds / BATCH <= _CONCURRENCY else BATCH
-        return min(max(rate * seconds / _CONCURRENCY, 1.0), BATCH)
+            return 1.0 if rate * self.seconds(1) <= _CONCURRENCY else BATCH
+        # A batch has as many as arrive while the one before takes its time, which grows with its messages.
+        arriving = rate / _CONCURRENCY
+        growth = arriving * self._more
+        if growth >= 1:
+            return BATCH
+        return min(max((arriving * self._alone - growth) / (1 - growth), 1.0), BATCH)
 
     def seconds(self, messages: float) -> float:
         """Lambda's time of a refund that comes with so many in a batch."""
-        return self.measured.batch_seconds / (BATCH if self.one_by_one else messages)
+        return (self._alone + (messages - 1) * self._more) / messages
+
+    @property
+    def _alone(self) -> float:
+        """Seconds of a batch of one; where messages do not wait for each other, one of ten takes no less."""
+        each = self.measured.batch_seconds / (BATCH if self.one_by_one else 1)
+        return each if self.measured.alone_seconds is None else self.measured.alone_seconds
+
+    @property
+    def _more(self) -> float:
+        """Seconds that one message more adds to a batch."""
+        return (self.measured.batch_seconds - self._alone) / (BATCH - 1)
 
 
 def documented(usage: Usage) -> Way:

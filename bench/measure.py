@@ -23,6 +23,7 @@ class Warm:
 
     Attributes:
         after_pause: wall time of batches before which the environment was idle for seconds.
+        alone: wall time of batches of a single message.
         seen: what the services saw of one batch.
         memory: bytes, the most its process ever had.
         logged: bytes of log a message.
@@ -31,6 +32,7 @@ class Warm:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     after_pause: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     memory: int = 0
     logged: float = 0.0
@@ -44,6 +46,11 @@ class Warm:
     def cpus(self) -> Series:
         """Seconds of processor time a message."""
         return Series.of(self.cpu)
+
+    @property
+    def median_alone(self) -> float | None:
+        """Seconds of a batch of one, if any was measured."""
+        return Series.of(self.alone).median if self.alone else None
 
 
 @dataclass
@@ -100,6 +107,10 @@ class Bench:
             for name in names:
                 measured[name].memory = environments[name].peak_memory()
                 measured[name].logged = environments[name].logged() / (BATCH * environments[name].invocations)
+            for _ in range(rounds):
+                for name in names:
+                    environments[name].invoke(orders.batch(1))
+                    measured[name].alone.append(environments[name].invoke(orders.batch(1)).wall)
         return measured
 
     def waiting(

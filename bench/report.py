@@ -58,6 +58,7 @@ def measured(results: Results, way: str) -> Measured | None:
     warm = results.warm.get(way)
     if way not in case or warm is None or "shares" not in results.occasions:
         return None
+    alone = case[way].median_alone
     # What is called and logged does not depend on the memory.
     return Measured(
         results.occasions["shares"].began,
@@ -66,6 +67,7 @@ def measured(results: Results, way: str) -> Measured | None:
         warm.seen.write_units / BATCH,
         warm.seen.requests["aws"].get("GetItem", 0) / BATCH,
         warm.seen.published / BATCH,
+        alone and round(alone, 4),
     )
 
 

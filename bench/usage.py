@@ -21,6 +21,7 @@ class Measured:
         write_units: of DynamoDB, a refund.
         read_units: likewise.
         events: published, a refund.
+        alone_seconds: as ``batch_seconds``, of a batch of one; ``None`` where that was not measured.
     """
 
     on: str
@@ -29,6 +30,7 @@ class Measured:
     write_units: float
     read_units: float
     events: float
+    alone_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,16 @@ def test_messages_of_a_batch() -> None:
     assert one_by_one.seconds(1) == pytest.approx(0.05)
 
 
+def test_a_batch_takes_longer_with_each_message() -> None:
+    """Measured with one and with ten; a batch between them has as many as come while one is worked on."""
+    measured = Measured("", 1.1, 0.0, 0.0, 0.0, 0.0, alone_seconds=0.2)
+    way = Way(measured, Standing(5, 0, 0, 0, 0, 0, 0.0), None, one_by_one=False)
+    assert [way.seconds(messages) for messages in (1, 4, 10)] == pytest.approx([0.2, 0.5 / 4, 0.11])
+    assert way.messages(50) == pytest.approx(1.0)
+    assert way.messages(80) == pytest.approx(80 / 10 * way.seconds(4) * 4)
+    assert way.messages(100) == 10
+
+
 def test_prices_say_where_they_are_from() -> None:
     """The list of prices names source, region and date; every price in it is positive."""
     listed = json.loads(PRICES.read_text(encoding="utf-8"))

@@ -54,7 +54,6 @@ def test_the_variable_bill_is_below_the_documented_ways() -> None:
     assert per_million(ours(usage)).of(VARIABLE) < per_million(documented(usage)).of(VARIABLE)
 
 
-@pytest.mark.xfail(reason="0.452: Lambda's time, measured with boto3 on 2026-11-30", strict=True)
 def test_the_whole_bill_meets_its_target() -> None:
     """At 400 days of memory: 45 % of the previous release's."""
     assert share_of_previous(Usage.load()) <= TARGET

@@ -114,9 +114,7 @@ class Tables:
         behind = self.key_of(table, start) if start else ""
         condition = request["KeyConditionExpression"]
         return sorted(
-            key
-            for key, item in self._shown(table).items()
-            if key > behind and holds(condition, item, request)
+            key for key, item in self.shown(table).items() if key > behind and holds(condition, item, request)
         )
 
     def page_of(self, request: Mapping[str, Any], found: list[str]) -> dict[str, Any]:
@@ -130,8 +128,8 @@ class Tables:
             page["LastEvaluatedKey"] = page["Items"][-1]
         return page
 
-    def _shown(self, table: str) -> Mapping[str, Item]:
-        """What indexes have by now."""
+    def shown(self, table: str) -> Mapping[str, Item]:
+        """What indexes, and reads that are not strongly consistent, have by now."""
         if not self.index_lag:
             return self.items[table]
         horizon = self.clock() - self.index_lag
@@ -190,7 +188,8 @@ class Tables:
         sizes = itertools.accumulate(self._sizes.get((table, name), 0) for name in names)
         fitting = sum(total <= MOST_OF_A_BATCH for total in sizes)
         keys, left = keys[:fitting], keys[fitting:] + left
-        found = [item for name in names[: len(keys)] if (item := self.find(table, name))]
+        shown = self.items[table] if wanted.get("ConsistentRead") else self.shown(table)
+        found = [shown[name] for name in names[: len(keys)] if name in shown]
         return {
             "Responses": {table: found},
             "UnprocessedKeys": {table: {"Keys": left}} if left else {},

@@ -1,101 +1,103 @@
-"""What the deployed table says that a refund's writes have consumed."""
+"""What a deployed table says that the writes of each cancel type have consumed."""
 
 from __future__ import annotations
 
-import time
-from decimal import Decimal
-from typing import Any
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 
 from local.stack import Stack
 from local.stack.clients import Clients
-from refunds.contracts.outbound import MoneyMoved, Outcome, OutcomeKind, ProviderRefs, outcome_id
-from refunds.domain.entry import Entry, Key, State
-from refunds.domain.operation import Baseline
-from refunds.ledger.claims import Ledger
+from local.trigger import record
+from tests.unit.ledger.test_write_units import SAMPLES
+from tests.unit.rig import EVENTS, Rig, running_rig
 
-IMP_UID = "imp_448280090638"
+_BASE: Final = {"by_order": 1, "by_day": 1}
+#: Units of the table, the held entries' included, and of its indexes.
+CONSUMED: Final = {
+    ("payment_cancel", SAMPLES["payment_cancel"]): {"table": 2, "by_payment": 1, **_BASE},
+    ("vbank_revoke", SAMPLES["vbank_revoke"]): {"table": 2, "by_payment": 1, **_BASE},
+    ("cvs_revoke", SAMPLES["cvs_revoke"]): {"table": 2, "by_payment": 1, **_BASE},
+    ("receipt_revoke", SAMPLES["receipt_revoke"]): {"table": 2, **_BASE},
+    ("order_cancel", SAMPLES["order_cancel"]): {"table": 3, **_BASE},
+    ("order_cancel", "eventbridge"): {"table": 4, **_BASE},
+}
 
 
-class Consumed:
-    """Asks what every write consumed, and keeps the answers: units by index, and of the ``table``."""
-
-    def __init__(self, client: Any) -> None:
-        self.writes: list[dict[str, float]] = []
-        client.meta.events.register("before-parameter-build.dynamodb.*", self._ask)
-        client.meta.events.register("after-call.dynamodb.*", self._keep)
-
-    @staticmethod
-    def _ask(params: dict[str, Any], **_: Any) -> None:
-        params["ReturnConsumedCapacity"] = "INDEXES"
-
-    def _keep(self, parsed: dict[str, Any], **_: Any) -> None:
-        answer = parsed["ConsumedCapacity"]
-        indexes = answer.get("GlobalSecondaryIndexes", {})
-        units = {name: index["CapacityUnits"] for name, index in indexes.items()}
-        self.writes.append({"table": answer["Table"]["CapacityUnits"], **units})
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    with running_rig() as running:
+        yield running
 
 
 @pytest.fixture
-def entry() -> Entry:
-    """A payment_cancel with ids of ordinary length."""
-    return Entry(
-        key=Key("payment_cancel", f"cr-{uuid4()}"),
-        fingerprint=f"1:{'a' * 64}:0a1b2c",
-        order_id="ORD20261121001",
-        requested_by="customer",
-        requested_at="2026-11-21T05:00:00Z",
-        request={"imp_uid": IMP_UID, "merchant_uid": "ORD20261121001", "amount": 3000, "tax_free": 0},
-        payment_ref=IMP_UID,
-        owner=uuid4().hex,
-        lease_until=time.time() + 95,
-        in_doubt=True,
-        limits_passed=True,
-        baseline=Baseline(
-            IMP_UID,
-            currency="KRW",
-            cancellable=Decimal(10_000),
-            cancellation_ids=(),
-            status="paid",
-            shown={"merchant_uid": "ORD20261121001", "pg_provider": "tosspayments", "pay_method": "card"},
-        ),
+def dynamodb(stack: Stack) -> Any:
+    return Clients(stack.endpoint_url, stack.region, stack.ca_bundle).dynamodb
+
+
+@pytest.fixture
+def table(stack: Stack, dynamodb: Any) -> Iterator[str]:
+    """An empty table like the deployed one."""
+    deployed = dynamodb.describe_table(TableName=stack.outputs["LedgerTableName"])["Table"]
+    indexes = [
+        {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+        for index in deployed["GlobalSecondaryIndexes"]
+    ]
+    like = {name: deployed[name] for name in ("AttributeDefinitions", "KeySchema")}
+    name = f"ledger-{uuid4()}"
+    dynamodb.create_table(
+        TableName=name, BillingMode="PAY_PER_REQUEST", GlobalSecondaryIndexes=indexes, **like
     )
+    yield name
+    dynamodb.delete_table(TableName=name)
 
 
-def _outcome(entry: Entry) -> Outcome:
-    return Outcome(
-        outcome_id=outcome_id("payment_cancel", entry.key.cancel_request_id, OutcomeKind.SUCCEEDED),
-        revision=2,
-        outcome=OutcomeKind.SUCCEEDED,
-        cancel_type="payment_cancel",
-        cancel_request_id=entry.key.cancel_request_id,
-        order_id=entry.order_id,
-        requested_by="customer",
-        requested_at=entry.requested_at,
-        occurred_at="2026-11-21T05:00:02.540824Z",
-        attempts=1,
-        provider=ProviderRefs(
-            name="portone",
-            imp_uid=IMP_UID,
-            merchant_uid="ORD20261121001",
-            cancellation_id="cancellation-00000002",
-            pg_provider="tosspayments",
-            pg_tid="tid-imp_448280090638",
-            receipt_url="https://receipts.invalid/cancellation-00000002",
-        ),
-        money=MoneyMoved(currency="KRW", cancelled=Decimal(3000), settles="immediate"),
-    )
+def writes(rig: Rig, cancel_type: str, sample: str) -> list[tuple[str, dict[str, Any]]]:
+    """What the function asks of DynamoDB to carry out a sample event, apart from reads."""
+    rig.reset()
+    rig.seed_samples()
+    asked: list[tuple[str, dict[str, Any]]] = []
+    carry_out = rig.tables.carry_out
+
+    def kept(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        if operation in {"PutItem", "UpdateItem", "DeleteItem"}:
+            asked.append((operation, request))
+        return carry_out(operation, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.tables, "carry_out", kept)
+        event: Any = json.loads((EVENTS / cancel_type / f"{sample}.json").read_text(encoding="utf-8"))
+        assert rig.batch(cancel_type, record(json.dumps(event))) == []
+    return asked
 
 
-def test_a_refund_consumes_five_write_units(stack: Stack, entry: Entry) -> None:
-    """The claim costs the table and three indexes one unit each, the record one more, and no index."""
-    client = Clients(stack.endpoint_url, stack.region, stack.ca_bundle).dynamodb
-    consumed = Consumed(client)
-    ledger = Ledger(client, stack.outputs["LedgerTableName"], clock=time.time, ttl_days=400)
-    claimed = ledger.claim(entry)
-    ledger.record(claimed, State.SUCCEEDED, _outcome(claimed), in_doubt=False, proof="a tag of ours")
-    claim, record = consumed.writes
-    assert claim == {"table": 1, "by_payment": 1, "by_order": 1, "by_day": 1}
-    assert record == {"table": 1}
+@pytest.mark.parametrize(("cancel_type", "sample"), CONSUMED)
+def test_a_refund_consumes_what_is_computed(
+    dynamodb: Any, table: str, rig: Rig, cancel_type: str, sample: str
+) -> None:
+    """The writes of the whole function, carried out again by the local AWS, which counts for itself."""
+    consumed: Counter[str] = Counter()
+    operations = {"PutItem": dynamodb.put_item, "UpdateItem": dynamodb.update_item}
+    for operation, request in writes(rig, cancel_type, sample):
+        asked = _binary(request) | {"TableName": table, "ReturnConsumedCapacity": "INDEXES"}
+        answer = operations[operation](**asked)["ConsumedCapacity"]
+        consumed["table"] += answer["Table"]["CapacityUnits"]
+        for name, index in answer.get("GlobalSecondaryIndexes", {}).items():
+            consumed[name] += index["CapacityUnits"]
+    assert +consumed == CONSUMED[cancel_type, sample]
+
+
+def _binary(value: Any) -> Any:
+    """A request as botocore takes it: bytes are text in JSON only."""
+    if isinstance(value, list):
+        return [_binary(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"B"}:
+        return {"B": base64.b64decode(value["B"])}
+    return {name: _binary(item) for name, item in value.items()}

@@ -97,14 +97,17 @@ def _interpreter() -> str:
     ).stdout.strip()
 
 
-@pytest.mark.parametrize(("failing", "status"), [("", 0), ("demo", 2), ("check", 2), ("test", 2)], ids=str)
+@pytest.mark.parametrize(
+    ("failing", "status"), [("", 0), ("environments", 2), ("demo", 2), ("check", 2), ("test", 2)], ids=str
+)
 def test_the_summary_is_the_last_line_and_any_failure_fails(
     tmp_path: Path, failing: str, status: int
 ) -> None:
-    """All three run whatever fails; pytest's summary comes last; one failure is enough."""
+    """All of them run whatever fails; pytest's summary comes last; one failure is enough."""
     program(
         tmp_path / "make",
-        f'echo "make $1" >> "{tmp_path}/called"; '
+        '[ "$1" != --jobs ] || shift 2; '
+        f'echo "make $*" >> "{tmp_path}/called"; '
         '[ "$1" != test ] || { echo "== 7 passed in 1s =="; echo after; }; '
         f'[ "$1" != "{failing}" ] || exit 2',
     )
@@ -112,7 +115,10 @@ def test_the_summary_is_the_last_line_and_any_failure_fails(
     assert done.returncode == status
     assert done.stdout.splitlines()[-1] == "== 7 passed in 1s =="
     called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
-    assert called == ["make demo", "make check", "make test"]
+    assert called[0] == "make environments"
+    assert sorted(called[1:3]) == ["make check HOUSE_RULES=", "make demo"]
+    assert called[3:] == ["make test"]
+    assert all(f"make {one} failed" in done.stderr for one in [failing] if one not in {"", "test"})
 
 
 def test_no_summary_is_a_failure(tmp_path: Path) -> None:

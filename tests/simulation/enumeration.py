@@ -79,15 +79,19 @@ class Axis:
     choices: Callable[[int, Scenario, Call], tuple[Fault, ...]]
 
     def schedules(self) -> Iterator[tuple[Schedule, Simulation]]:
-        """Play them all, each history once it is known which calls it has."""
+        """Play them all."""
         for scenario in self.scenarios:
-            waiting = [Schedule(scenario)]
-            while waiting:
-                schedule = waiting.pop()
-                simulation = schedule.play()
-                yield schedule, simulation
-                if len(schedule.steps) < self.depth:
-                    waiting += self.extended(schedule, simulation)
+            yield from self.schedules_of(scenario)
+
+    def schedules_of(self, scenario: Scenario) -> Iterator[tuple[Schedule, Simulation]]:
+        """Play those of one scenario, each history once it is known which calls it has."""
+        waiting = [Schedule(scenario)]
+        while waiting:
+            schedule = waiting.pop()
+            simulation = schedule.play()
+            yield schedule, simulation
+            if len(schedule.steps) < self.depth:
+                waiting += self.extended(schedule, simulation)
 
     def extended(self, schedule: Schedule, simulation: Simulation) -> Iterator[Schedule]:
         """The schedules with one more fault, at any later call of the history ``schedule`` led to."""

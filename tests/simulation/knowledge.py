@@ -55,7 +55,7 @@ def interchangeable(s: Simulation, wanted: Wanted, other: Wanted, movement: Move
     of them is said to have made it moves no money, as long as only one of them is.
     """
     entry, rival = _entry(s, movement), s.table.entry(other.key)
-    if entry is None or entry.reason or rival is None or s.table.shows("by_payment", other.key):
+    if entry is None or entry.reason or rival is None or s.table.shows(other.key):
         return False
     terms = [{n: v for n, v in one.request.items() if n != "checksum"} for one in (wanted, other)]
     claimed = rival.outcome.provider.cancellation_id if rival.outcome else None

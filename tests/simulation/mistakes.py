@@ -24,6 +24,7 @@ from refunds.domain.operation import (
     Rejected,
     Resolution,
     ResolveContext,
+    SentBefore,
     Siblings,
     Unapplied,
     Unproven,
@@ -154,7 +155,7 @@ class _Around:
         """As the operation says."""
         return self.operation.needs_precheck(request)
 
-    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | SentBefore | Failure:
         """As the operation does."""
         return self.operation.precheck(attempt, chosen)
 
@@ -226,7 +227,7 @@ class ChoosesAnew(_Around):
     """Asks at every beginning which payment a ``merchant_uid`` means."""
 
     @override
-    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | SentBefore | Failure:
         return super().precheck(attempt, None)
 
 
@@ -234,7 +235,7 @@ class MeansYoungerPayments(_Around):
     """Takes a payment that was made after the event for the one that it means."""
 
     @override
-    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | Failure:
+    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | SentBefore | Failure:
         made = attempt.cancellation.requested_at + timedelta(days=365)
         later = attempt.cancellation.model_copy(update={"requested_at": made})
         return super().precheck(replace(attempt, cancellation=later), chosen)

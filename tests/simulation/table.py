@@ -1,4 +1,4 @@
-"""DynamoDB as the ledger uses it: conditional writes, consistent reads, indexes that lag."""
+"""DynamoDB as the ledger uses it: conditional writes, consistent reads, indexes and copies that lag."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Table:
     Args:
         on_write: told the old and the new version of a request's item after every write.
         clock: UNIX seconds.
-        index_lag: seconds until a written item appears in the indexes.
+        index_lag: seconds until a written item appears in the indexes, and in all copies of the table.
 
     Attributes:
         requests: the requests' items as they are read, by key; what nobody can read is not among them.
@@ -130,16 +130,13 @@ class Table:
         return self._carry_out("GetItem", request)
 
     def batch_get_item(self, **request: Any) -> dict[str, Any]:
-        """Strongly consistent reads of several items."""
+        """Reads of several items; what is not strongly consistent lags as the indexes do."""
         self._enter_read(Call.BATCH_GET)
-        assert all(wanted["ConsistentRead"] for wanted in request["RequestItems"].values())
         return self._carry_out("BatchGetItem", request)
 
-    def shows(self, index: str, key: str) -> bool:
-        """Whether an item is in an index by now."""
-        assert index in _INDEXES
-        horizon = self._clock() - self._index_lag
-        return any(at <= horizon and item["pk"]["S"] == key for at, item in self._indexed)
+    def shows(self, key: str) -> bool:
+        """Whether an item is in its indexes by now."""
+        return key in self._tables.shown("ledger")
 
     def query(self, **request: Any) -> dict[str, Any]:
         """A page of an index, without what was written within the lag."""

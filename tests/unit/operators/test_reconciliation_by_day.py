@@ -11,6 +11,7 @@ from refunds.domain.deadline import Deadline
 from refunds.domain.tag import tag_of
 from refunds.errors import LookupFailed
 from refunds.operators.reconciliation import Difference, Kind, Reconciliation, Stop, Window
+from tests.unit.operators.old_copies import OldCopies
 from tests.unit.operators.portone import PortOne, payment
 from tests.unit.operators.rig import DAY, SHOWN, OperatorRig
 
@@ -40,31 +41,6 @@ class Station:
     def differences(self, window: Window | None = None) -> list[Difference]:
         """All of a day."""
         return list(self.comparison().run(window or self.window))
-
-
-class OldCopies:
-    """A ledger of which reads that are not strongly consistent show items as they were when it was made.
-
-    Attributes:
-        read: keys, and whether they were read consistently.
-    """
-
-    def __init__(self, operators: OperatorRig) -> None:
-        self._answer = operators.tables.carry_out
-        self._old = deepcopy(operators.tables.items["ledger"])
-        self.read: list[tuple[str, bool]] = []
-        operators.tables.carry_out = self.carry_out  # type: ignore[method-assign]
-
-    def carry_out(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """One DynamoDB operation."""
-        if operation != "BatchGetItem":
-            return self._answer(operation, request)
-        wanted = request["RequestItems"]["ledger"]
-        keys = [key["pk"]["S"] for key in wanted["Keys"]]
-        self.read += [(key, wanted["ConsistentRead"]) for key in keys]
-        if wanted["ConsistentRead"]:
-            return self._answer(operation, request)
-        return {"Responses": {"ledger": [self._old[key] for key in keys if key in self._old]}}
 
 
 @pytest.fixture
@@ -131,6 +107,39 @@ def test_a_late_settlement_that_was_taken_back_is_reversed(station: Station, day
     found = station.differences(due)
     assert {(one.kind, one.imp_uid) for one in found} == {(Kind.REVERSED, "imp_1"), (Kind.REVERSED, "imp_2")}
     assert "imp_3" not in station.portone.asked
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+def test_what_settles_late_is_looked_at_once_each_time_it_is_due(hour: int) -> None:
+    """Days begin elsewhere in Korea and in the ledger: none is left out, none looked at early or twice."""
+    station = Station()
+    midnight = station.window.since
+    station.operators.now = float(midnight + hour * 3_600)
+    station.operators.succeed("1", settles="later")
+    station.portone.payments["imp_1"] = payment("1")
+    found = {}
+    for day in range(20):
+        morning = midnight + day * 86_400 + 19 * 3_600  # 04:00 in Korea
+        station.operators.now = float(morning)
+        yesterday = Window(morning - 28 * 3_600, morning - 4 * 3_600)
+        found[morning] = [one.kind for one in station.differences(yesterday)]
+    looked = [(at - midnight) // 3_600 - hour for at, kinds in found.items() if kinds]
+    assert all(kinds in ([], [Kind.REVERSED]) for kinds in found.values())
+    assert [hours // 24 for hours in looked[1:]] in ([4, 14], [5, 15])
+    assert len(looked) == 3
+
+
+def test_what_is_due_is_read_once(station: Station) -> None:
+    """The ledger's days are UTC's: one of Korea's would be two of them."""
+    station.operators.succeed("1")
+    old = OldCopies(station.operators)
+    for days in (4, 14):
+        due = Window(
+            station.window.since + days * 86_400 + 54_000, station.window.until + days * 86_400 + 54_000
+        )
+        station.operators.now = float(due.until + 14_400)
+        assert station.differences(due) == []
+    assert old.read == [("payment_cancel#1", False)] * 2
 
 
 def test_a_late_settlement_that_stands_is_no_difference(station: Station) -> None:

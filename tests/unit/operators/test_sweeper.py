@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from refunds.ledger.queries import LedgerQueries
 from refunds.operators.asking_schedule import AskingSchedule
 from refunds.operators.sweeper import Sweep, Sweeper, SweepRules
 from tests.fakes.answers import AwsError
+from tests.unit.operators.old_copies import OldCopies
 from tests.unit.operators.rig import DAY, SHOWN, START, OperatorRig, accepted, applied, refused
 
 ALWAYS = AskingSchedule(base=0.0, longest=1.0, every=DAY)
@@ -330,6 +332,40 @@ def test_a_claim_whose_message_is_gone_is_found_once_a_day(operators: OperatorRi
     found = sweep(operators, daily=True)
     assert (found.found_again, found.resolved["payment_cancel"]) == (1, 1)
     assert operators.told() == [("cr-1", "succeeded")]
+
+
+def test_the_claims_of_a_day_are_read_at_half_the_price(operators: OperatorRig) -> None:
+    """What looks left is read once more, strongly consistent: an old copy may show what has ended since."""
+    for key in ("cr-1", "cr-2"):
+        operators.claim(key)
+    operators.succeed("cr-3")
+    old = OldCopies(operators)
+    del operators.tables.items["ledger"]["payment_cancel#cr-2"]
+    operators.succeed("cr-2")
+    operators.now += DAY
+    assert sweep(operators, daily=True).found_again == 1
+    of_day = [(key.partition("#")[2], consistent) for key, consistent in old.read]
+    assert sorted(of_day) == [
+        ("cr-1", False),
+        ("cr-1", True),
+        ("cr-2", False),
+        ("cr-2", True),
+        ("cr-3", False),
+    ]
+
+
+def test_a_claim_that_no_copy_can_show_readably_is_read_again(operators: OperatorRig) -> None:
+    """It is passed over only if the item itself cannot be read."""
+    operators.claim("cr-1")
+    operators.claim("cr-2")
+    readable = deepcopy(operators.tables.items["ledger"]["payment_cancel#cr-1"])
+    for key in ("cr-1", "cr-2"):
+        operators.spoil(f"payment_cancel#{key}", version={"S": "?"})
+    OldCopies(operators)
+    operators.tables.items["ledger"]["payment_cancel#cr-1"] = readable
+    operators.now += DAY
+    found = sweep(operators, daily=True)
+    assert (found.found_again, [key.cancel_request_id for key in found.passed_over]) == (1, ["cr-2"])
 
 
 def test_a_claim_that_was_found_again_is_swept_from_then_on(operators: OperatorRig) -> None:

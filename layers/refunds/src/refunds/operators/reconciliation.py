@@ -111,9 +111,13 @@ class Window:
         until = datetime(end.year, end.month, end.day, tzinfo=zone)
         return cls(int(start.timestamp()), int(until.timestamp()))
 
-    def earlier(self, days: int) -> Window:
-        """The same period so many days before."""
-        return Window(self.since - days * _DAY, self.until - days * _DAY)
+    def days_ended(self, days_before: int) -> Window:
+        """The days in UTC that ended in the period, so many days before: the ledger's items stand by these.
+
+        Of periods that follow each other, each day is in one.
+        """
+        shift = days_before * _DAY
+        return Window(self.since // _DAY * _DAY - shift, self.until // _DAY * _DAY - shift)
 
     def has(self, moment: int | None) -> bool:
         """Whether it lies in the period; what has no time might."""
@@ -292,7 +296,7 @@ class Reconciliation:
 
     def _parts(self, window: Window) -> list[tuple[Partition, _Part]]:
         parts = [_Part(window, late_only=False)]
-        parts += [_Part(window.earlier(days_back), late_only=True) for days_back in self._due_after]
+        parts += [_Part(window.days_ended(days_back), late_only=True) for days_back in self._due_after]
         return [
             (partition, part)
             for part in parts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -150,9 +150,8 @@ class Sweeper:
                 break
             of_day = walk.index == _DAY_INDEX
             note = of_day or (daily and walk.index == _PREVIOUS_INDEX)
-            for entry in self._read(keys, sweep):
-                if not of_day or self._was_left(entry):
-                    self._guarded(entry, sweep, partial(self._sort, sample=sample, sweep=sweep, note=note))
+            for entry in self._left_claims(keys, sweep) if of_day else self._read(keys, sweep):
+                self._guarded(entry, sweep, partial(self._sort, sample=sample, sweep=sweep, note=note))
         self._ask_all(sample.drawn(), deadline, sweep)
         return sweep
 
@@ -164,7 +163,18 @@ class Sweeper:
                 partitions += self._ledger_queries.day_partitions(today - timedelta(days=days))
         return Walk(self._ledger_queries, partitions, place)
 
-    def _read(self, keys: list[Key], sweep: Sweep) -> Iterator[Entry]:
+    def _left_claims(self, keys: Iterable[Key], sweep: Sweep) -> Iterator[Entry]:
+        """Which of a day's requests were left, among many that have ended.
+
+        They are read at half the price. A copy that is behind may show as left what has ended, so what
+        looks left is read again, strongly consistent. It hides none for long: a request is left when nothing
+        has been written for ``min_age``, and the pass of the next day reads it again.
+        """
+        copies = self._ledger_queries.readable(keys, consistent=False)
+        left = [key for key, entry in copies.entries.items() if self._was_left(entry)]
+        yield from filter(self._was_left, self._read([*left, *copies.unreadable], sweep))
+
+    def _read(self, keys: Iterable[Key], sweep: Sweep) -> Iterator[Entry]:
         readings = self._ledger_queries.readable(keys)
         for key in readings.unreadable:
             self._pass_over(key, "unreadable", sweep)
