@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -99,11 +99,15 @@ class Tables:
             for key, item in self.items[table].items()
             if attribute in item and float(item[attribute]["N"]) <= now
         }
-        for key in gone:
+        self.lose(table, gone)
+        return gone
+
+    def lose(self, table: str, keys: Collection[str]) -> None:
+        """Have these items no more, in the table and its indexes."""
+        for key in keys:
             del self.items[table][key]
             self._indexed[table].pop(key, None)
-        self._unindexed = [one for one in self._unindexed if one[1] != table or one[2] not in gone]
-        return gone
+        self._unindexed = [one for one in self._unindexed if one[1] != table or one[2] not in keys]
 
     def matching(self, request: Mapping[str, Any]) -> list[str]:
         """What a query finds behind its start key, by partition key; an index must be there."""

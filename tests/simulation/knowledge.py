@@ -62,6 +62,16 @@ def interchangeable(s: Simulation, wanted: Wanted, other: Wanted, movement: Move
     return wanted.subject == other.subject and terms[0] == terms[1] and claimed != movement.cancellation_id
 
 
+def carries_its_mark(s: Simulation, wanted: Wanted) -> bool:
+    """Whether PortOne shows a request's one cancellation with its tag, for whoever looks before sending."""
+    payment = s.world.portone_state.payments.current.get(wanted.subject)
+    if payment is None or s.table.entry(wanted.key) is None or "checksum" in wanted.request:
+        return False
+    tag = tag_of(wanted.cancel_type, wanted.cancel_request_id)
+    made = s.books.of_request(wanted.key)
+    return len(made) == 1 and [tag in line.reason for line in payment.history].count(True) == 1
+
+
 def is_accepted_as_failure(s: Simulation, wanted: Wanted) -> bool:
     """ADR 7: nobody looked, the PG refuses what it has done *and* puts its own words where our reason was."""
     payment = s.world.portone_state.payments.current.get(wanted.subject)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
@@ -16,6 +17,7 @@ from refunds.domain.limits import Limits
 from tests.simulation import faults, operating
 from tests.simulation.gate import Call, Fault
 from tests.simulation.invariants import Watch
+from tests.simulation.knowledge import carries_its_mark
 from tests.simulation.poison import plant
 from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke, unwritable
 from tests.simulation.simulation import Setting, Simulation
@@ -353,10 +355,24 @@ class History:
         weeks, forgotten, quiet = (self._random.random() < share for share in (1.0, 0.1, 0.3))
         simulation.clock.advance((500 if forgotten else 14 * weeks) * 86_400)
         simulation.forgotten |= simulation.table.forget(simulation.clock.now)
+        if not forgotten and self._random.random() < 0.2:
+            self._restore_the_table()
         for wanted in simulation.wanted.values():
             simulation.queues[wanted.cancel_type].send(wanted.quiet_body if quiet else wanted.body)
         simulation.run()
         self._watch.at_rest()
+
+    def _restore_the_table(self) -> None:
+        """Lose items of requests: all of them under the guard rail, or what the provider's books name."""
+        simulation = self.simulation
+        guarded = self._random.random() < 0.5
+        lost = {key for key in simulation.table.requests if key in simulation.wanted}
+        if guarded:
+            simulation.limits = replace(simulation.limits, restored_at=simulation.clock.now)
+        else:
+            lost = {key for key in lost if carries_its_mark(simulation, simulation.wanted[key])}
+        simulation.table.lose(lost)
+        simulation.forgotten |= lost
 
 
 def _iso(now: float) -> str:

@@ -18,7 +18,7 @@ from tests.fakes.dynamodb import Tables
 from tests.simulation.gate import Call, Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 Item = dict[str, Any]
 TERMINAL: Final = frozenset({State.SUCCEEDED, State.FAILED})
@@ -122,6 +122,12 @@ class Table:
         for key in forgotten:
             self.requests.pop(key, None)
         return forgotten
+
+    def lose(self, keys: Collection[str]) -> None:
+        """Be as before these requests were begun: the table was restored."""
+        self._tables.lose("ledger", keys)
+        for key in keys:
+            del self.requests[key]
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         """A strongly consistent read."""

@@ -45,7 +45,7 @@ MAY_IMPORT = {
 # One for the cancel types' functions, and one for the operators' scheduled ones.
 COMPOSITION_ROOTS = {"refunds.application", "refunds.operators.functions"}
 # Besides those: what the layer's contracts are written in.
-EVERYWHERE = {"pydantic", "typing_extensions"}
+EVERYWHERE = {"pydantic", "pydantic_core", "typing_extensions"}
 
 
 @dataclass(frozen=True)
