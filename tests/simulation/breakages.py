@@ -140,6 +140,12 @@ BREAKAGES: Final = (
         _REFUNDS,
     ),
     Breakage(
+        "what the provider shows as sent is sent again once its item is lost",
+        Wiring(operation=mistakes.OverlooksItsMark),
+        invariants.a_request_moves_money_at_most_once,
+        (scenarios.ITEM_LOST,),
+    ),
+    Breakage(
         "acknowledged before it is in the DLQ",
         Wiring(queue=mistakes.ForgetsTheDeadLetter),
         invariants.a_message_is_acknowledged_only_after_its_outcome,

@@ -202,6 +202,14 @@ class TrustsTexts(_Around):
             raise
 
 
+class OverlooksItsMark(_Around):
+    """Does not look for its own mark before it sends."""
+
+    @override
+    def precheck(self, attempt: Attempt[Any], chosen: str | None) -> Baseline | SentBefore | Failure:
+        return super().precheck(replace(attempt, tag="[nobody's]"), chosen)
+
+
 class TrustsRefusals(_Around):
     """Takes a refusal for "not carried out" without asking."""
 

@@ -371,8 +371,7 @@ class History:
             simulation.limits = replace(simulation.limits, restored_at=simulation.clock.now)
         else:
             lost = {key for key in lost if carries_its_mark(simulation, simulation.wanted[key])}
-        simulation.table.lose(lost)
-        simulation.forgotten |= lost
+        simulation.restore(lost)
 
 
 def _iso(now: float) -> str:

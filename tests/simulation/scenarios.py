@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from refunds.domain.limits import Limits
 from tests.simulation.invariants import Watch
+from tests.simulation.knowledge import carries_its_mark
 from tests.simulation.poison import plant
 from tests.simulation.reconciling import days_pass
 from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke, unwritable
@@ -34,6 +35,7 @@ class Scenario:
         payment, receipt, order: the record at the provider, as the simulator is seeded; absent if unknown.
         cancelled_before: won that somebody else has cancelled long before.
         retry_later: requests published when the others have been delivered for the last time.
+        restored: before that, the table loses the items of what PortOne shows with its mark.
         quietly: the events come from a replay that is silent about what was published.
         malformed: what is published first has a number that nobody can represent; operators mend it.
         poisoned: the ledger holds items that nobody can read, judge or write.
@@ -50,6 +52,7 @@ class Scenario:
     order: Mapping[str, Any] | None = None
     cancelled_before: int = 0
     retry_later: tuple[Wanted, ...] = ()
+    restored: bool = False
     quietly: bool = False
     malformed: bool = False
     poisoned: bool = False
@@ -65,6 +68,8 @@ class Scenario:
         watch.simulation = simulation
         self._seed(simulation)
         for requests in (self.wanted, self.retry_later):
+            if self.restored and requests is self.retry_later:
+                simulation.restore({one.key for one in requests if carries_its_mark(simulation, one)})
             for wanted in requests:
                 self._publish(simulation, wanted)
             simulation.run()
@@ -300,6 +305,13 @@ ASKED_TWICE: Final = Scenario(
     _payment(),
     retry_later=(refund(1, "imp_1", PART),),
     settings={"max_receives": 1},
+)
+ITEM_LOST: Final = Scenario(
+    "part, asked for again, its item lost",
+    (refund(1, "imp_1", PART),),
+    _payment(),
+    retry_later=(refund(1, "imp_1", PART),),
+    restored=True,
 )
 UNINDEXED: Final = Scenario(
     "two equal parts, reasons dropped, indexes half an hour late",

@@ -289,6 +289,11 @@ class Simulation:
             self.process, self._depth = outer, self._depth - 1
             process.ended = True
 
+    def restore(self, lost: set[str]) -> None:
+        """Restore the table to before these requests were begun."""
+        self.table.lose(lost)
+        self.forgotten |= lost
+
     def finish(self, *, left_alone: bool = False) -> None:
         """The faults stop, operators redrive the DLQs, what is late arrives, and the sweeper runs.
 

@@ -12,9 +12,10 @@ from refunds.ledger.item import decode
 from refunds.ledger.queries import recorded_at
 from refunds.ledger.shards import day_of
 from tests.simulation import faults
+from tests.simulation.enumeration import ONE_FAULT, Schedule
 from tests.simulation.gate import Fault, NoFaults, Script
 from tests.simulation.requests import refund
-from tests.simulation.scenarios import BY_NAME, COLD, Scenario
+from tests.simulation.scenarios import BY_NAME, COLD, ITEM_LOST, Scenario
 from tests.simulation.trace import report
 
 if TYPE_CHECKING:
@@ -182,3 +183,15 @@ def test_a_booked_cancellation_is_recognised_beside_another_one() -> None:
     simulation = scenario.simulate(NoFaults())
     assert not simulation.broken, report(simulation, scenario.name)
     assert {state(simulation, number) for number in (1, 2)} == {"SUCCEEDED"}
+
+
+def test_what_carries_our_mark_is_not_sent_again_whatever_fails() -> None:
+    """The ledger has lost the item; only a lookup that hides what was done could mislead."""
+    undisturbed = Schedule(ITEM_LOST)
+    hidden = (*faults.CONCEALMENTS, faults.NO_HISTORY)
+    schedules = list(ONE_FAULT.extended(undisturbed, undisturbed.play()))
+    assert len(schedules) > 150
+    for schedule in schedules:
+        if not any(fault in hidden for _at, fault in schedule.steps):
+            simulation = schedule.play()
+            assert not simulation.broken, schedule.told(simulation)
