@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from bench.world.units import size
@@ -192,8 +193,9 @@ class Tables:
         sizes = itertools.accumulate(self._sizes.get((table, name), 0) for name in names)
         fitting = sum(total <= MOST_OF_A_BATCH for total in sizes)
         keys, left = keys[:fitting], keys[fitting:] + left
-        shown = self.items[table] if wanted.get("ConsistentRead") else self.shown(table)
-        found = [shown[name] for name in names[: len(keys)] if name in shown]
+        lags = self.index_lag and not wanted.get("ConsistentRead")
+        look = self.shown(table).get if lags else partial(self.find, table)
+        found = [item for name in names[: len(keys)] if (item := look(name))]
         return {
             "Responses": {table: found},
             "UnprocessedKeys": {table: {"Keys": left}} if left else {},
