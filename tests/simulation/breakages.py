@@ -185,7 +185,7 @@ BREAKAGES: Final = (
         "a takeover is conditional on the owner alone",
         Wiring(client=mistakes.FencedByOwnerOnly),
         invariants.a_request_moves_money_at_most_once,
-        (scenarios.PART_LOOKED,),
+        (scenarios.BY_NAME["part, reason dropped"],),
         GIVEN_BACK,
     ),
     Breakage(
