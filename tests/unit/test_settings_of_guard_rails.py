@@ -220,3 +220,27 @@ def test_the_ledger_outlives_what_is_held_back() -> None:
         Settings.from_environment(
             {**COMPLETE, "LEDGER_TTL_DAYS": "18", "RETENTION_DAYS_TOTAL": "18", "CIRCUIT_FAILURES": "5"}
         )
+
+
+def test_the_time_of_a_restore_holds_for_every_cancel_type() -> None:
+    """Beside bounds, or none on purpose."""
+    named = {**dict.fromkeys(MODULES, "none"), "payment_cancel": {"KRW": {"largest": 1000}}}
+    limits = read_limits(json.dumps({"restored_at": "2026-11-21T07:00:00+09:00", **named}))
+    assert {one.restored_at for one in limits.values()} == {1_795_212_000.0}
+    assert limits["payment_cancel"].largest == {"KRW": Decimal(1000)}
+    assert limits.keys() == MODULES.keys()
+
+
+@pytest.mark.parametrize(
+    ("stated", "problem"),
+    [
+        ({"restored_at": "2026-11-21T07:00:00+09:00", "payment_cancel": "none"}, "name every cancel type"),
+        ({"restored_at": "2026-11-21T07:00:00", **dict.fromkeys(MODULES, "none")}, "time zone"),
+        ({"restored_at": "yesterday", **dict.fromkeys(MODULES, "none")}, "time zone"),
+        ({"restored_at": 1, **dict.fromkeys(MODULES, "none")}, "time zone"),
+    ],
+)
+def test_a_time_of_a_restore_that_leaves_a_gap_is_refused(stated: object, problem: str) -> None:
+    """No type is left unguarded, and no time is guessed."""
+    with pytest.raises(ConfigurationError, match=problem):
+        read_limits(json.dumps(stated))
