@@ -25,6 +25,7 @@ _PAGE = Path(__file__).with_name("performance.md.in")
 _MEMORY = 512
 _NOTHING = "Not measured in this run."
 _FEW = 0.01
+_SMALL = 0.01
 
 
 def page(results: Results, usage: Usage, command: str) -> str:
@@ -38,6 +39,7 @@ def page(results: Results, usage: Usage, command: str) -> str:
             absolute=_absolute(results),
             starts=_starts(results),
             imports=_imports(results),
+            profile=_profile(results),
             drains=_drains(results),
             time=_time(results),
             growth=_growth(results),
@@ -171,6 +173,17 @@ def _starts(results: Results) -> str:
         )
     head = ["", "interpreter, imports, first batch", "minus a warm batch", "÷ documented", "processor time"]
     return table(head, lines)
+
+
+def _profile(results: Results) -> str:
+    """What takes less than a hundredth is one row."""
+    whole = sum(results.profile.values())
+    if not whole:
+        return _NOTHING
+    shares = {name: seconds / whole for name, seconds in results.profile.items()}
+    lines = [[f"`{name}`", f"{share:.1%}"] for name, share in shares.items() if share >= _SMALL]
+    lines.append(["the others", f"{sum(share for share in shares.values() if share < _SMALL):.1%}"])
+    return table(["package: own time", "of a message"], lines)
 
 
 def _imports(results: Results) -> str:

@@ -64,6 +64,7 @@ class Results:
     drains: dict[str, Drain] = field(default_factory=dict)
     growth: Growth = field(default_factory=Growth)
     imports: dict[str, Imports] = field(default_factory=dict)
+    profile: dict[str, float] = field(default_factory=dict)
     scale: dict[str, dict[int, Work]] = field(default_factory=dict)
 
     def case(self, memory: int, provider: float) -> Rivals:

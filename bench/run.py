@@ -12,6 +12,7 @@ from bench.deployment import COMPILED, DOCUMENTED, OURS, POOLED, Deployment
 from bench.events import Orders
 from bench.imports import imports_of
 from bench.measure import Bench
+from bench.profiling import profile_of
 from bench.queue import Fleet
 from bench.results import Case, Occasion, Results
 from bench.scale import LEDGERS, WORK, at_scale
@@ -31,6 +32,7 @@ class Effort:
     """How often everything is measured.
 
     Attributes:
+        profiled: batches under the profiler.
         drained: messages drained by each rival.
         drains: the rivals that drain them.
         starts: the rivals that are started.
@@ -41,6 +43,7 @@ class Effort:
     burst: int = 2
     throttled_rounds: int = 3
     cold_rounds: int = 5
+    profiled: int = 20
     drained: int = 1_000
     drains: tuple[str, ...] = (DOCUMENTED, POOLED, OURS)
     starts: tuple[str, ...] = (DOCUMENTED, COMPILED, OURS)
@@ -74,6 +77,11 @@ class Run:
         """Batches that need a lookup."""
         unknown = Orders(checksum=False)
         self.results.lookup = self.bench.warm([OURS], unknown, rounds=1)[OURS]
+
+    def profile(self) -> None:
+        """Where the processor time of a warm message goes."""
+        batches = self.effort.profiled
+        self.results.profile = profile_of(self.deployment.functions[OURS], self.orders, batches=batches)
 
     def shares(self) -> None:
         """Batches at the processor share of less memory."""
@@ -136,6 +144,7 @@ PARTS: Mapping[str, Callable[[Run], None]] = {
     "lookup": Run.lookup,
     "cold": Run.cold,
     "imports": Run.imports,
+    "profile": Run.profile,
     "shares": Run.shares,
     "slow": Run.slow,
     "drains": Run.drains,
