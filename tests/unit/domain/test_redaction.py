@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refunds.domain.redaction import MAX_LENGTH, redact
+from refunds.domain.redaction import MAX_LENGTH, holds, redact
 
 WORDS = st.text("abcdefgh가나다라마", min_size=2, max_size=12)
 
@@ -117,3 +117,18 @@ def test_no_value_given_survives(secrets: list[str], words: list[str], noise: st
     assert len(shown) <= MAX_LENGTH
     assert all(secret not in shown for secret in secrets)
     assert not any(unicodedata.category(character).startswith("C") for character in shown)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("https://receipts.invalid/r/11012345678", True),
+        ("https://receipts.invalid/110-1234-5678/r", True),
+        ("https://receipts.invalid/%ED%99%8D%EA%B8%B8%EB%8F%99", True),
+        ("https://receipts.invalid/r/c-0004", False),
+        ("https://receipts.invalid/r/99012345678", False),
+    ],
+)
+def test_an_address_may_say_who_was_refunded(address: str, *, told: bool) -> None:
+    """An account or a name, percent-encoded or not; a bank's code is in many addresses."""
+    assert holds(address, ("11012345678", "홍길동", "04")) is told

@@ -213,3 +213,16 @@ def test_what_is_stored_needs_no_provider() -> None:
 
 def _raise(*_: Any, **__: Any) -> Any:
     raise LookupFailed("no answer")
+
+
+def test_an_address_that_says_who_was_refunded_is_not_told() -> None:
+    """A PG may put the account into the path of its receipt."""
+    account: Any = {"refund_holder": "홍길동", "refund_bank": "04", "refund_account": "11012345678"}
+    one = World((Gateway(pay_method="vbank"),))
+    one.gateway.said["receipt_url"] = "https://receipts.invalid/11012345678"
+    one.deliver(wanted(amount=1_000, **account))
+    assert one.published[0].outcome == "succeeded"
+    assert one.published[0].provider.receipt_url is None
+    one.gateway.said["receipt_url"] = "https://receipts.invalid/c-2"
+    one.deliver(wanted("cr-2", amount=1_000, **account))
+    assert one.published[1].provider.receipt_url == "https://receipts.invalid/c-2"

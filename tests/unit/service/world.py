@@ -44,6 +44,7 @@ class Gateway:
     Attributes:
         late: accepts, and books when ``book`` is called.
         keeps_reasons: whether the history shows the reason that was sent.
+        said: what every entry of the history says besides.
         answers: what becomes of the next answers: ``lose`` (after carrying out), ``lose before``,
             ``die``, or a text that it is refused with; ``apply and refuse TEXT`` does both.
     """
@@ -63,6 +64,7 @@ class Gateway:
     waiting: list[dict[str, Any]] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, Any] = field(default_factory=dict)
     status: str = "paid"
 
     @property
@@ -109,7 +111,7 @@ class Gateway:
             "cancelled_at": int(self.clock()),
             "pg_tid": "tid",
         }
-        (self.waiting if self.late else self.history).append(entry | fields)
+        (self.waiting if self.late else self.history).append(entry | self.said | fields)
 
     def book(self) -> None:
         """The PG books what it accepted."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,6 +17,7 @@ from refunds.contracts.outbound import (
 from refunds.domain.entry import Entry
 from refunds.domain.operation import Accepted, Baseline, Effect, Failure
 from refunds.domain.policy import Policy
+from refunds.domain.redaction import holds, redact
 from refunds.errors import ErrorCode
 
 
@@ -38,14 +38,14 @@ class OutcomeFactory:
 
     Attributes:
         occurred_at: ISO 8601.
-        mask: takes what the request says of a person out of a provider's text, which may repeat it even
-            in the answer to a question that did not contain it.
+        personal: what the request says of a person: a provider's text or address may repeat it even in the
+            answer to a question that did not contain it.
     """
 
     policy: Policy
     identity: Identity
     occurred_at: str
-    mask: Callable[[str], str] = str
+    personal: tuple[str, ...] = ()
 
     def succeeded(self, effect: Effect, attempts: int) -> Outcome:
         """``CancelSucceeded``."""
@@ -96,13 +96,17 @@ class OutcomeFactory:
         )
 
     def _masked(self, text: str | None) -> str | None:
-        return None if text is None else self.mask(text)
+        return None if text is None else redact(text, self.personal)
 
     def _named(self, provider: ProviderRefs) -> ProviderRefs:
-        """With the ids that the request itself names, where the provider showed no other."""
+        """With the ids that the request itself names, and without an address that says who was refunded."""
         said, names = self.identity.references, self.policy.naming.references
-        missing = {k: said[k] for k in names if k in said and getattr(provider, k) is None}
-        return provider.model_copy(update=missing) if missing else provider
+        changed: dict[str, str | None] = {
+            k: said[k] for k in names if k in said and getattr(provider, k) is None
+        }
+        if provider.receipt_url is not None and holds(provider.receipt_url, self.personal):
+            changed["receipt_url"] = None
+        return provider.model_copy(update=changed) if changed else provider
 
     def _refs(self, baseline: Baseline | None) -> ProviderRefs:
         if baseline is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 MAX_LENGTH = 512
 """Characters kept of a text."""
@@ -18,6 +19,7 @@ _READ = 32 * MAX_LENGTH
 time that is left to record what happened."""
 
 _SHORTEST_SECRET = 2
+_TELLING = 5  # characters
 _MASK = "***"
 _BETWEEN = r"[\s\-./()_·]"
 """What people group digits and join names with; dashes of every kind are hyphens by then."""
@@ -45,6 +47,16 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     if len(text) > _READ and len(cleaned) <= MAX_LENGTH:
         return _MASK  # next to nothing of it can be seen, and it may end in half a secret
     return cleaned[:MAX_LENGTH].strip()
+
+
+def holds(address: str, secrets: Iterable[str]) -> bool:
+    """Whether an address has one of ``secrets`` in it, percent-encoded or not, however it is spaced.
+
+    A code of a few letters or digits, as a bank's, is in many addresses and says nothing there.
+    """
+    telling = [secret for secret in secrets if len(secret) >= _TELLING or not secret.isascii()]
+    text = _visible(unquote(address))
+    return any(pattern.search(text) for pattern in _patterns(telling))
 
 
 def _visible(text: str) -> str:

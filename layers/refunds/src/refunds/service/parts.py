@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Generic, TypeVar
 
 from refunds.contracts.fingerprint import fingerprint
@@ -15,7 +14,6 @@ from refunds.domain.entry import Entry, Key
 from refunds.domain.operation import Baseline, Operation
 from refunds.domain.outcomes import OutcomeFactory
 from refunds.domain.policy import Policy
-from refunds.domain.redaction import redact
 from refunds.ledger.claims import Ledger
 from refunds.service.guard import Guard
 
@@ -80,8 +78,7 @@ class Parts(Generic[RequestT]):
     def outcomes(self, identity: Identity, personal: tuple[str, ...] = ()) -> OutcomeFactory:
         """Outcomes that occur now; nothing of ``personal`` is in them."""
         now = datetime.fromtimestamp(self.timing.clock(), UTC)
-        mask = partial(redact, secrets=personal)
-        return OutcomeFactory(self.policy, identity, format_timestamp(now), mask)
+        return OutcomeFactory(self.policy, identity, format_timestamp(now), personal)
 
     def fingerprint(self, cancellation: Cancellation[RequestT]) -> str:
         """By which the item and a message of it recognise each other."""
