@@ -138,7 +138,7 @@ def _left_running() -> Stack | None:
 def _down() -> int:
     if (STATE_DIR / "stack.json").exists():
         Stack.load().stop()
-        print("the local stack is stopped")
+        print("the local stack is stopped, and what was in its ledger and queues is gone")
     else:
         print("no local stack is running")
     return 0
