@@ -23,6 +23,11 @@ MOST_OF_A_MESSAGE: Final = 1024 * 1024
 _NO_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+def deliverable(body: str) -> str:
+    """Without the characters that no message has: SQS refused it when it was sent."""
+    return _NO_TEXT.sub("", body) or " "
+
+
 def check_delay(seconds: int) -> None:
     """Raises AwsError for a ``DelaySeconds`` that SQS does not take."""
     if not 0 <= seconds <= MOST_DELAY:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.limits import deliverable
 from tests.simulation.adversary import PERSONAL, PLANTED, bodies, recorded, world
 from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke
 from tests.simulation.simulation import Simulation
@@ -59,7 +60,7 @@ def test_no_input_breaks_a_batch_or_brings_a_secret_to_light(wanted: Wanted, dat
     seed(simulation)
     queue = simulation.queues[wanted.cancel_type]
     with recorded() as tape:
-        queue.send(data.draw(bodies(wanted.body)))
+        queue.send(deliverable(data.draw(bodies(wanted.body))))
         queue.send(wanted.body, delay=1.0)
         simulation.run()
     assert not simulation.raised
