@@ -27,7 +27,8 @@ def profile_of(function: Function, orders: Orders, *, batches: int) -> dict[str,
         "measured": [orders.batch(BATCH) for _ in range(batches)],
     }
     done = subprocess.run(
-        [str(function.python), str(_CHILD)],
+        # Without the script's own folder, whose modules are named like some of the standard library's.
+        [str(function.python), "-P", str(_CHILD)],
         cwd=function.folder,
         env=environment_of(function),
         input=json.dumps(events),
