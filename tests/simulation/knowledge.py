@@ -57,7 +57,7 @@ def interchangeable(s: Simulation, wanted: Wanted, other: Wanted, movement: Move
     entry, rival = _entry(s, movement), s.table.entry(other.key)
     if entry is None or entry.reason or rival is None or s.table.shows(other.key):
         return False
-    terms = [{n: v for n, v in one.request.items() if n != "checksum"} for one in (wanted, other)]
+    terms = [(one.amount, *map(one.request.get, ("tax_free", "vat_amount"))) for one in (wanted, other)]
     claimed = rival.outcome.provider.cancellation_id if rival.outcome else None
     return wanted.subject == other.subject and terms[0] == terms[1] and claimed != movement.cancellation_id
 

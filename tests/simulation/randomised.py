@@ -360,6 +360,7 @@ class History:
         for wanted in simulation.wanted.values():
             simulation.queues[wanted.cancel_type].send(wanted.quiet_body if quiet else wanted.body)
         simulation.run()
+        simulation.sweep_up()  # a lookup for one request may have booked what another one waits for
         self._watch.at_rest()
 
     def _restore_the_table(self) -> None:

@@ -308,10 +308,10 @@ class Simulation:
         self.world.settle()
         self._drain(0 if left_alone else 1)
         if left_alone:
-            self._sweep_up()
+            self.sweep_up()
             return
         self._mend()
-        self._sweep_up()
+        self.sweep_up()
         if self._number_open():  # what it waited for may have ended since
             self._drain(1)
 
@@ -330,7 +330,7 @@ class Simulation:
             self.run_scheduled("mend", mend)
             self.run()
 
-    def _sweep_up(self) -> None:
+    def sweep_up(self) -> None:
         """What no message brings any more: the sweeper asks, tells, and gives up waiting after its time."""
         if not self.anything_open:
             return
