@@ -65,3 +65,17 @@ def test_after_a_restore_what_has_no_item_is_kept_back(asked: int) -> None:
     one.deliver(wanted(amount=3_000, made_at=NOW - 60))
     kept_back = [("parked", "LIMIT_EXCEEDED", True)]
     assert one.told() == (kept_back if asked < 0 else [("succeeded", None, None)])
+
+
+def test_a_payment_made_anew_is_not_meant_by_a_request_that_was_carried_out() -> None:
+    """Under one merchant_uid: ours cancelled the first payment, and the customer pays again at once."""
+    first, second = Gateway(), Gateway(imp_uid="imp_2", paid_at=int(NOW) + 30)
+    one = World((first, second))
+    second.status = "failed"
+    one.deliver(wanted(merchant_uid="ORD-1"))
+    assert first.refunded == 10_000
+    one.ledger.items.clear()
+    second.status = "paid"
+    one.deliver(wanted(merchant_uid="ORD-1"))
+    assert second.sent == []
+    assert one.told()[-1] == ("succeeded", None, None)

@@ -454,11 +454,9 @@ def _not_in_ledger(payment: Payment, record: CancelHistoryEntry, entries: Iterab
     ours = next((e for e in entries if _tag(e) in (record.reason or "")), None)
     equal = next((e for e in entries if _amount(e) == record.amount), None)
     note = "made elsewhere: no request of ours"
-    marked = [] if ours is None else [e for e in payment.cancel_history if _tag(ours) in (e.reason or "")]
-    if ours is not None and len(marked) > 1:
-        note = (
-            f"one of {len(marked)} that carry the mark of {ours.key}: it was carried out {len(marked)} times"
-        )
+    times = sum(_tag(ours) in (e.reason or "") for e in payment.cancel_history) if ours else 0
+    if ours is not None and times > 1:
+        note = f"one of {times} that carry the mark of {ours.key}: it was carried out {times} times"
     elif ours is not None and ours.state is State.SUCCEEDED:
         note = f"carries the mark of {ours.key}, which has another cancellation: it was carried out twice"
     elif ours is not None:

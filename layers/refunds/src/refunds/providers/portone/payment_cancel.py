@@ -183,7 +183,7 @@ class PaymentCancel:
         return _unowned(attempt, payment, baseline, context, found)
 
     def _find(self, attempt: Attempt[PaymentCancelRequest], chosen: str | None) -> Payment | None:
-        """The payment that is meant; what was chosen once, or named, stays chosen."""
+        """The payment that is meant; what was chosen once, named, or cancelled by us, stays chosen."""
         request, deadline = attempt.request, attempt.deadline
         imp_uid = request.imp_uid or chosen
         if imp_uid is not None:
@@ -192,7 +192,8 @@ class PaymentCancel:
                 raise LookupFailed("PortOne no longer knows a payment it showed before")
             return payment
         found = self.client.payments_of(request.merchant_uid or "", tier=request.tier, deadline=deadline)
-        meant = [payment for payment in found if not _is_newer(payment, attempt)]
+        marked = [payment for payment in found if with_tag(payment.cancel_history, attempt.tag)]
+        meant = marked[:1] or [payment for payment in found if not _is_newer(payment, attempt)]
         return _the_cancellable_one(meant) if meant else None
 
 
