@@ -41,8 +41,9 @@ def publish_with_kills(
 ) -> int:
     """Publish every event, and kill the function's processes where a scenario says so.
 
-    What is booked late comes after the kills. They hit whatever the processes are at: a request of which
-    it is not known whether it was sent is never sent again at such a gateway, and would be parked.
+    The kills hit whatever the processes are at. What may not be interrupted comes after them: a request
+    whose first answer decides, and one at a gateway that books late, where a request of which it is not
+    known whether it was sent is parked.
 
     Returns:
         How many processes died.
@@ -50,9 +51,10 @@ def publish_with_kills(
     Raises:
         TimeoutError: a process was to die after money moved, and none moved in so many seconds.
     """
-    publish(stack, [scenario for scenario in scenarios if not scenario.books_late])
-    killed = sum(kill_after_commit(stack, simulator, one, seconds) for one in scenarios if one.kill)
-    publish(stack, [scenario for scenario in scenarios if scenario.books_late])
+    interrupted = [one for one in scenarios if not (one.books_late or one.answer_decides)]
+    publish(stack, interrupted)
+    killed = sum(kill_after_commit(stack, simulator, one, seconds) for one in interrupted if one.kill)
+    publish(stack, [one for one in scenarios if one not in interrupted])
     return killed
 
 

@@ -59,6 +59,8 @@ class Scenario:
         copies: how often the event is published.
         console: what somebody refunded at the console before the event was published.
         kill: whether the function's process is killed right after the provider has committed.
+        answer_decides: whether what must come of it depends on what the provider answers first: a process
+            that is killed hears nothing.
         books_late: whether the provider accepts the cancellation first, and books it when it is told to:
             accounting must hear `CancelPending` meanwhile.
         expected: the outcomes accounting must end with, one per request, in order of the requests.
@@ -76,6 +78,7 @@ class Scenario:
     copies: int = 1
     console: int = 0
     kill: bool = False
+    answer_decides: bool = False
     books_late: bool = False
     moved: int | Decimal = 0
     currency: str = DEFAULT_CURRENCY

@@ -115,6 +115,7 @@ def _scenarios(cast: Cast) -> dict[str, Scenario]:
             requests=(cast.request("payment_cancel", number, fields),),
             seeds={"payments": (cast.paid(number),)},
             faults=(fault,),
+            answer_decides=trouble.fault.kind in (FaultKind.WRONG_ECHO, FaultKind.FALSE_SUCCESS),
             expected=(trouble.expected,),
             moved=trouble.moved,
             in_dlq=trouble.in_dlq,
