@@ -51,11 +51,13 @@ def indistinguishable(s: Simulation, wanted: Wanted, movement: Movement) -> bool
 def interchangeable(s: Simulation, wanted: Wanted, other: Wanted, movement: Movement) -> bool:
     """Whether a cancellation that ``other`` made proves ``wanted`` as well: nobody sees a difference.
 
-    Two equal requests, a PG that keeps no reasons, and an index that does not show the other one yet. Which
-    of them is said to have made it moves no money, as long as only one of them is.
+    Two equal requests, a PG that keeps no reasons or is sent no tags, and an index that does not show the
+    other one yet. Which of them is said to have made it moves no money, as long as only one of them is.
     """
     entry, rival = _entry(s, movement), s.table.entry(other.key)
-    if entry is None or entry.reason or rival is None or s.table.shows(other.key):
+    if entry is None or rival is None or s.table.shows(other.key):
+        return False
+    if is_tagged(entry.reason) or not _could_be(wanted, entry.reason):
         return False
     terms = [(one.amount, *map(one.request.get, ("tax_free", "vat_amount"))) for one in (wanted, other)]
     claimed = rival.outcome.provider.cancellation_id if rival.outcome else None
@@ -123,7 +125,7 @@ def _refund_is_unclear(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
     payment = s.world.portone_state.payments.current.get(wanted.subject)
     if payment is None:
         return entry.in_doubt
-    if _waits_at_a_late_pg(s, wanted, entry) or _took_what_was_left_later(s, wanted):
+    if _waits_at_a_late_pg(s, wanted, entry) or _met_another_balance(s, wanted):
         return True
     checksum = wanted.request.get("checksum")
     if checksum is not None and payment.cancellable > Decimal(str(checksum)):
@@ -161,9 +163,10 @@ def _waits_at_a_late_pg(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
     return not any(line.cancellation_id in ours and is_tagged(line.reason) for line in payment.history)
 
 
-def _took_what_was_left_later(s: Simulation, wanted: Wanted) -> bool:
-    """All that was left when a slow gateway carried it out is not what was left when it was asked for."""
-    return wanted.amount is None and any(fault is faults.SLOW for _call, fault in s.gate.struck)
+def _met_another_balance(s: Simulation, wanted: Wanted) -> bool:
+    """A slow gateway carries out all that is left by then, or what no longer meets the event's checksum."""
+    dated = wanted.amount is None or "checksum" in wanted.request
+    return dated and any(fault is faults.SLOW for _call, fault in s.gate.struck)
 
 
 def _suspects(s: Simulation, wanted: Wanted) -> list[Cancellation]:

@@ -28,6 +28,8 @@ class Books(MoneyLedger):
     Attributes:
         owned: every movement and whose it is: ``None`` for somebody else's.
         accepted_for: by acceptance, the request whose cancellation a PG accepted to book it later.
+        looked_alike: somebody else's cancellations, with the request whose success was recorded by one while
+            nobody could tell them apart; what the history shows later may tell.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Books(MoneyLedger):
         self.sender: str | None = None
         self.owned: list[tuple[Movement, str | None]] = []
         self.accepted_for: dict[str, str | None] = {}
+        self.looked_alike: set[tuple[str, str]] = set()
         self._on_movement = on_movement
         self._on_acceptance = on_acceptance
 

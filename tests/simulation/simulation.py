@@ -314,6 +314,7 @@ class Simulation:
         self.sweep_up()
         if self._number_open():  # what it waited for may have ended since
             self._drain(1)
+            self.sweep_up()  # what is only accepted by now is booked because somebody looks
 
     def _drain(self, rounds: int) -> None:
         self.run()

@@ -42,7 +42,10 @@ def _not_refunded(s: Simulation, wanted: Wanted, outcome: Outcome) -> str | None
 
 def _may_stand_for_ours(s: Simulation, wanted: Wanted, movement: Movement, owner: str | None) -> bool:
     if owner is None:
-        return indistinguishable(s, wanted, movement)
+        taken = (movement.cancellation_id, wanted.key)
+        if indistinguishable(s, wanted, movement):
+            s.books.looked_alike.add(taken)
+        return taken in s.books.looked_alike
     if not interchangeable(s, wanted, s.wanted[owner], movement):
         return False
     s.books.exchange(movement, wanted.key)
