@@ -42,8 +42,6 @@ class Envelope(EbpModel):
 
     result_code: Code
     message: OptionalText = None
-    request_id: OptionalText = None
-    timestamp: OptionalText = None
     data: object = None
     error: object = None
     errors: object = None

@@ -1,7 +1,7 @@
 """Field types for providers' answers: strict where money depends on it, forgiving elsewhere.
 
-The documents contradict the specification (``vbank_date`` is text in one and a number in the
-other) and payment gateways fill fields as they like. An odd ``card_type`` must not make the
+The documents contradict the specification (``paid_at`` is text in one and a number in the
+other) and payment gateways fill fields as they like. An odd ``pay_method`` must not make the
 proof of a refund unreadable; an odd amount must.
 """
 
@@ -70,7 +70,7 @@ def _number(value: object) -> int:
 class _Otherwise:
     """Reads ``value`` where the field's own type cannot be read.
 
-    By pydantic's core: a payment has fifty such fields, and a validator in Python is called for each.
+    By pydantic's core: a validator in Python would be called for each field.
     """
 
     value: object
@@ -108,7 +108,6 @@ OptionalText = Annotated[str | None, Forgiving]
 OptionalWord = Annotated[Word | None, Forgiving]
 OptionalReference = Annotated[Reference | None, Forgiving]
 OptionalAddress = Annotated[Address | None, Forgiving]
-OptionalFlag = Annotated[bool | None, Forgiving]
 OptionalAmount = Annotated[Amount | None, Forgiving]
 OptionalWhole = Annotated[Whole | None, Forgiving]
 Number = Annotated[int, BeforeValidator(_number)]

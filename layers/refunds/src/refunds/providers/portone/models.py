@@ -1,8 +1,10 @@
-"""PortOne V1's answers, every field of them.
+"""PortOne V1's answers, as far as something is decided or told by them.
 
 Sources: docs/providers.md and, of PortOne's V1 specification, ``PaymentAnnotation``,
-``PaymentCancelAnnotation``, ``VbankDepositAnnotation``, ``ExternalReceiptAnnotation``,
-``PagedPaymentAnnotation`` and ``AuthAnnotation``.
+``PaymentCancelAnnotation``, ``ExternalReceiptAnnotation``, ``PagedPaymentAnnotation`` and
+``AuthAnnotation``.
+
+What nobody here asks for is not read: the buyer's name, address, card and account least of all.
 
 Strict: what identifies a payment and what its money is computed from. Every other field is
 ``None`` when it is absent, null or of another type than documented. Times are UNIX seconds,
@@ -19,13 +21,10 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from refunds.contracts.money import fits
 from refunds.providers.http.fields import (
     Amount,
-    Forgiving,
     ForgivingMany,
     Identifier,
     Number,
     OptionalAddress,
-    OptionalAmount,
-    OptionalFlag,
     OptionalNumber,
     OptionalReference,
     OptionalText,
@@ -74,29 +73,12 @@ class CancelHistoryEntry(ProviderModel):
     status: Annotated[str | None, BeforeValidator(_word)] = None
 
 
-class Deposit(ProviderModel):
-    """One payment into a fixed virtual account (``VbankDepositAnnotation``)."""
-
-    pg_tid: OptionalReference = None
-    amount: OptionalAmount = None
-    reason: OptionalText = None
-    depositor_name: OptionalText = Field(default=None, repr=False)
-    deposited_at: OptionalNumber = None
-
-
-class Promotion(ProviderModel):
-    """The promotion a payment was made with, and its discount."""
-
-    id: OptionalText = None
-    discount: OptionalAmount = None
-
-
 class Payment(ProviderModel):
     """A payment (``PaymentAnnotation``).
 
     ``status`` is ``ready``, ``paid``, ``cancelled`` or ``failed``; a partial cancellation may
     report ``cancelled`` too, so money is judged by the amounts. An answer without ``currency`` means KRW
-    (the specification's default).
+    (the specification's default). Of a deposit it matters only that there is one.
     """
 
     imp_uid: Identifier
@@ -107,53 +89,11 @@ class Payment(ProviderModel):
     cancel_history: Annotated[tuple[CancelHistoryEntry, ...], BeforeValidator(_nothing_is_empty)] = ()
 
     currency: Annotated[str | None, BeforeValidator(_currency)] = None
-    sandbox: OptionalFlag = None
     pay_method: OptionalText = None
-    channel: OptionalText = None
     pg_provider: OptionalReference = None
-    emb_pg_provider: OptionalText = None
     pg_tid: OptionalReference = None
-    pg_id: OptionalText = None
-    escrow: OptionalFlag = None
-    apply_num: OptionalText = None
-    bank_code: OptionalText = None
-    bank_name: OptionalText = None
-    card_code: OptionalText = None
-    card_name: OptionalText = None
-    card_issuer_code: OptionalText = None
-    card_issuer_name: OptionalText = None
-    card_publisher_code: OptionalText = None
-    card_publisher_name: OptionalText = None
-    card_quota: OptionalNumber = None
-    card_number: OptionalText = Field(default=None, repr=False)
-    card_type: OptionalNumber = None
-    vbank_code: OptionalText = None
-    vbank_name: OptionalText = None
-    vbank_num: OptionalText = Field(default=None, repr=False)
-    vbank_holder: OptionalText = Field(default=None, repr=False)
-    vbank_date: OptionalNumber = None
-    vbank_issued_at: OptionalNumber = None
-    name: OptionalText = None
-    buyer_name: OptionalText = Field(default=None, repr=False)
-    buyer_email: OptionalText = Field(default=None, repr=False)
-    buyer_tel: OptionalText = Field(default=None, repr=False)
-    buyer_addr: OptionalText = Field(default=None, repr=False)
-    buyer_postcode: OptionalText = Field(default=None, repr=False)
-    custom_data: OptionalText = Field(default=None, repr=False)
-    user_agent: OptionalText = Field(default=None, repr=False)
-    started_at: OptionalNumber = None
     paid_at: OptionalNumber = None
-    failed_at: OptionalNumber = None
-    cancelled_at: OptionalNumber = None
-    fail_reason: OptionalText = Field(default=None, repr=False)
-    cancel_reason: OptionalText = Field(default=None, repr=False)
-    receipt_url: OptionalAddress = None
-    deposit_history: Annotated[tuple[Deposit, ...], ForgivingMany] = ()
-    cancel_receipt_urls: Annotated[tuple[str, ...], ForgivingMany] = ()
-    cash_receipt_issued: OptionalFlag = None
-    customer_uid: OptionalText = Field(default=None, repr=False)
-    customer_uid_usage: OptionalText = None
-    promotion: Annotated[Promotion | None, Forgiving] = None
+    deposit_history: Annotated[tuple[ProviderModel, ...], ForgivingMany] = ()
 
     @property
     def money_is_in(self) -> str:
@@ -172,7 +112,6 @@ class PaymentPage(ProviderModel):
     """One page of payments (``PagedPaymentAnnotation``); ``next`` is 0 on the last one."""
 
     total: Whole
-    previous: Whole
     next: Whole
     payments: Annotated[tuple[Payment, ...], BeforeValidator(_nothing_is_empty)] = Field(
         default=(), alias="list"
@@ -189,7 +128,6 @@ class CancelledPage(ProviderModel):
     """One page of the payments cancelled in a period; one that cannot be read does not spoil the others."""
 
     total: Whole
-    previous: Whole
     next: Whole
     payments: Annotated[
         tuple[Annotated[Payment | UnreadablePayment, Field(union_mode="left_to_right")], ...],
@@ -198,7 +136,7 @@ class CancelledPage(ProviderModel):
 
 
 class Receipt(ProviderModel):
-    """A cash receipt issued outside PortOne (``ExternalReceiptAnnotation``), amounts in won.
+    """A cash receipt issued outside PortOne (``ExternalReceiptAnnotation``).
 
     ``cancelled_at`` is strict: it alone shows a revocation, and one that cannot be read is not
     one that did not happen.
@@ -208,9 +146,6 @@ class Receipt(ProviderModel):
     cancelled_at: Number | None = None
     receipt_tid: OptionalText = None
     apply_num: OptionalText = None
-    type: OptionalText = None
-    amount: OptionalAmount = None
-    vat: OptionalAmount = None
     receipt_url: OptionalAddress = None
     applied_at: OptionalNumber = None
 
