@@ -10,6 +10,7 @@ import base64
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 Item = dict[str, Any]
@@ -65,25 +66,27 @@ def size(item: Item) -> int:
 
     Source: DynamoDB developer guide, "DynamoDB item sizes and formats".
     """
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+    return sum([_text_size(name) + _value_size(value) for name, value in item.items()])
 
 
 def _value_size(typed: dict[str, Any]) -> int:
     ((kind, value),) = typed.items()
-    match kind:
-        case "S":
-            return len(value.encode())
-        case "B":
-            return len(base64.b64decode(value) if isinstance(value, str) else value)
-        case "N":
-            return _number_size(value)
-        case "L":
-            return _OVERHEAD + sum(1 + _value_size(element) for element in value)
-        case "M":
-            return _OVERHEAD + len(value) + size(value)
-    return 1
+    if kind == "S":
+        return _text_size(value)
+    if kind == "N":
+        return _number_size(value)
+    if kind == "B":
+        return len(base64.b64decode(value) if isinstance(value, str) else value)
+    if kind == "L":
+        return _OVERHEAD + sum([1 + _value_size(element) for element in value])
+    return _OVERHEAD + len(value) + size(value) if kind == "M" else 1
 
 
+def _text_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+@lru_cache(maxsize=4096)
 def _number_size(text: str) -> int:
     """A byte for two significant digits, one more, and one for a minus. The guide says "approximately"."""
     sign, digits, _ = Decimal(text).normalize().as_tuple()

@@ -156,7 +156,13 @@ def test_bytes_of_an_item() -> None:
 def test_conditions_of_the_simulated_ledger() -> None:
     """A second claim of one key is refused with the item that is there."""
     aws = Aws()
-    body = json.dumps({"TableName": "ledger", "Item": {"pk": {"S": "a"}}}).encode()
+    claim = {
+        "TableName": "ledger",
+        "Item": {"pk": {"S": "a"}},
+        "ConditionExpression": "attribute_not_exists(pk)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    body = json.dumps(claim).encode()
     put = Request("POST", "/", {"x-amz-target": "DynamoDB_20120810.PutItem"}, body)
     assert aws.answer(put).status == 200
     refused = aws.answer(put)

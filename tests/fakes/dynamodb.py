@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -17,6 +18,9 @@ from tests.fakes.limits import MOST_KEYS, MOST_OF_A_BATCH, MOST_OF_AN_ITEM
 
 TARGET = "DynamoDB_20120810"
 Item = dict[str, Any]
+
+#: A number as DynamoDB writes it.
+_PLAIN = re.compile("-?[1-9][0-9]*|0")
 
 #: Items in one answer, as if each page of a query were full.
 PAGE = 1000
@@ -211,4 +215,6 @@ def _key_of(request: Mapping[str, Any]) -> tuple[str, Any]:
 
 def _normal(value: dict[str, Any]) -> dict[str, Any]:
     """Numbers come back without trailing zeros, as from DynamoDB."""
-    return {"N": f"{Decimal(value['N']).normalize():f}"} if "N" in value else value
+    if "N" not in value or _PLAIN.fullmatch(value["N"]):
+        return value
+    return {"N": f"{Decimal(value['N']).normalize():f}"}
