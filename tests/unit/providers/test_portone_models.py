@@ -12,7 +12,7 @@ from refunds.providers.portone.models import Payment, Receipt
 from tests.unit.providers.provider_stub import payment
 
 _ADDRESS = "https://receipts.example/r-1?x=%20"
-CRITICAL = {"imp_uid", "merchant_uid", "amount", "cancel_amount", "status", "cancel_history"}
+CRITICAL = {"imp_uid", "merchant_uid", "amount", "cancelled", "status", "history"}
 PERSONAL = {
     "buyer_name": "홍길동",
     "buyer_email": "hong@example.com",
@@ -63,7 +63,7 @@ def test_what_is_no_reference_is_not_read(name: str, value: str) -> None:
     """Events and the ledger repeat references: a name, or what neither can hold, is left out."""
     for said, kept in ((value, None), (_ADDRESS, _ADDRESS)):
         found = read(**{name: said}, cancel_history=[cancellation(**{name: said})])
-        read_there = [one for one in (found, *found.cancel_history) if name in type(one).model_fields]
+        read_there = [one for one in (found, *found.history) if name in type(one).model_fields]
         assert read_there
         assert all(getattr(one, name) == kept for one in read_there)
 
@@ -111,8 +111,8 @@ def test_a_history_that_cannot_be_read_is_not_an_empty_one(history: object) -> N
 
 def test_no_history_is_an_empty_one() -> None:
     """Null and absent both mean that nothing was cancelled."""
-    assert read().cancel_history == ()
-    assert read(cancel_history=None).cancel_history == ()
+    assert read().history == ()
+    assert read(cancel_history=None).history == ()
 
 
 @pytest.mark.parametrize("shown", [{}, {"cancellation_id": None}, {"cancellation_id": ""}])
@@ -120,8 +120,24 @@ def test_a_cancellation_of_the_old_documents_has_no_id(shown: dict[str, object])
     """The documents of 2023 know none; the cancellation counts all the same."""
     entry = cancellation()
     del entry["cancellation_id"]
-    (found,) = read(cancel_history=[entry | shown]).cancel_history
+    (found,) = read(cancel_history=[entry | shown]).history
     assert (found.cancellation_id, found.amount) == (None, Decimal(1000))
+
+
+@pytest.mark.parametrize(
+    ("status", "done"),
+    [(None, True), ("SUCCEEDED", True), ("REQUESTED", False), ("FAILED", False), (7, False), ("취소", False)],
+)
+def test_an_entry_is_done_unless_it_says_otherwise(status: object, *, done: bool) -> None:
+    """V2 gives an entry a status, and V1 may come to do so: one that nobody can read says nothing good."""
+    (found,) = read(cancel_history=[cancellation(status=status)]).history
+    assert found.is_done is done
+
+
+def test_an_entry_without_an_id_is_told_from_others_by_what_else_it_shows() -> None:
+    """The ledger holds it by its transaction, amount and time."""
+    (found,) = read(cancel_history=[cancellation(cancellation_id=None)]).history
+    assert found.name == "t/1000/1"
 
 
 def test_an_id_of_another_type_spoils_the_answer() -> None:
@@ -161,7 +177,7 @@ def test_fields_that_appear_later_are_ignored(extra: dict[str, Any]) -> None:
 def test_personal_data_is_not_shown() -> None:
     """What is kept of a payment prints neither the reasons in its history nor anything about the buyer."""
     found = read(**PERSONAL)
-    assert found.cancel_history[0].reason == "이혼"
+    assert found.history[0].reason == "이혼"
     assert len(found.deposit_history) == 1
     shown = f"{found!r} {found}"
     assert not [value for value in (*PERSONAL.values(), "이혼", "박입금") if str(value) in shown]

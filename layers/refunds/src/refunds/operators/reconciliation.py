@@ -49,7 +49,6 @@ _PATIENCE: Final = 3  # questions in a row without an answer: the provider is ou
 _DAY: Final = 86_400
 _SPREAD_AFTER: Final = 3_600  # seconds; DynamoDB's copies of an item are alike after one, as a rule
 _DEFAULT_CURRENCY: Final = "KRW"  # of an answer that names none (PortOne's specification)
-_BOOKED: Final = frozenset({"succeeded", "success", "cancelled", "canceled", "completed", "complete", "done"})
 _NO_ANSWER: Final = (LookupFailed, NotSent, ConfigurationError, InvalidRequest)
 
 
@@ -399,7 +398,7 @@ def _compare(
     entries = list(entries)
     meant = {entry.key for entry in wanted}
     succeeded = [entry for entry in entries if entry.state is State.SUCCEEDED and entry.outcome]
-    for record in payment.cancel_history:
+    for record in payment.history:
         if not _is_booked(payment, record):
             continue
         entry = _match(record, [one for one in succeeded if one.key not in matched])
@@ -415,8 +414,7 @@ def _compare(
 
 def _is_booked(payment: Payment, record: CancelHistoryEntry) -> bool:
     """Whether an entry of a history says that money moved."""
-    done = record.status is None or record.status.lower() in _BOOKED
-    return done and payment.cancel_amount >= record.amount
+    return record.is_done and payment.cancelled >= record.amount
 
 
 def _differs(payment: Payment, record: CancelHistoryEntry, entry: Entry) -> bool:
@@ -454,7 +452,7 @@ def _not_in_ledger(payment: Payment, record: CancelHistoryEntry, entries: Iterab
     ours = next((e for e in entries if _tag(e) in (record.reason or "")), None)
     equal = next((e for e in entries if _amount(e) == record.amount), None)
     note = "made elsewhere: no request of ours"
-    times = sum(_tag(ours) in (e.reason or "") for e in payment.cancel_history) if ours else 0
+    times = sum(_tag(ours) in (e.reason or "") for e in payment.history) if ours else 0
     if ours is not None and times > 1:
         note = f"one of {times} that carry the mark of {ours.key}: it was carried out {times} times"
     elif ours is not None and ours.state is State.SUCCEEDED:

@@ -14,7 +14,7 @@ and ``0`` where the event has not happened. Personal data stays out of ``repr``.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -32,6 +32,8 @@ from refunds.providers.http.fields import (
     Whole,
     Word,
 )
+
+_DONE: Final = frozenset({"succeeded", "success", "cancelled", "canceled", "completed", "complete", "done"})
 
 
 def _nothing_is_empty(value: object) -> object:
@@ -72,6 +74,16 @@ class CancelHistoryEntry(ProviderModel):
     receipt_url: OptionalAddress = None
     status: Annotated[str | None, BeforeValidator(_word)] = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it has no status of its own, or one that says so: anything else is no proof."""
+        return self.status is None or self.status.lower() in _DONE
+
+    @property
+    def name(self) -> str:
+        """Its id; of one that has none, what else tells it from others."""
+        return self.cancellation_id or f"{self.pg_tid}/{self.amount}/{self.cancelled_at}"
+
 
 class Payment(ProviderModel):
     """A payment (``PaymentAnnotation``).
@@ -84,9 +96,11 @@ class Payment(ProviderModel):
     imp_uid: Identifier
     merchant_uid: Identifier
     amount: Amount
-    cancel_amount: Amount
+    cancelled: Amount = Field(alias="cancel_amount")
     status: Word
-    cancel_history: Annotated[tuple[CancelHistoryEntry, ...], BeforeValidator(_nothing_is_empty)] = ()
+    history: Annotated[tuple[CancelHistoryEntry, ...], BeforeValidator(_nothing_is_empty)] = Field(
+        default=(), alias="cancel_history"
+    )
 
     currency: Annotated[str | None, BeforeValidator(_currency)] = None
     pay_method: OptionalText = None
@@ -99,13 +113,13 @@ class Payment(ProviderModel):
     def money_is_in(self) -> str:
         """The currency as PortOne names it; no ISO 4217 code where the amounts are none of that currency."""
         named = "KRW" if self.currency is None else self.currency
-        exact = fits(self.amount, named) and fits(self.cancel_amount, named)
+        exact = fits(self.amount, named) and fits(self.cancelled, named)
         return named if exact else f"{named}, amounts with more decimals than it has"
 
     @property
     def cancellable(self) -> Decimal:
         """What is left to cancel, in the payment's currency."""
-        return self.amount - self.cancel_amount
+        return self.amount - self.cancelled
 
 
 class PaymentPage(ProviderModel):

@@ -134,9 +134,7 @@ def cvs_revoke(client: PortOneClient) -> NumberRevoke:
 
 def _was_paid(payment: Payment) -> bool:
     """A number that was paid to is not void, even if the money was refunded afterwards."""
-    return payment.status == "paid" or bool(
-        payment.paid_at or payment.cancel_amount or payment.deposit_history
-    )
+    return payment.status == "paid" or bool(payment.paid_at or payment.cancelled or payment.deposit_history)
 
 
 def _voided(payment: Payment) -> bool:

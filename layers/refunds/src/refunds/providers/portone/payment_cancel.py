@@ -18,6 +18,17 @@ from refunds.contracts.money import CURRENCY_PATTERN
 from refunds.contracts.naming import PORTONE
 from refunds.contracts.outbound import MoneyMoved, ProviderRefs, Settles
 from refunds.contracts.payment_cancel import PaymentCancellation, PaymentCancelRequest
+from refunds.domain.attribution import (
+    Own,
+    Search,
+    Unclear,
+    adds_up,
+    confirm_own,
+    find_own,
+    moved,
+    unseen,
+    with_tag,
+)
 from refunds.domain.deadline import Deadline
 from refunds.domain.operation import (
     Accepted,
@@ -38,22 +49,12 @@ from refunds.domain.policy import Policy
 from refunds.domain.tag import reason_with
 from refunds.errors import ErrorCode, InvalidRequest, LookupFailed, Refused, ResponseMismatch
 from refunds.providers.cancel_type import CancelType
-from refunds.providers.portone.attribution import (
-    Own,
-    Search,
-    Unclear,
-    adds_up,
-    confirm_own,
-    find_own,
-    moved,
-    unseen,
-    with_tag,
-)
 from refunds.providers.portone.client import PortOneClient
 from refunds.providers.portone.gateways import Gateway, books_late, gateway
 from refunds.providers.portone.models import CancelHistoryEntry, Payment
 from refunds.providers.portone.texts import may_be_done, means_later
 
+_Own = Own[CancelHistoryEntry]
 _SHOWN: Final = ("merchant_uid", "pg_provider", "pay_method")
 
 
@@ -120,7 +121,7 @@ class PaymentCancel:
             if payment is None:
                 return _not_found(attempt, "no such payment at PortOne; nothing was sent")
             baseline = _seen(payment)
-            if own := with_tag(payment.cancel_history, attempt.tag):
+            if own := with_tag(payment.history, attempt.tag):
                 return SentBefore(_before(own, baseline))
             obstacle = _obstacle(attempt, payment)
             if obstacle is not None:
@@ -192,7 +193,7 @@ class PaymentCancel:
                 raise LookupFailed("PortOne no longer knows a payment it showed before")
             return payment
         found = self.client.payments_of(request.merchant_uid or "", tier=request.tier, deadline=deadline)
-        marked = [payment for payment in found if with_tag(payment.cancel_history, attempt.tag)]
+        marked = [payment for payment in found if with_tag(payment.history, attempt.tag)]
         meant = marked[:1] or [payment for payment in found if not _is_newer(payment, attempt)]
         return _the_cancellable_one(meant) if meant else None
 
@@ -222,7 +223,7 @@ def _seen(payment: Payment) -> Baseline:
         subject=payment.imp_uid,
         currency=payment.money_is_in,
         cancellable=payment.cancellable,
-        cancellation_ids=tuple(e.cancellation_id for e in payment.cancel_history if e.cancellation_id),
+        cancellation_ids=tuple(e.cancellation_id for e in payment.history if e.cancellation_id),
         status=payment.status,
         shown={name: said for name in _SHOWN if (said := getattr(payment, name)) is not None},
     )
@@ -301,7 +302,7 @@ def _may_repeat(pg: Gateway, baseline: Baseline) -> bool:
     return pg.books_at_once and not pg.is_late(baseline.shown.get("pay_method")) and not baseline.accepted
 
 
-def _is_booked(payment: Payment, own: Own, baseline: Baseline) -> bool:
+def _is_booked(payment: Payment, own: _Own, baseline: Baseline) -> bool:
     """Whether an entry is more than a request that still waits: only the balance or the status shows that."""
     if not gateway(payment.pg_provider).is_late(payment.pay_method) and not baseline.accepted:
         return True
@@ -319,7 +320,7 @@ def _books_it_later(payment: Payment, baseline: Baseline, search: Search) -> boo
     if gateway(payment.pg_provider).is_late(payment.pay_method):
         return growth in (0, search.amount)
     if baseline.cancellation_ids is None:
-        return growth == 0 and not any(search.tag in (e.reason or "") for e in payment.cancel_history)
+        return growth == 0 and not any(search.tag in (e.reason or "") for e in payment.history)
     return growth == 0 and not unseen(payment, baseline)
 
 
@@ -350,7 +351,7 @@ def _contradiction(payment: Payment | None, baseline: Baseline) -> str | None:  
         return "the payment's currency is another one than before"
     if baseline.cancellable is not None and payment.cancellable > baseline.cancellable:
         return "the cancellable balance grew"
-    if {*baseline.cancellation_ids} - {entry.cancellation_id for entry in payment.cancel_history}:
+    if {*baseline.cancellation_ids} - {entry.cancellation_id for entry in payment.history}:
         return "a cancellation that was in the payment's history is gone"
     if payment.status not in _PAID:
         return f"a payment that was paid is {payment.status} now"
@@ -361,7 +362,7 @@ def _unresolvable(
     attempt: Attempt[PaymentCancelRequest],
     payment: Payment,
     baseline: Baseline,
-    found: Own | Unclear | None,
+    found: _Own | Unclear | None,
     context: ResolveContext,
 ) -> Unproven | None:
     """What a person has to look at: asking again does not change it."""
@@ -503,7 +504,7 @@ def _quoting(failure: Failure, refusal: Refused) -> Failure:
     return replace(failure, provider_code=refusal.provider_code, provider_message=refusal.provider_message)
 
 
-def _effect(request: PaymentCancelRequest, payment: Payment, own: Own, baseline: Baseline) -> Effect:
+def _effect(request: PaymentCancelRequest, payment: Payment, own: _Own, baseline: Baseline) -> Effect:
     balance = (
         baseline.cancellable if baseline.cancellable is not None else payment.cancellable + own.entry.amount
     )
@@ -535,7 +536,7 @@ def _settles(request: PaymentCancelRequest, payment: Payment) -> Settles:
     return pg.settles(payment.pay_method, to_account=request.refund_account is not None)
 
 
-def _new(payment: Payment, baseline: Baseline, own: Own) -> list[CancelHistoryEntry]:
+def _new(payment: Payment, baseline: Baseline, own: _Own) -> list[CancelHistoryEntry]:
     """What was cancelled since the baseline; where nobody looked, ours alone."""
     return [own.entry] if baseline.cancellation_ids is None else unseen(payment, baseline)
 

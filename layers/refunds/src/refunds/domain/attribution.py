@@ -1,4 +1,4 @@
-"""Which entry of a payment's cancellation history is ours.
+"""Which entry of a payment's cancellation history is ours, whatever provider shows it.
 
 The tag in ``reason`` says so where the PG keeps it. Where it does not, an entry counts as ours only
 if it is new, has our amount, belongs to no other ledger item, and nothing else can explain it. What could
@@ -10,34 +10,89 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from refunds.domain.operation import Baseline, ResolveContext
 from refunds.domain.tag import is_tagged
-from refunds.providers.portone.models import CancelHistoryEntry, Payment
 
-#: Seconds by which our clock and PortOne's may differ; an entry so little older may be our own.
+#: Seconds by which our clock and a provider's may differ; an entry so little older may be our own.
 _CLOCKS_DIFFER: Final = 600
 
-#: What an entry may say of itself, where it has a status of its own: anything else is no proof.
-_DONE: Final = frozenset({"succeeded", "success", "cancelled", "canceled", "completed", "complete", "done"})
+
+class HistoryEntry(Protocol):
+    """One cancellation as a provider's history shows it."""
+
+    @property
+    def cancellation_id(self) -> str | None:
+        """Unique to it, where it has one."""
+        ...
+
+    @property
+    def amount(self) -> Decimal:
+        """In the payment's currency."""
+        ...
+
+    @property
+    def reason(self) -> str | None:
+        """As the provider keeps it: as it was sent, cut, replaced or dropped."""
+        ...
+
+    @property
+    def cancelled_at(self) -> int | None:
+        """UNIX seconds; ``None`` or ``0`` where nobody says."""
+        ...
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it says nothing of itself that speaks against it: else it is no proof."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Under which the ledger notes whose it is; no other entry has it."""
+        ...
+
+
+E = TypeVar("E", bound=HistoryEntry)
+E_co = TypeVar("E_co", bound=HistoryEntry, covariant=True)
+
+
+class PaymentHistory(Protocol[E_co]):
+    """A payment as a provider shows it; amounts in its currency."""
+
+    @property
+    def amount(self) -> Decimal:
+        """What was paid."""
+        ...
+
+    @property
+    def cancelled(self) -> Decimal:
+        """What was cancelled so far."""
+        ...
+
+    @property
+    def cancellable(self) -> Decimal:
+        """What is left."""
+        ...
+
+    @property
+    def history(self) -> Sequence[E_co]:
+        """Its cancellations, in any order."""
+        ...
 
 
 @dataclass(frozen=True)
-class Own:
+class Own(Generic[E]):
     """This entry is ours; ``proof`` says why, ``tagged`` that it carries our tag."""
 
-    entry: CancelHistoryEntry
+    entry: E
     proof: str
     tagged: bool
 
     @property
     def held_as(self) -> str | None:
         """The name under which the ledger notes whose it is; one with our tag needs none."""
-        if self.tagged:
-            return None
-        entry = self.entry
-        return entry.cancellation_id or f"{entry.pg_tid}/{entry.amount}/{entry.cancelled_at}"
+        return None if self.tagged else self.entry.name
 
 
 @dataclass(frozen=True)
@@ -64,8 +119,8 @@ class Search:
 
 
 def find_own(
-    payment: Payment, baseline: Baseline, search: Search, context: ResolveContext
-) -> Own | Unclear | None:
+    payment: PaymentHistory[E], baseline: Baseline, search: Search, context: ResolveContext
+) -> Own[E] | Unclear | None:
     """Our entry, ``None`` if we have none, or ``Unclear``."""
     fresh = unseen(payment, baseline)
     tagged = with_tag(fresh, search.tag)
@@ -82,9 +137,9 @@ def find_own(
     return _after_silence(payment, baseline, search, context, candidates)
 
 
-def confirm_own(payment: Payment, baseline: Baseline, search: Search) -> Own | None:
+def confirm_own(payment: PaymentHistory[E], baseline: Baseline, search: Search) -> Own[E] | None:
     """Our entry in the answer to our own successful send, if the amounts agree with it."""
-    fresh = [e for e in unseen(payment, baseline) if e.amount == search.amount and _is_done(e)]
+    fresh = [e for e in unseen(payment, baseline) if e.amount == search.amount and e.is_done]
     tagged = with_tag(fresh, search.tag)
     if len(tagged) > 1:
         return None  # carried out more than once
@@ -96,23 +151,25 @@ def confirm_own(payment: Payment, baseline: Baseline, search: Search) -> Own | N
     return None
 
 
-def with_tag(entries: Sequence[CancelHistoryEntry], tag: str) -> list[CancelHistoryEntry]:
+def with_tag(entries: Sequence[E], tag: str) -> list[E]:
     """Those that carry a request's tag: nobody else makes them."""
     return [entry for entry in entries if tag in (entry.reason or "")]
 
 
-def moved(payment: Payment, baseline: Baseline) -> Decimal:
+def moved(payment: PaymentHistory[E], baseline: Baseline) -> Decimal:
     """By how much the balance is smaller than it was, or than the event says it was."""
     return (baseline.cancellable or Decimal(0)) - payment.cancellable
 
 
-def unseen(payment: Payment, baseline: Baseline) -> list[CancelHistoryEntry]:
+def unseen(payment: PaymentHistory[E], baseline: Baseline) -> list[E]:
     """An entry without an id, as in documents of 2023, cannot be recognised: it may be new."""
     seen = frozenset(baseline.cancellation_ids or ())
-    return [e for e in payment.cancel_history if e.cancellation_id not in seen]
+    return [e for e in payment.history if e.cancellation_id not in seen]
 
 
-def _growth_is_explained(payment: Payment, baseline: Baseline, search: Search, *, tagged: bool) -> bool:
+def _growth_is_explained(
+    payment: PaymentHistory[E], baseline: Baseline, search: Search, *, tagged: bool
+) -> bool:
     """The cancelled amount grew by exactly ours, or by ours and others that were faster than the answer."""
     growth = moved(payment, baseline)
     if baseline.cancellation_ids is None:
@@ -122,7 +179,7 @@ def _growth_is_explained(payment: Payment, baseline: Baseline, search: Search, *
     return growth == sum((entry.amount for entry in unseen(payment, baseline)), Decimal(0))
 
 
-def _tagged(tagged: Sequence[CancelHistoryEntry], search: Search) -> Own | Unclear:
+def _tagged(tagged: Sequence[E], search: Search) -> Own[E] | Unclear:
     own = tagged[0]
     if len(tagged) > 1:
         amounts = " and ".join(f"{entry.amount:f}" for entry in tagged)
@@ -130,13 +187,13 @@ def _tagged(tagged: Sequence[CancelHistoryEntry], search: Search) -> Own | Uncle
         return Unclear(message, for_ever=True)
     if own.amount != search.amount:
         return Unclear("the payment's history holds our tag with another amount", for_ever=True)
-    if not _is_done(own):
-        return Unclear(f"the payment's history holds our cancellation as {own.status}")
+    if not own.is_done:
+        return Unclear("the payment's history holds our cancellation, and not as one that is done")
     return Own(own, "the payment's history holds a cancellation with our tag and amount", tagged=True)
 
 
 def _of_another_amount(
-    untagged: Sequence[CancelHistoryEntry], baseline: Baseline, search: Search, context: ResolveContext
+    untagged: Sequence[E], baseline: Baseline, search: Search, context: ResolveContext
 ) -> bool:
     """A PG may book another amount than was asked for: a discount taken back, a fee withheld."""
     others = [e for e in untagged if e.amount != search.amount and _could_be(e, search)]
@@ -146,7 +203,7 @@ def _of_another_amount(
 
 
 def _after_refusal(
-    payment: Payment, baseline: Baseline, context: ResolveContext, candidates: Sequence[CancelHistoryEntry]
+    payment: PaymentHistory[E], baseline: Baseline, context: ResolveContext, candidates: Sequence[E]
 ) -> Unclear | None:
     """The only attempt was refused, sometimes falsely: "cancelled already" can be our own doing."""
     if moved(payment, baseline) and not adds_up(payment):
@@ -155,7 +212,7 @@ def _after_refusal(
 
 
 def _after_blind_refusal(
-    payment: Payment, baseline: Baseline, untagged: Sequence[CancelHistoryEntry], context: ResolveContext
+    payment: PaymentHistory[E], baseline: Baseline, untagged: Sequence[E], context: ResolveContext
 ) -> Unclear | None:
     """Without a precheck, the refusal is believed if every entry is known not to be ours.
 
@@ -167,7 +224,7 @@ def _after_blind_refusal(
     return _suspicious([entry for entry in untagged if not _is_older(entry, context)], context)
 
 
-def _suspicious(candidates: Sequence[CancelHistoryEntry], context: ResolveContext) -> Unclear | None:
+def _suspicious(candidates: Sequence[E], context: ResolveContext) -> Unclear | None:
     suspects = _held_by_nobody(candidates, context)
     if not suspects:
         return None
@@ -178,12 +235,12 @@ def _suspicious(candidates: Sequence[CancelHistoryEntry], context: ResolveContex
 
 
 def _after_silence(
-    payment: Payment,
+    payment: PaymentHistory[E],
     baseline: Baseline,
     search: Search,
     context: ResolveContext,
-    candidates: Sequence[CancelHistoryEntry],
-) -> Own | Unclear | None:
+    candidates: Sequence[E],
+) -> Own[E] | Unclear | None:
     """An attempt of unknown outcome: an untagged entry of our amount is ours if nothing else explains it."""
     growth = moved(payment, baseline)
     if baseline.cancellation_ids is None and growth < search.amount:
@@ -201,12 +258,12 @@ def _after_silence(
 
 
 def _unclaimed(
-    payment: Payment,
+    payment: PaymentHistory[E],
     baseline: Baseline,
     search: Search,
     context: ResolveContext,
-    candidates: Sequence[CancelHistoryEntry],
-) -> Own | Unclear | None:
+    candidates: Sequence[E],
+) -> Own[E] | Unclear | None:
     """Ours, if no other request has it or may have it, and nothing speaks against it."""
     candidates = _held_by_nobody(candidates, context)
     if not candidates:
@@ -221,7 +278,7 @@ def _unclaimed(
         or own.cancellation_id in refuted
         or _would_carry_our_tag(payment, candidates, search)
         or _is_older(own, context)
-        or not _is_done(own)
+        or not own.is_done
     ):
         return Unclear("the history shows a new cancellation of our amount that somebody else may have made")
     proof = "the history holds a new cancellation of our amount that no other request made"
@@ -229,8 +286,8 @@ def _unclaimed(
 
 
 def _likely(
-    payment: Payment, baseline: Baseline, search: Search, candidates: Sequence[CancelHistoryEntry]
-) -> CancelHistoryEntry | None:
+    payment: PaymentHistory[E], baseline: Baseline, search: Search, candidates: Sequence[E]
+) -> E | None:
     """The one candidate that can be ours by its text; without a precheck, by the balance it met as well."""
     likely = [entry for entry in candidates if _could_be(entry, search)]
     if baseline.cancellation_ids is None:
@@ -238,19 +295,17 @@ def _likely(
     return likely[0] if len(likely) == 1 else None
 
 
-def _entry_at(balance: Decimal | None, payment: Payment) -> CancelHistoryEntry | None:
+def _entry_at(balance: Decimal | None, payment: PaymentHistory[E]) -> E | None:
     """The cancellation before which this balance was left: ours carried it as its checksum."""
     left = payment.amount
-    for entry in _in_order(payment.cancel_history):
+    for entry in _in_order(payment.history):
         if left == balance:
             return entry
         left -= entry.amount
     return None
 
 
-def _held_by_nobody(
-    entries: Sequence[CancelHistoryEntry], context: ResolveContext
-) -> list[CancelHistoryEntry]:
+def _held_by_nobody(entries: Sequence[E], context: ResolveContext) -> list[E]:
     """Those that no other request is known to have made; the ledger is asked only if there are any."""
     if not entries:
         return []
@@ -258,22 +313,18 @@ def _held_by_nobody(
     return [entry for entry in entries if entry.cancellation_id not in held]
 
 
-def _is_older(entry: CancelHistoryEntry, context: ResolveContext) -> bool:
+def _is_older(entry: E, context: ResolveContext) -> bool:
     """Older than any attempt of ours. Two clocks are compared: this never leads to sending again."""
     return bool(entry.cancelled_at) and (entry.cancelled_at or 0) < context.sent_at - _CLOCKS_DIFFER
 
 
-def _is_done(entry: CancelHistoryEntry) -> bool:
-    return entry.status is None or entry.status.lower() in _DONE
-
-
-def _could_be(entry: CancelHistoryEntry, search: Search) -> bool:
+def _could_be(entry: E, search: Search) -> bool:
     """No text at all, or the beginning of ours: a PG that drops or cuts what it was sent."""
     reason = (entry.reason or "").strip()
     return search.sent_reason.startswith(reason)
 
 
-def _would_carry_our_tag(payment: Payment, candidates: Sequence[CancelHistoryEntry], search: Search) -> bool:
+def _would_carry_our_tag(payment: PaymentHistory[E], candidates: Sequence[E], search: Search) -> bool:
     """Ours would: this payment's history keeps tags, or keeps the customer's words whole.
 
     Somebody at the console may have chosen the same words.
@@ -281,19 +332,19 @@ def _would_carry_our_tag(payment: Payment, candidates: Sequence[CancelHistoryEnt
     words = search.sent_reason.removesuffix(search.tag).strip()
     if words == search.sent_reason:
         return False  # sent without a tag
-    keeps_tags = any(is_tagged(entry.reason) for entry in payment.cancel_history)
+    keeps_tags = any(is_tagged(entry.reason) for entry in payment.history)
     return keeps_tags or (bool(words) and any((e.reason or "").strip() == words for e in candidates))
 
 
-def adds_up(payment: Payment) -> bool:
+def adds_up(payment: PaymentHistory[E]) -> bool:
     """Whether every cancellation in the history is in the balance, and nothing else."""
-    return sum((entry.amount for entry in payment.cancel_history), Decimal(0)) == payment.cancel_amount
+    return sum((entry.amount for entry in payment.history), Decimal(0)) == payment.cancelled
 
 
-def _latest(entries: Sequence[CancelHistoryEntry]) -> CancelHistoryEntry:
-    """PortOne counts in whole seconds: of two in the same one, the later listed is the later one."""
+def _latest(entries: Sequence[E]) -> E:
+    """Providers count in whole seconds: of two in the same one, the later listed is the later one."""
     return _in_order(entries)[-1]
 
 
-def _in_order(entries: Sequence[CancelHistoryEntry]) -> list[CancelHistoryEntry]:
+def _in_order(entries: Sequence[E]) -> list[E]:
     return sorted(entries, key=lambda entry: entry.cancelled_at or 0)
