@@ -6,13 +6,14 @@ from the other is remembered for as long as both are there.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.ledger import claims, item, queries
 from tests.simulation import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from refunds.domain.entry import Entry
 
@@ -50,9 +51,23 @@ def encode(entry: Entry, *, now: float, ttl: int) -> dict[str, Any]:
 
 def install() -> None:
     """Use it in this process from now on."""
+    _use(decode, encode)
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Use it in this process for a while."""
+    install()
+    try:
+        yield
+    finally:
+        _use(item.decode, item.encode)
+
+
+def _use(reader: Any, writer: Any) -> None:
     readers: tuple[Any, ...] = (claims, queries, table)
     for module in readers:
-        module.decode = decode
+        module.decode = reader
     writers: tuple[Any, ...] = (claims,)
     for module in writers:
-        module.encode = encode
+        module.encode = writer

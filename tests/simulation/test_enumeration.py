@@ -54,6 +54,7 @@ def enumerated(tmp_path_factory: pytest.TempPathFactory) -> Enumerated:
 @pytest.mark.parametrize(
     "part", range(len(PARTS)), ids=[f"{axis.name}, {scenario.name}" for axis, scenario in PARTS]
 )
+@pytest.mark.usefixtures("remembered_items")
 def test_every_invariant_holds_in_every_schedule(
     part: int, enumerated: Enumerated, summary: list[str]
 ) -> None:

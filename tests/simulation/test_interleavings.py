@@ -15,6 +15,7 @@ PARTS = [
 
 
 @pytest.mark.parametrize(("axis", "scenario"), PARTS)
+@pytest.mark.usefixtures("remembered_items")
 def test_every_invariant_holds_however_deliveries_interleave(axis: Axis, scenario: Scenario) -> None:
     """Of one request or of two, after a fault or before it."""
     played = 0
