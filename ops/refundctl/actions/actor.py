@@ -15,7 +15,7 @@ def actor(operations: Operations, by: str | None, reason: str | None) -> Actor:
     Raises:
         typer.BadParameter: no reason is given.
     """
-    if not reason:
+    if not reason or not reason.strip():
         raise typer.BadParameter("it needs a --reason, for the audit trail")
     identity = principal(operations)
-    return Actor(by or identity, identity, reason)
+    return Actor(by if by and by.strip() else identity, identity, reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import typer
@@ -16,6 +15,7 @@ from refundctl.connection import Target
 from refundctl.endings import EXIT_LEFT
 from refundctl.output import Output
 from refundctl.parameters import Filters
+from refunds.contracts import strict_json
 from refunds.operators.cancel_queues import chosen
 from refunds.operators.repair import NotRepairable, check, patched
 
@@ -54,6 +54,6 @@ def repair(target: Target, filters: Filters, output: Output, order: ReplayOrder,
 def _patch(text: str) -> object:
     source = Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
     try:
-        return json.loads(source)
-    except ValueError:
-        raise typer.BadParameter("--patch is no JSON") from None
+        return strict_json.loads(source)
+    except strict_json.NotStrictJson as error:
+        raise typer.BadParameter(f"--patch is {error}") from None

@@ -107,6 +107,15 @@ def test_an_answer_that_shows_our_tag_twice_is_no_success() -> None:
     assert confirm_own(twice, looked(), SEARCH) is None
 
 
+def test_parts_that_add_up_are_not_called_a_repetition() -> None:
+    """Points and card of one refund: a person looks, and is told what there is."""
+    parts = payment(entry("1", 2_000, reason=TAG), entry("2", 1_000, reason=TAG))
+    unclear = find_own(parts, looked(), SEARCH, after_silence())
+    assert isinstance(unclear, Unclear)
+    assert "in parts that together are what was asked" in unclear.message
+    assert unclear.for_ever
+
+
 # --- our only attempt was refused
 
 

@@ -90,3 +90,23 @@ def test_what_identifies_a_request_can_be_read() -> None:
 def test_odd_bodies_are_shown_somehow(body: str) -> None:
     """Nested without end, half a character, no number: nothing fails."""
     assert len(mask_body(body)) <= 600
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"request": {"refund_holder": "남궁비밀", "amount": 1}, "amount": 1, "amount": 2}',
+        '{"request": {"refund_holder": "남궁비밀", "amount": NaN}}',
+        '\ufeff{"request": {"refund_holder": "남궁비밀"',
+        "{'refund_holder': '남궁비밀'}",
+        "refund_holder=남궁비밀&refund_account=110-987",
+        '{"refund_holder": "\\ub0a8\\uad81" x',
+        '{"a": 1}{"refund_holder": "남궁비밀"}',
+        "refund_holder: 남궁비밀\n",
+    ],
+)
+def test_what_is_no_json_shows_no_word_but_the_contracts_names(body: str) -> None:
+    """A key twice, a cut end, another notation: a name of a person is not told from another word."""
+    shown = mask_body(body)
+    assert not [part for part in ("남궁", "비밀", "ub0a8", "987") if part in shown]
+    assert "refund_holder" in shown

@@ -95,6 +95,19 @@ def test_two_amounts_for_one_refund_are_found(rig: Rig, operations: Operations) 
     assert (difference.provider_amount, difference.ledger_amount) == (Decimal(1_000), Decimal(999))
 
 
+def test_one_cancellation_that_two_items_claim_is_told(rig: Rig, operations: Operations) -> None:
+    """One of them was told as refunded, and nothing moved for it."""
+    first = refund(rig, "imp_1")
+    stored = rig.tables.items["ledger"]
+    name, item = next(one for one in stored.items() if one[0].endswith(f"#{first.key}"))
+    stored[name.replace(first.key, "cr-twin")] = {
+        **item,
+        "pk": {"S": item["pk"]["S"].replace(first.key, "cr-twin")},
+    }
+    (difference,) = differences(operations)
+    assert difference.kind is Kind.NOT_AT_PROVIDER
+
+
 def test_a_settlement_without_a_reference_is_matched_by_its_amount(rig: Rig, operations: Operations) -> None:
     """An operator need not know the cancellation_id; a second refund of that amount is still found."""
     pay(rig)

@@ -5,12 +5,16 @@ from decimal import Decimal
 
 import pytest
 
+from local.simulator.faults import FaultKind
 from refunds.domain.entry import State
 from refunds.domain.operation import Unproven
 from refunds.errors import ErrorCode
-from refunds.ledger.audit import Actor
+from refunds.ledger.audit import Actor, ActorUnnamed
+from refunds.operators.operations import Operations
 from refunds.operators.resolution import Finding, ResolutionRefused
+from tests.unit.operators.requests import order_cancel, park_in_doubt, settle
 from tests.unit.operators.rig import DAY, SHOWN, OperatorRig
+from tests.unit.rig import MAX_RECEIVE_COUNT, Rig
 
 KIM = Actor("kim", "arn", "ticket 1")
 DONE = Finding(succeeded=True, evidence="console")
@@ -59,6 +63,56 @@ def test_more_than_was_asked_for_is_refused(operators: OperatorRig) -> None:
         operators.resolver.by_hand(entry, replace(DONE, amount=asked * 10), KIM)
     operators.resolver.by_hand(entry, replace(DONE, amount=asked - 1), KIM)
     assert operators.bus.details()[0]["money"]["cancelled"] == asked - 1
+
+
+def test_of_a_part_nobody_says_which_lines_it_was(rig: Rig, operations: Operations) -> None:
+    """All that was asked for is told with its lines, less of it without them."""
+    park_in_doubt(rig, FaultKind.DROP_AFTER_COMMIT, "order_cancel", order_cancel(rig))
+    (entry,) = operations.ledger_queries.open_entries()
+    report = operations.resolver.by_hand(entry, replace(DONE, amount=Decimal(6_999)), KIM)
+    assert report.entry.outcome is not None
+    assert report.entry.outcome.items == ()
+
+
+@pytest.mark.parametrize("finding", [DONE, REFUSED])
+def test_an_order_that_nobody_could_look_at_is_in_the_deployments_currency(
+    rig: Rig, operations: Operations, finding: Finding
+) -> None:
+    """EBP was out at every receive: what an operator records fits the published schema all the same."""
+    body = order_cancel(rig)
+    rig.world.start_outage()
+    settle(rig, body, "order_cancel", receives=MAX_RECEIVE_COUNT)
+    (entry,) = operations.ledger_queries.open_entries()
+    outcome = operations.resolver.by_hand(entry, finding, KIM).entry.outcome
+    assert outcome is not None
+    assert outcome.money is not None
+    assert outcome.money.currency == "KRW"
+    assert len(outcome.items) == (2 if finding.succeeded else 0)
+
+
+def test_money_in_another_currency_than_the_events_is_told_as_it_is_given(operators: OperatorRig) -> None:
+    """The provider showed dollars: neither won nor any amount that the ledger knows is told."""
+    entry = operators.park(code=ErrorCode.CURRENCY_MISMATCH)
+    with pytest.raises(ResolutionRefused, match="--amount"):
+        operators.resolver.by_hand(entry, DONE, KIM)
+    with pytest.raises(ResolutionRefused, match="--currency"):
+        operators.resolver.by_hand(entry, replace(DONE, amount=Decimal(20)), KIM)
+    operators.resolver.by_hand(entry, replace(DONE, amount=Decimal(20), currency="USD"), KIM)
+    money = operators.bus.details()[0]["money"]
+    assert (money["cancelled"], money["currency"], money["cancellable_before"]) == (20, "USD", None)
+
+
+def test_nothing_is_recorded_on_nobodys_word(operators: OperatorRig) -> None:
+    """A blank is no evidence, no name and no reason, and "unknown" is no way to end."""
+    entry = operators.park()
+    with pytest.raises(ResolutionRefused, match="how you know"):
+        operators.resolver.by_hand(entry, replace(REFUSED, evidence=" "), KIM)
+    with pytest.raises(ResolutionRefused, match="nobody knows"):
+        operators.resolver.by_hand(entry, replace(REFUSED, code=ErrorCode.OUTCOME_UNKNOWN), KIM)
+    for name, reason in ((" ", "ticket"), ("kim", "\t")):
+        with pytest.raises(ActorUnnamed):
+            Actor(name, "arn", reason)
+    assert operators.told() == []
 
 
 def test_what_was_carried_out_twice_is_not_recorded_as_failed(operators: OperatorRig) -> None:
@@ -120,6 +174,14 @@ def test_a_cancellation_that_proves_another_request_proves_no_second_one(operato
     second = operators.park("cr-2", baseline=same)
     with pytest.raises(ResolutionRefused, match="another request"):
         operators.resolver.by_hand(second, replace(DONE, reference="c-1"), KIM)
+
+
+def test_a_cancellation_that_carries_a_siblings_mark_proves_no_second_one(operators: OperatorRig) -> None:
+    """What was proven by its mark is held under no name, and taken all the same."""
+    same = replace(SHOWN, subject="imp_9")
+    operators.succeed("cr-1", baseline=same, cancellation_id="c-1")
+    with pytest.raises(ResolutionRefused, match="another request"):
+        operators.resolver.by_hand(operators.park("cr-2", baseline=same), replace(DONE, reference="c-1"), KIM)
 
 
 def test_a_resolution_without_a_reference_is_a_rival_of_its_siblings(operators: OperatorRig) -> None:

@@ -117,6 +117,13 @@ def test_both_spellings_say_cancelled(word: str) -> None:
     assert not late.order.bodies
 
 
+def test_a_status_of_nobodys_order_ends_nothing() -> None:
+    """Without the order's number "cancelled" proves as little before the send as after it."""
+    tried = shop(status="CANCELLED", shown={"orderNo": None})
+    tried.deliver(wanted())
+    assert tried.order.bodies
+
+
 @pytest.mark.parametrize(
     "before",
     [

@@ -138,6 +138,15 @@ def test_a_patch_corrects_one_invalid_message(station: Station) -> None:
     assert '"amount":3000' in station.queue().sent[0]
 
 
+def test_a_patch_keeps_cents(station: Station) -> None:
+    """A number with decimals is written as it was typed; a key twice is refused, as in a message."""
+    station.park(code="INVALID_REQUEST", request={"imp_uid": "imp_1", "amount": 0}, currency="USD")
+    patch = ("dlq", "replay", "--id", "cr-1", *_YES, "--patch")
+    assert "appears twice" in station.run(*patch, '{"request": {"amount": 3, "amount": 5}}').words
+    assert station.rows(*patch, '{"request": {"amount": 30.25}}').of("repair")[0]["replayed"] is True
+    assert '"amount":30.25' in station.queue().sent[0]
+
+
 def discard(key: str = "cr-1", *more: str) -> tuple[str, ...]:
     return ("dlq", "discard", "--id", key, *_BY_KIM, *more)
 

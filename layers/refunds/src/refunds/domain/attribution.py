@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, Generic, Protocol, TypeVar
 
 from refunds.domain.operation import Baseline, ResolveContext
-from refunds.domain.tag import is_tagged
+from refunds.domain.tag import carries, is_tagged
 
 #: Seconds by which our clock and a provider's may differ; an entry so little older may be our own.
 _CLOCKS_DIFFER: Final = 600
@@ -153,7 +153,7 @@ def confirm_own(payment: PaymentHistory[E], baseline: Baseline, search: Search) 
 
 def with_tag(entries: Sequence[E], tag: str) -> list[E]:
     """Those that carry a request's tag: nobody else makes them."""
-    return [entry for entry in entries if tag in (entry.reason or "")]
+    return [entry for entry in entries if carries(entry.reason, tag)]
 
 
 def moved(payment: PaymentHistory[E], baseline: Baseline) -> Decimal:
@@ -183,7 +183,10 @@ def _tagged(tagged: Sequence[E], search: Search) -> Own[E] | Unclear:
     own = tagged[0]
     if len(tagged) > 1:
         amounts = " and ".join(f"{entry.amount:f}" for entry in tagged)
-        message = f"carried out more than once: the payment's history holds our tag with {amounts}"
+        what = "carried out more than once"
+        if sum(entry.amount for entry in tagged) == search.amount:
+            what = "booked in parts that together are what was asked, or carried out more than once"
+        message = f"{what}: the payment's history holds our tag with {amounts}"
         return Unclear(message, for_ever=True)
     if own.amount != search.amount:
         return Unclear("the payment's history holds our tag with another amount", for_ever=True)

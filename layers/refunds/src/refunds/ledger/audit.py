@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from refunds.domain.redaction import redact
+from refunds.errors import RefundsError
 from refunds.ledger import timeline
 
 if TYPE_CHECKING:
@@ -22,9 +23,16 @@ _DAY: Final = 86_400
 _LINES: Final = 500
 
 
+class ActorUnnamed(RefundsError):
+    """Who acts, or why, was not said."""
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who acts, and why.
+
+    Raises:
+        ActorUnnamed: name or reason is blank.
 
     Attributes:
         name: the person; what the caller says.
@@ -34,6 +42,11 @@ class Actor:
     name: str
     principal: str
     reason: str
+
+    def __post_init__(self) -> None:
+        """Refuse a blank: nobody would know later who it was, or why."""
+        if not self.name.strip() or not self.reason.strip():
+            raise ActorUnnamed("name who does it and why: neither may be blank")
 
     def __str__(self) -> str:
         who = self.principal if self.name == self.principal else f"{redact(self.name)} ({self.principal})"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 from refunds.cancel_types import all_cancel_types
@@ -21,6 +22,7 @@ from refunds.providers.http import wire
 _MASK: Final = "***"
 _CHARACTER: Final = re.compile(r"\d|[A-Za-z]")
 _ACCOUNT_LIKE: Final = re.compile(r"(?=.*\d)[\dA-Za-z\s-]+")
+_WORD: Final = re.compile(r"[\w-]+")
 _LONG_NUMBER: Final = 10**6  # seven digits: account, card and phone numbers begin there
 
 _MOST_SAID: Final = 50  # a message that says more of people has its texts masked as a whole
@@ -53,16 +55,37 @@ _AWS_ACCOUNT: Final = re.compile(r"\d{12}")
 
 
 def mask_body(body: str) -> str:
-    """A message body with everything personal masked; still JSON, and still of its shape, if it was JSON."""
+    """A message body with everything personal masked; still JSON, and still of its shape, if it was JSON.
+
+    In what is no JSON, a name cannot be told from a value: no word is shown but the contracts' own names.
+    """
     try:
         return wire.encode(mask(strict_json.loads(body))).decode()
     except (strict_json.NotStrictJson, InvalidRequest, RecursionError):
-        return redact(body)
+        return redact(_WORD.sub(_known_word, redact(body)))
 
 
 def mask(value: object) -> object:
     """A JSON value with everything personal masked."""
     return _Mask(tuple(dict.fromkeys(_personal_texts(value)))).masked(value, "")
+
+
+def _known_word(found: re.Match[str]) -> str:
+    return found[0] if found[0] in _field_names() else _MASK
+
+
+@cache
+def _field_names() -> frozenset[str]:
+    """Of all contracts, and JSON's own words: they say nothing of anybody."""
+    schemas = (kind.policy.contract.model_json_schema() for kind in all_cancel_types())
+    return _PLAIN.union(("detail", "true", "false", "null"), *map(_properties, schemas))
+
+
+def _properties(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema.get("properties", ())
+        for part in schema.values():
+            yield from _properties(part)
 
 
 @dataclass(frozen=True)

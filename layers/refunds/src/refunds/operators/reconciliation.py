@@ -25,10 +25,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
+from refunds.domain.attribution import with_tag
 from refunds.domain.deadline import Deadline
 from refunds.domain.entry import Entry, Key, State
 from refunds.domain.operation import Rejected
-from refunds.domain.tag import tag_of
+from refunds.domain.tag import carries, tag_of
 from refunds.errors import ConfigurationError, InvalidRequest, LookupFailed, NotSent
 from refunds.ledger.queries import LedgerQueries, Partition, Readings, recorded_at
 from refunds.ledger.shards import day_of, days
@@ -449,12 +450,13 @@ def _amount(entry: Entry) -> Decimal | None:
 
 
 def _not_in_ledger(payment: Payment, record: CancelHistoryEntry, entries: Iterable[Entry]) -> Difference:
-    ours = next((e for e in entries if _tag(e) in (record.reason or "")), None)
+    ours = next((e for e in entries if carries(record.reason, _tag(e))), None)
     equal = next((e for e in entries if _amount(e) == record.amount), None)
     note = "made elsewhere: no request of ours"
-    times = sum(_tag(ours) in (e.reason or "") for e in payment.history) if ours else 0
-    if ours is not None and times > 1:
-        note = f"one of {times} that carry the mark of {ours.key}: it was carried out {times} times"
+    marked = with_tag(payment.history, _tag(ours)) if ours else []
+    if ours is not None and len(marked) > 1:
+        what = _what_several_are(marked, ours)
+        note = f"one of {len(marked)} that carry the mark of {ours.key}: {what}"
     elif ours is not None and ours.state is State.SUCCEEDED:
         note = f"carries the mark of {ours.key}, which has another cancellation: it was carried out twice"
     elif ours is not None:
@@ -472,6 +474,12 @@ def _not_in_ledger(payment: Payment, record: CancelHistoryEntry, entries: Iterab
         provider_amount=record.amount,
         at=_iso(record.cancelled_at),
     )
+
+
+def _what_several_are(marked: Sequence[CancelHistoryEntry], ours: Entry) -> str:
+    if sum(entry.amount for entry in marked) == ours.request.get("amount"):
+        return "together they are what it asked for"
+    return f"it was carried out {len(marked)} times"
 
 
 def _amount_differs(payment: Payment, record: CancelHistoryEntry, entry: Entry) -> Difference:
@@ -499,7 +507,7 @@ def _missing(entry: Entry, payment: Payment | None, *, note: str | None = None) 
     if note is None:
         note = "PortOne does not know the payment" if payment is None else "its history does not show it"
         if kind is Kind.REVERSED:
-            note = f"it was booked, was to settle later, and is gone: {note}"
+            note = f"recorded as booked, to settle later, and not there: {note}"
     return Difference(
         kind=kind,
         imp_uid=entry.payment_ref or "",

@@ -20,7 +20,16 @@ from refunds.contracts.inbound import Identity, RequestedBy, format_timestamp
 from refunds.contracts.money import MAX_AMOUNT, decimals, fits
 from refunds.contracts.outbound import CancelledItem, MoneyMoved, Outcome, ProviderRefs
 from refunds.domain.entry import Entry, State
-from refunds.domain.operation import Applied, Effect, Failure, Money, Rejected, Resolution, Unproven
+from refunds.domain.operation import (
+    Applied,
+    Baseline,
+    Effect,
+    Failure,
+    Money,
+    Rejected,
+    Resolution,
+    Unproven,
+)
 from refunds.domain.outcomes import OutcomeFactory, Trouble, as_recorded
 from refunds.domain.policy import Policy
 from refunds.domain.redaction import redact
@@ -179,13 +188,15 @@ class Resolver:
                 may still be booked, or the item changed meanwhile.
         """
         self._refuse_untimely(entry)
+        self._refuse_what_says_nothing(entry, finding)
         if not finding.succeeded:
             self._refuse_what_is_done(entry)
         proof = f"resolved by hand by {actor}: {redact(finding.evidence)}"
         outcomes = self._outcomes(entry)
         if finding.succeeded:
             effect = self._effect(entry, finding, proof)
-            if not self._may_have(entry, effect):
+            taken = finding.reference in self._ledger.siblings(entry).cancellation_ids
+            if taken or not self._may_have(entry, effect):
                 raise ResolutionRefused(f"another request is proven by {finding.reference} already")
             return self._record(entry, State.SUCCEEDED, outcomes.succeeded(effect, entry.attempt), proof)
         if may_be_booked_later(entry) and not finding.never_booked:
@@ -216,6 +227,12 @@ class Resolver:
             raise ResolutionRefused(f"a newer version wrote {entry.key}: resolve it with that version")
         if entry.leased(self._clock()):
             raise ResolutionRefused(self._busy(entry))
+
+    def _refuse_what_says_nothing(self, entry: Entry, finding: Finding) -> None:
+        if not finding.evidence.strip():
+            raise ResolutionRefused(f"say how you know what became of {entry.key}")
+        if not finding.succeeded and finding.code is ErrorCode.OUTCOME_UNKNOWN:
+            raise ResolutionRefused(f"{finding.code} says that nobody knows what became of {entry.key}")
 
     def _refuse_what_is_done(self, entry: Entry) -> None:
         """Nobody records as failed what the provider shows as carried out, once or more often."""
@@ -258,18 +275,21 @@ class Resolver:
             refs = refs.model_copy(update={policy.naming.effect: finding.reference})
         if not policy.moves_money:
             return Effect(provider=refs, proof=proof)
-        items = entry.request.get("items", ())
+        money = self._money(entry, finding)
+        whole = not _is_in_another_currency(entry) and money.cancelled == self._asked(entry).amount
+        items = entry.request.get("items", ()) if whole else ()  # of a part nobody says which lines it was
         return Effect(
             provider=refs,
             proof=proof,
-            money=self._money(entry, finding),
+            money=money,
             items=tuple(CancelledItem.model_validate(item) for item in items),  # type: ignore[attr-defined]
             held_as=finding.reference,
         )
 
     def _money(self, entry: Entry, finding: Finding) -> MoneyMoved:
-        asked = self._asked(entry)
-        amount = asked.amount if finding.amount is None else Decimal(finding.amount)
+        foreign = _is_in_another_currency(entry)
+        asked = None if foreign else self._asked(entry).amount
+        amount = asked if finding.amount is None else Decimal(finding.amount)
         currency = self._currency(entry, finding)
         if not amount:
             raise ResolutionRefused(f"the ledger does not know how much {entry.key} moves: add --amount")
@@ -277,11 +297,12 @@ class Resolver:
             raise ResolutionRefused(f"the ledger does not know what {entry.key} is in: add --currency")
         if not 0 < amount <= MAX_AMOUNT or not fits(amount, currency):
             raise ResolutionRefused(f"an amount in {currency} has at most {decimals(currency)} decimals")
-        if asked.amount and amount > asked.amount:
+        if asked and amount > asked:
             raise ResolutionRefused(
-                f"{entry.key} asked for {asked.amount:f} {currency}: no more was carried out for it"
+                f"{entry.key} asked for {asked:f} {currency}: that it moved more cannot be recorded here, "
+                "and is to be told to accounting in person"
             )
-        baseline = entry.baseline.cancellable if entry.baseline else None
+        baseline = entry.baseline.cancellable if entry.baseline and not foreign else None
         return MoneyMoved(
             currency=currency,
             cancelled=amount,
@@ -295,6 +316,8 @@ class Resolver:
         Raises:
             ResolutionRefused: they say different things.
         """
+        if _is_in_another_currency(entry):
+            return finding.currency
         known = known_currency(entry)
         if known is None and _policy(entry).contract.default_currency is None:  # the deployment knows it
             known = self._asked(entry).currency
@@ -305,17 +328,15 @@ class Resolver:
     def _asked(self, entry: Entry) -> Money:
         """What the request asks for; zero where only the provider knows what is left."""
         operation = self._status_inquiry.operations[entry.key.cancel_type]
-        if entry.baseline is not None:
-            return operation.amount(recall(entry), entry.baseline)
-        amount = entry.request.get(_policy(entry).naming.amount, 0)
-        return Money(Decimal(str(amount)), known_currency(entry) or "")
+        return operation.amount(recall(entry), entry.baseline or Baseline(subject=entry.payment_ref or ""))
 
     def _failure(self, entry: Entry, finding: Finding) -> Failure:
         money = None
         currency = self._currency(entry, finding) if _policy(entry).moves_money else None
         if currency is not None:
-            baseline = entry.baseline.cancellable if entry.baseline else None
-            money = MoneyMoved(currency=currency, cancelled=Decimal(0), cancellable_before=baseline)
+            known = entry.baseline is not None and not _is_in_another_currency(entry)
+            before = entry.baseline.cancellable if entry.baseline and known else None
+            money = MoneyMoved(currency=currency, cancelled=Decimal(0), cancellable_before=before)
         return Failure(
             code=finding.code,
             message="an operator found that it was not carried out",
@@ -344,6 +365,12 @@ def identity_in(entry: Entry) -> Identity:
         currency=known_currency(entry),
         references={name: str(said[name]) for name in names if said.get(name)},
     )
+
+
+def _is_in_another_currency(entry: Entry) -> bool:
+    """Whether the provider showed another one than the event means: then no amount of the ledger's counts."""
+    error = entry.outcome.error if entry.outcome else None
+    return error is not None and error.code is ErrorCode.CURRENCY_MISMATCH
 
 
 def _as_remembered(effect: Effect) -> Effect:

@@ -247,7 +247,7 @@ def _seen(baseline: Baseline, detail: OrderDetail) -> Baseline | Failure:
         message = f"EBP shows the order in another currency ({foreign}); nothing was sent"
         shown = None if foreign == UNREADABLE_CURRENCY else foreign
         return _failure(replace(seen, currency=shown), ErrorCode.CURRENCY_MISMATCH, message)
-    if detail.payment_status in _CANCELLED:
+    if detail.payment_status in _CANCELLED and detail.order_no == baseline.subject:
         message = "EBP shows the order as cancelled already; nothing was sent"
         return _failure(seen, ErrorCode.ALREADY_CANCELLED, message)
     return seen

@@ -320,7 +320,7 @@ def _books_it_later(payment: Payment, baseline: Baseline, search: Search) -> boo
     if gateway(payment.pg_provider).is_late(payment.pay_method):
         return growth in (0, search.amount)
     if baseline.cancellation_ids is None:
-        return growth == 0 and not any(search.tag in (e.reason or "") for e in payment.history)
+        return growth == 0 and not with_tag(payment.history, search.tag)
     return growth == 0 and not unseen(payment, baseline)
 
 
