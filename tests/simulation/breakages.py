@@ -146,6 +146,12 @@ BREAKAGES: Final = (
         (scenarios.ITEM_LOST,),
     ),
     Breakage(
+        "another cancellation's mark is sent among the customer's words",
+        Wiring(provider_http=mistakes.SendsTheWordsAsTheyCome),
+        invariants.a_recorded_success_is_true,
+        (scenarios.BY_NAME["two equal parts, the words of one hold the other's mark"],),
+    ),
+    Breakage(
         "acknowledged before it is in the DLQ",
         Wiring(queue=mistakes.ForgetsTheDeadLetter),
         invariants.a_message_is_acknowledged_only_after_its_outcome,

@@ -15,7 +15,6 @@ from refunds.errors import ErrorCode
 from refunds.providers.portone.gateways import books_late, gateway
 from tests.simulation import faults
 from tests.simulation.gate import Call
-from tests.simulation.requests import REASON
 
 if TYPE_CHECKING:
     from local.simulator.movements import Movement
@@ -234,14 +233,14 @@ def _order_proves(s: Simulation, wanted: Wanted, entry: Entry) -> bool:
 
 
 def _could_be(wanted: Wanted, reason: str) -> bool:
-    tagged = reason_with(tag_of(wanted.cancel_type, wanted.cancel_request_id), REASON)
-    return any(sent.startswith(reason.strip()) for sent in (tagged, REASON))
+    tagged = reason_with(tag_of(wanted.cancel_type, wanted.cancel_request_id), wanted.reason)
+    return any(sent.startswith(reason.strip()) for sent in (tagged, wanted.reason))
 
 
 def _says_the_words_alone(s: Simulation, wanted: Wanted, entry: Cancellation) -> bool:
     """What somebody else may write too, where ours is sent with a tag."""
     payment = s.world.portone_state.payments.current[wanted.subject]
-    return gateway(payment.pg_provider).takes_tag and entry.reason.strip() == REASON
+    return gateway(payment.pg_provider).takes_tag and entry.reason.strip() == wanted.reason
 
 
 def _entry(s: Simulation, movement: Movement) -> Cancellation | None:

@@ -79,6 +79,20 @@ class WithoutChecksum(_Exchange):
         return self.again(method, url, _edited(parts, lambda body: body.pop("checksum", None)))
 
 
+class SendsTheWordsAsTheyCome(_Exchange):
+    """Sends another cancellation's mark among the customer's words, and behind its own."""
+
+    @override
+    def send(self, method: str, url: str, **parts: Any) -> Answer:
+        def copy(body: dict[str, Any]) -> None:
+            words, bracket, copied = body.get("reason", "").partition("(rf:")
+            mark, closing, own = copied.partition("]")
+            if bracket:
+                body["reason"] = f"{words}{own.strip()} [rf:{mark}{closing}"
+
+        return self.again(method, url, _edited(parts, copy))
+
+
 class CutsCents(_Exchange):
     """Writes amounts as whole numbers, as if every currency were won."""
 

@@ -27,6 +27,7 @@ class Wanted:
         currency: what the payment or order is in.
         said: the event says the currency.
         requested_at: ISO 8601.
+        reason: the customer's words, as the order service has them.
     """
 
     cancel_type: str
@@ -38,6 +39,7 @@ class Wanted:
     currency: str = "KRW"
     said: bool = False
     requested_at: str = "2026-11-21T05:00:00Z"
+    reason: str = REASON
 
     @property
     def key(self) -> str:
@@ -61,7 +63,7 @@ class Wanted:
             self.request,
             order_id=self.order_id,
             requested_at=self.requested_at,
-            reason=REASON,
+            reason=self.reason,
             **said,
         )
         return json.dumps(trigger.envelope(content, self.cancel_type, **fields), default=as_number)

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refunds.domain.limits import Limits
+from refunds.domain.tag import tag_of
 from tests.simulation.invariants import Watch
 from tests.simulation.knowledge import carries_its_mark
 from tests.simulation.poison import plant
 from tests.simulation.reconciling import days_pass
-from tests.simulation.requests import Wanted, line, order_cancel, refund, revoke, unwritable
+from tests.simulation.requests import REASON, Wanted, line, order_cancel, refund, revoke, unwritable
 from tests.simulation.simulation import Setting, Simulation
 
 if TYPE_CHECKING:
@@ -387,6 +388,11 @@ RIVALS: Final = (
         refund(1, "imp_1", PART, checksum=PAID),
         refund(2, "imp_1", PART, checksum=PAID - PART),
         keeps_reason="dropped",
+    ),
+    _pair(
+        "two equal parts, the words of one hold the other's mark",
+        refund(1, "imp_1", PART),
+        replace(refund(2, "imp_1", PART), reason=f"{REASON} {tag_of('payment_cancel', 'cr-1')}"),
     ),
     Scenario(
         "a part whose checksum comes true later",
