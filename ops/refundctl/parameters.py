@@ -67,6 +67,13 @@ def moment(text: str, now: float) -> float:
     return parsed.timestamp()
 
 
+def not_blank(text: str) -> str:
+    """What names something: DynamoDB has no key that is empty."""
+    if not text.strip():
+        raise typer.BadParameter("it is blank")
+    return text
+
+
 def amount(text: str) -> Decimal:
     """An amount of money as it is typed: ``1000`` or ``181.56``, without a currency or separators."""
     try:

@@ -13,6 +13,7 @@ from refundctl.output import Output
 from refunds.operators.cancel_queues import CancelQueues, chosen
 from refunds.operators.carry_over import CarriedOver
 from refunds.operators.operations import Operations
+from refunds.operators.pause import Sending
 
 
 def carry_over(
@@ -40,15 +41,16 @@ def carry_over(
 
 
 def _forecast(operations: Operations, all_queues: Sequence[CancelQueues], output: Output) -> None:
-    states = {one.cancel_type: one.state.value for one in operations.sending.state(all_queues)}
+    states = {one.cancel_type: one.state for one in operations.sending.state(all_queues)}
     rows = [
         (one.cancel_type, states[one.cancel_type], depth(operations, one.queue_url).total)
         for one in all_queues
     ]
     for kind, state, waiting in rows:
-        output.row("waiting", cancel_type=kind, state=state, messages=waiting)
-    output.table("Waiting", ["type", "state", "messages"], rows)
-    output.say("\nNothing was carried over: pause first, then add --yes.")
+        output.row("waiting", cancel_type=kind, state=state.value, messages=waiting)
+    output.table("Waiting", ["type", "state", "messages"], [(k, s.value, w) for k, s, w in rows])
+    running = any(state is not Sending.PAUSED for state in states.values())
+    output.say(f"\nNothing was carried over: {'pause first, then add' if running else 'add'} --yes.")
 
 
 def _report(done: Sequence[CarriedOver], output: Output) -> None:

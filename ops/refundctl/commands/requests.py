@@ -10,15 +10,21 @@ import typer
 from refundctl.choices import check_code, complete_code
 from refundctl.connection import Target
 from refundctl.output import Output
-from refundctl.parameters import CancelTypeOption, amount, duration
+from refundctl.parameters import CancelTypeOption, amount, duration, not_blank
 from refunds.errors import ErrorCode
 
-RequestId = Annotated[str, typer.Argument(metavar="CANCEL_REQUEST_ID", help="The order service's id of it.")]
+RequestId = Annotated[
+    str,
+    typer.Argument(metavar="CANCEL_REQUEST_ID", help="The order service's id of it.", callback=not_blank),
+]
 
 
 def status(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="cancel_request_id, order_id, imp_uid or merchant_uid.")
+        str,
+        typer.Argument(
+            metavar="ID", help="cancel_request_id, order_id, imp_uid or merchant_uid.", callback=not_blank
+        ),
     ],
     target: Target,
     output: Output,

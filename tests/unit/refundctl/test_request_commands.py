@@ -166,3 +166,9 @@ def test_a_stray_message_is_shown_with_its_entry_of_the_runbook(station: Station
     assert ran.code == 0
     assert "refundctl explain PROVIDER_UNAVAILABLE" in ran.words
     assert detail()["cancel_request_id"] in ran.words
+
+
+@pytest.mark.parametrize("command", ["status", "resolve"])
+def test_a_blank_names_nothing(station: Station, command: str) -> None:
+    """It is said before anybody is asked."""
+    assert "it is blank" in station.run(command, " ").words
