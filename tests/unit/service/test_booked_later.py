@@ -7,6 +7,7 @@ import pytest
 
 from refunds.domain.disposition import DeadLetter, Publish, Source
 from refunds.domain.entry import State
+from refunds.domain.tag import tag_of
 from tests.unit.service.world import Gateway, World, wanted
 
 PARTIAL: Any = {"amount": 3_000}
@@ -55,6 +56,17 @@ def test_a_lost_answer_that_is_booked_later_succeeds() -> None:
     world.deliver(wanted(**PARTIAL))
     assert world.told() == [UNKNOWN, ("succeeded", None, None)]
     assert world.gateway.refunded == 3_000
+
+
+def test_an_answer_that_shows_our_mark_with_another_amount_is_not_pending() -> None:
+    """Nobody looked before; what was asked for is not what was accepted, whatever the balance says."""
+    world = paypal()
+    detail = wanted(amount=60, currency="USD", checksum=100)
+    mark = tag_of("payment_cancel", detail["cancel_request_id"])
+    entry = {"cancellation_id": "c-1", "amount": 100, "reason": mark, "cancelled_at": 1, "pg_tid": "t"}
+    world.gateway.extra = {"cancel_amount": 60, "cancel_history": [entry]}
+    world.deliver(detail)
+    assert world.told() == [("parked", "RESPONSE_MISMATCH", True)]
 
 
 @pytest.mark.parametrize("world", [smartro(), paypal(), World((Gateway(pg_provider="newpay", late=True),))])

@@ -316,6 +316,8 @@ def _is_booked(payment: Payment, own: _Own, baseline: Baseline) -> bool:
 
 def _books_it_later(payment: Payment, baseline: Baseline, search: Search) -> bool:
     """The PG said yes and shows nothing yet: the answer neither proves nor contradicts anything."""
+    if any(entry.amount != search.amount for entry in with_tag(payment.history, search.tag)):
+        return False  # it shows ours, and another amount
     growth = moved(payment, baseline)
     if gateway(payment.pg_provider).is_late(payment.pay_method):
         return growth in (0, search.amount)
