@@ -429,6 +429,7 @@ RIVALS: Final = (
             refund(2, "imp_1", _SOME_CENTS, currency="USD"),
         ),
         _late(booking={"lookups": 2}),
+        settings={"max_receives": 2},  # the second one waits for the first one at each receive
     ),
 )
 """A second request on the same payment or order."""
