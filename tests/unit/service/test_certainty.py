@@ -182,3 +182,13 @@ def test_a_yes_that_contradicts_the_request_is_never_repeated() -> None:
     assert world.told()[0] == ("parked", "RESPONSE_MISMATCH", True)
     assert {told[2] for told in world.told()} == {True}
     assert len(world.gateway.sent) == 1
+
+
+def test_more_cancelled_than_paid_leaves_nothing() -> None:
+    """An amount in a statement is never below zero, whatever a payment shows."""
+    world = World((Gateway(extra={"cancel_amount": 20_000}),))
+    world.deliver(wanted(amount=1_000))
+    assert world.told() == [("failed", "ALREADY_CANCELLED", False)]
+    money = world.published[0].money
+    assert money is not None
+    assert (money.cancellable_before, money.cancellable_after) == (Decimal(0), Decimal(0))

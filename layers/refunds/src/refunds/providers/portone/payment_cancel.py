@@ -475,6 +475,7 @@ def _refs(payment: Payment) -> ProviderRefs:
 
 
 def _failure(payment: Payment, code: ErrorCode, message: str) -> Failure:
+    left = max(payment.cancellable, Decimal(0))
     return Failure(
         code=code,
         message=message,
@@ -482,8 +483,8 @@ def _failure(payment: Payment, code: ErrorCode, message: str) -> Failure:
         money=MoneyMoved(
             currency=payment.money_is_in,
             cancelled=Decimal(0),
-            cancellable_before=payment.cancellable,
-            cancellable_after=payment.cancellable,
+            cancellable_before=left,
+            cancellable_after=left,
         )
         if _is_currency(payment.money_is_in)
         else None,
