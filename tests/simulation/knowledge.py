@@ -58,9 +58,18 @@ def interchangeable(s: Simulation, wanted: Wanted, other: Wanted, movement: Move
         return False
     if is_tagged(entry.reason) or not _could_be(wanted, entry.reason):
         return False
-    terms = [(one.amount, *map(one.request.get, ("tax_free", "vat_amount"))) for one in (wanted, other)]
+    if not all(_asks_for(s, one, movement.amount) for one in (wanted, other)):
+        return False
+    terms = [tuple(map(one.request.get, ("tax_free", "vat_amount"))) for one in (wanted, other)]
     claimed = rival.outcome.provider.cancellation_id if rival.outcome else None
     return wanted.subject == other.subject and terms[0] == terms[1] and claimed != movement.cancellation_id
+
+
+def _asks_for(s: Simulation, wanted: Wanted, amount: Decimal) -> bool:
+    """By name, or as all that was left when it looked."""
+    entry = s.table.entry(wanted.key)
+    left = entry.baseline.cancellable if entry and entry.baseline else None
+    return amount == (left if wanted.amount is None else wanted.amount)
 
 
 def carries_its_mark(s: Simulation, wanted: Wanted) -> bool:
