@@ -11,9 +11,11 @@ from local.simulator.faults import FaultKind
 from refunds.errors import LookupFailed
 from refunds.ledger.audit import Actor
 from refunds.operators.operations import Operations
-from refunds.operators.reconciliation import Difference, Kind, Window
+from refunds.operators.reconciliation import Difference, Kind, Window, _what_several_are
 from refunds.operators.resolution import Finding
+from refunds.providers.portone.models import CancelHistoryEntry
 from tests.unit.operators.requests import PAID, park_in_doubt, pay, settle
+from tests.unit.operators.rig import SHOWN, OperatorRig
 from tests.unit.rig import Rig, Wanted
 
 KIM = Actor("kim", "arn", "resolve")
@@ -106,6 +108,17 @@ def test_one_cancellation_that_two_items_claim_is_told(rig: Rig, operations: Ope
     }
     (difference,) = differences(operations)
     assert difference.kind is Kind.NOT_AT_PROVIDER
+
+
+@pytest.mark.parametrize("asked", [3_000, None])
+def test_parts_of_one_refund_are_not_called_a_repetition(asked: int | None) -> None:
+    """Two entries with one mark that are together what was asked for, or all that was left."""
+    request = {"imp_uid": "imp_1"} | ({} if asked is None else {"amount": asked})
+    baseline = replace(SHOWN, cancellable=Decimal(3_000))
+    entry = OperatorRig().park(request=request, baseline=baseline)
+    parts = [CancelHistoryEntry(amount=Decimal(amount)) for amount in (2_000, 1_000)]
+    assert _what_several_are(parts, entry) == "together they are what it asked for"
+    assert _what_several_are(parts[:1] * 2, entry) == "it was carried out 2 times"
 
 
 def test_a_settlement_without_a_reference_is_matched_by_its_amount(rig: Rig, operations: Operations) -> None:

@@ -124,6 +124,16 @@ def test_a_status_of_nobodys_order_ends_nothing() -> None:
     assert tried.order.bodies
 
 
+@pytest.mark.parametrize("fate", ["lose", "lose before"])
+def test_an_answer_that_is_lost_under_nobodys_status_is_never_sent_again(fate: str) -> None:
+    """The status was "cancelled" before the send, so afterwards it proves nothing either."""
+    tried = shop(fate, status="CANCELLED", shown={"orderNo": None}, shown_after={"orderNo": None})
+    for final in (False, False, True, True):
+        tried.deliver(wanted(), final=final)
+    assert len(tried.order.bodies) == 1
+    assert set(tried.told()) == {PARKED}
+
+
 @pytest.mark.parametrize(
     "before",
     [

@@ -477,7 +477,8 @@ def _not_in_ledger(payment: Payment, record: CancelHistoryEntry, entries: Iterab
 
 
 def _what_several_are(marked: Sequence[CancelHistoryEntry], ours: Entry) -> str:
-    if sum(entry.amount for entry in marked) == ours.request.get("amount"):
+    left = ours.baseline.cancellable if ours.baseline else None
+    if sum(entry.amount for entry in marked) == ours.request.get("amount", left):
         return "together they are what it asked for"
     return f"it was carried out {len(marked)} times"
 
